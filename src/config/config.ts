@@ -1,0 +1,67 @@
+/**
+ * The settings of a run, complete and valid: what `load.ts` makes of a file and the environment.
+ * Everything below the command line takes its settings from here and never from `process.env`.
+ */
+
+export interface LocalStorageConfig {
+  readonly kind: "local";
+  /** As configured; relative paths are relative to the working directory. */
+  readonly path: string;
+}
+
+export interface S3StorageConfig {
+  readonly kind: "s3";
+  readonly bucket: string;
+  /** Without slashes at either end; empty for the whole bucket. */
+  readonly basePath: string;
+  readonly endpointUrl?: string;
+  readonly regionName?: string;
+  /** Absent: the SDK's own chain finds credentials. */
+  readonly credentials?: {
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly sessionToken?: string;
+  };
+  /** Absent: path style for custom endpoints, virtual hosts on AWS. */
+  readonly forcePathStyle?: boolean;
+  readonly storageClass?: string;
+}
+
+export type StorageConfig = LocalStorageConfig | S3StorageConfig;
+
+/** `aes` = AES-256-GCM, `cha` = XChaCha20-Poly1305. */
+export type EncryptionType = "aes" | "cha";
+
+export interface Config {
+  /** Needed for a backup only. */
+  readonly src?: StorageConfig;
+  readonly dest: StorageConfig;
+  readonly restore: StorageConfig;
+  /** Whether `restore` is the default folder in the temp directory, which has to be private and ours. */
+  readonly restoreIsDefault: boolean;
+
+  readonly encrypt: boolean;
+  readonly encryptFilenames: boolean;
+  readonly encryptionType: EncryptionType;
+  /** Undefined when nothing needs one. An empty one only reads. */
+  readonly password?: string;
+  /** 16 bytes; absent: that of the objects already there, or a random one. */
+  readonly salt?: Uint8Array;
+
+  readonly compress: boolean;
+  readonly lzmaLevel: number;
+  readonly gzipLevel: number;
+
+  /** Files in flight. */
+  readonly backupProcesses: number;
+  readonly restoreProcesses: number;
+
+  /** Null: for ever; 0: removed at once. */
+  readonly deletedKeepDays: number | null;
+  /** Already translated to JavaScript, anchored at the start of the path. */
+  readonly ignore: readonly RegExp[];
+  /** Above this share (0..1) of vanished files nothing is marked without `--allow-mass-delete`. */
+  readonly massDeleteShare: number;
+  /** Days after which unfinished uploads and temporary files of other hosts are litter. */
+  readonly unfinishedKeepDays: number;
+}

@@ -1,0 +1,165 @@
+/**
+ * The contract between the tool and the place where objects lie.
+ *
+ * A storage is a flat set of objects under keys: a local folder (key = path below the root) or a bucket (key below
+ * a base path). Two implementations, `local/` and `s3/`, pass one conformance suite (test/storage/conformance.ts).
+ *
+ * Guarantees that every implementation gives:
+ * - **Atomic**: an object is absent or complete under its key, never partial, whatever dies when.
+ * - **Durable**: when `publish` has resolved, the objects it reported survive a power cut.
+ * - **Visible**: what was published, renamed or removed shows in the next `stat`, `read` and `list`.
+ * - **Whole**: a read delivers exactly the bytes that were asked for, or throws; never fewer in silence.
+ *
+ * Writing has two steps so that flushes can be shared: `write` (or a `Writer`) *stages* an object; `publish` makes
+ * a group of staged objects durable, puts them under their keys and makes the names durable. What is staged is
+ * plain data: a worker stages, the main thread publishes. On S3 a finished PUT is durable and visible, so `publish`
+ * has nothing left to do there.
+ *
+ * All methods throw `StorageError` (side of this storage, `path` = the key). A missing object is code `ENOENT`.
+ */
+
+/** One object as a listing shows it. Local listings of a destination leave out what would cost a `stat`. */
+export interface ListedObject {
+  readonly key: string;
+  /** Bytes. */
+  readonly size?: number;
+  /** When it was stored, by the storage's own clock; milliseconds since 1970. */
+  readonly modified?: number;
+  /** S3 only, without quotes. */
+  readonly etag?: string;
+}
+
+/** What `stat` knows. */
+export interface ObjectStat {
+  readonly size: number;
+  readonly modified: number;
+  readonly etag?: string;
+}
+
+/** Bytes `[start, end)`; `end` absent: to the end of the object; `start` negative: that many bytes from the end. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end?: number;
+}
+
+export interface ReadOptions {
+  readonly range?: ByteRange;
+  /** Fail with code `ECHANGED` unless the object still has this ETag (S3 If-Match); local storages ignore it. */
+  readonly etag?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** An object that is complete but perhaps not yet durable or not yet under its key. Plain data, crosses threads. */
+export interface StagedObject {
+  readonly key: string;
+  /** Bytes stored. */
+  readonly size: number;
+  /** Where it waits (local); absent when it already has its key (S3). */
+  readonly temporary?: string;
+}
+
+export interface PublishResult {
+  readonly staged: StagedObject;
+  /** Absent: durable under its key. */
+  readonly error?: Error;
+}
+
+export interface WriterOptions {
+  /**
+   * Bytes kept free at the front, handed over at `finish`: the classic container's tag is known last and stands
+   * first. At most 1 KiB.
+   */
+  readonly reserve?: number;
+  /** An upper bound of the object's size in bytes; decides part sizes on S3. */
+  readonly sizeHint: number;
+  readonly signal?: AbortSignal;
+}
+
+/** One object being written piece by piece. Exactly one of `finish` and `abort` ends it. */
+export interface Writer {
+  /** Appends; resolves when the writer can take more. The bytes may be reused once it has resolved. */
+  write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Appends bytes `[start, end)` of an object that the storage already has, without moving them through this
+   * process where the storage can do that (UploadPartCopy on S3, copy_file_range locally).
+   * On S3 everything before it must be a multiple of the part size; see s3/multipart-writer.ts.
+   */
+  copyFrom(key: string, range: { start: number; end: number }, etag?: string): Promise<void>;
+  /**
+   * Completes the object. `head` fills the reserved bytes and must be exactly as long. `key` replaces the key given
+   * at the start, where the storage has `lateKeys`.
+   */
+  finish(options?: { head?: Uint8Array; key?: string }): Promise<StagedObject>;
+  /** Gives up; nothing stays behind. Never throws. */
+  abort(): Promise<void>;
+}
+
+export interface UploadOptions {
+  /** Milliseconds since 1970, kept with the object as user metadata where the storage has such (S3). */
+  readonly mtime?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** An unfinished multipart upload (S3). */
+export interface UnfinishedUpload {
+  readonly key: string;
+  readonly uploadId: string;
+  /** Milliseconds since 1970. */
+  readonly initiated: number;
+}
+
+export interface Storage {
+  readonly kind: "local" | "s3";
+  /** For messages: a path, or `s3://bucket/base`; never with credentials. */
+  readonly location: string;
+  /** Why this key can never be stored here (too long, a component of `..`), or undefined. Pure. */
+  keyProblem(key: string): string | undefined;
+
+  /**
+   * All objects in batches, ascending by the bytes of the key. What a storage returns out of order is passed on as
+   * it came: the caller checks, and sorts (plan/ordered.ts). Throws when any part cannot be listed.
+   * A storage that does not exist lists as nothing if `create` allows making it, else throws code `ENOENT`.
+   */
+  list(signal?: AbortSignal): AsyncIterable<ListedObject[]>;
+  /** Undefined when there is no such object. */
+  stat(key: string): Promise<ObjectStat | undefined>;
+  /** Streams the object, or a range of it, in pieces of the storage's choosing. */
+  read(key: string, options?: ReadOptions): AsyncIterable<Buffer>;
+  /** The whole object, or range, at once: for small objects. */
+  readWhole(key: string, options?: ReadOptions): Promise<Buffer>;
+
+  /** Makes the root folder or the bucket if it is missing (a clear "not found", never "forbidden"). */
+  create(): Promise<void>;
+  /** Stages a whole small object. */
+  write(key: string, bytes: Uint8Array, signal?: AbortSignal): Promise<StagedObject>;
+  /** Begins a large one. */
+  createWriter(key: string, options: WriterOptions): Promise<Writer>;
+  /** Whether a writer takes its key at `finish`, so that a name holding an md5 needs no second pass. Local only. */
+  readonly lateKeys: boolean;
+  /** Stages a stream of unknown length; if the stream throws, nothing appears. Used to restore into S3. */
+  upload(key: string, body: AsyncIterable<Uint8Array>, options?: UploadOptions): Promise<StagedObject>;
+  /** Makes staged objects durable and visible, in one group; never throws for a single object. */
+  publish(staged: readonly StagedObject[]): Promise<PublishResult[]>;
+  /** Throws staged objects away (a failed or interrupted run). Never throws. */
+  discard(staged: readonly StagedObject[]): Promise<void>;
+
+  /** Server-side copy; atomic and durable when it resolves. */
+  copy(from: string, to: string): Promise<void>;
+  /**
+   * Gives an object another key without moving its bytes through here; the old key goes only once the new one is
+   * durable. `from === to` is a mistake and throws (S3 would delete the object).
+   */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes objects; absent ones count as removed. Returns the failures. */
+  remove(keys: readonly string[]): Promise<{ key: string; error: Error }[]>;
+  /** Makes renames and removals so far durable (local: flushes the folders touched). */
+  flush(): Promise<void>;
+
+  /** Unfinished multipart uploads below the base path (S3); local storages have none. */
+  listUploads(): Promise<UnfinishedUpload[]>;
+  abortUpload(upload: UnfinishedUpload): Promise<void>;
+  /** Removes temporary files of dead processes of this host, and of anyone older than `maxAgeMs`. Returns how many. */
+  sweep(maxAgeMs: number): Promise<number>;
+  /** Removes what this process still has staged, and closes connections. */
+  close(): Promise<void>;
+}
