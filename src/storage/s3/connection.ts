@@ -1,0 +1,147 @@
+/**
+ * One client of one bucket: what every S3 operation here needs.
+ *
+ * The SDK is imported only when a client is made, so that runs between local folders never load it.
+ */
+import { hash } from "node:crypto";
+import type { S3Client, S3ClientConfig, StorageClass } from "@aws-sdk/client-s3";
+import type { S3StorageConfig } from "../../config/config.ts";
+import { type Side, StorageError } from "../../errors.ts";
+import { type ErrorContext, toStorageError } from "./errors.ts";
+import { KeySpace } from "./keys.ts";
+import { PatientRetry } from "./retry.ts";
+
+/** What tests, and callers with unusual networks, may change; everything has a default. */
+export interface S3Tuning {
+  /** Attempts of each request, the first included. */
+  readonly attempts?: number;
+  /** Ceiling of the first retry's delay, doubled with each further one. */
+  readonly retryBaseMs?: number;
+  readonly connectTimeoutMs?: number;
+  /** A connection on which nothing moves for this long is given up and the request sent again. */
+  readonly idleTimeoutMs?: number;
+  /** Requests on the wire at once. */
+  readonly sockets?: number;
+  /** Above this size a copy goes in parts. */
+  readonly copyLimitBytes?: number;
+}
+
+export type Tuned = Required<S3Tuning>;
+
+const DEFAULTS: Tuned = {
+  attempts: 8,
+  retryBaseMs: 100,
+  connectTimeoutMs: 10_000,
+  idleTimeoutMs: 120_000,
+  sockets: 128,
+  copyLimitBytes: 5 * 2 ** 30,
+};
+
+export interface Connection extends ErrorContext {
+  readonly sdk: typeof import("@aws-sdk/client-s3");
+  readonly client: S3Client;
+  readonly bucket: string;
+  readonly region: string;
+  /** Whether this is not AWS itself, where some rules differ. */
+  readonly customEndpoint: boolean;
+  readonly keys: KeySpace;
+  readonly storageClass: StorageClass | undefined;
+  readonly tuning: Tuned;
+  /** The key in the bucket; throws `StorageError` for one that cannot exist there. */
+  fullKey(key: string): string;
+  /** Runs a request and turns its failure into a `StorageError`; an aborted `signal` throws its reason instead. */
+  attempt<T>(
+    what: string,
+    key: string | undefined,
+    signal: AbortSignal | undefined,
+    run: () => Promise<T>,
+  ): Promise<T>;
+}
+
+/** Connects lazily: this loads the SDK and makes a client, and sends nothing. */
+export async function connect(
+  config: S3StorageConfig,
+  side: Side,
+  tuning: S3Tuning = {},
+): Promise<Connection> {
+  const sdk = await import("@aws-sdk/client-s3");
+  const tuned = { ...DEFAULTS, ...tuning };
+  const region = config.regionName ?? "us-east-1";
+  const client = new sdk.S3Client(clientConfig(config, region, tuned));
+  addContentMd5(client);
+  const keys = new KeySpace(config.basePath);
+  const { accessKeyId, secretAccessKey, sessionToken } = config.credentials ?? {};
+  const context: ErrorContext = {
+    side,
+    location: locationOf(config),
+    secrets: [secretAccessKey, sessionToken, accessKeyId].filter((secret) => secret !== undefined),
+  };
+  return {
+    ...context,
+    sdk,
+    client,
+    bucket: config.bucket,
+    region,
+    customEndpoint: config.endpointUrl !== undefined,
+    keys,
+    storageClass: config.storageClass as StorageClass | undefined,
+    tuning: tuned,
+    fullKey(key) {
+      const problem = keys.problem(key);
+      if (problem !== undefined) throw new StorageError(side, problem, { path: key, code: "EKEY" });
+      return keys.full(key);
+    },
+    async attempt(what, key, signal, run) {
+      signal?.throwIfAborted();
+      try {
+        return await run();
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw toStorageError(context, what, key, error);
+      }
+    },
+  };
+}
+
+/** `s3://bucket/base`, for messages. */
+export function locationOf(config: S3StorageConfig): string {
+  return `s3://${config.bucket}${config.basePath === "" ? "" : `/${config.basePath}`}`;
+}
+
+function clientConfig(config: S3StorageConfig, region: string, tuned: Tuned): S3ClientConfig {
+  const agent = { keepAlive: true, maxSockets: tuned.sockets };
+  return {
+    region,
+    forcePathStyle: config.forcePathStyle ?? config.endpointUrl !== undefined,
+    ...(config.endpointUrl !== undefined && { endpoint: config.endpointUrl }),
+    ...(config.credentials !== undefined && { credentials: config.credentials }),
+    // Other servers store the trailers of the newer checksums inside the object, or refuse them; Content-MD5 is
+    // checked by all of them.
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+    // With it, every large part would get a connection of its own, and a TLS handshake.
+    expectContinueHeader: false,
+    maxAttempts: tuned.attempts,
+    retryStrategy: new PatientRetry(tuned.attempts, tuned.retryBaseMs),
+    requestHandler: {
+      connectionTimeout: tuned.connectTimeoutMs,
+      socketTimeout: tuned.idleTimeoutMs,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
+  };
+}
+
+/** Lets the server check each body sent from a buffer (RFC 1864), those of lib-storage included. */
+function addContentMd5(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const { request } = args as { request?: { body?: unknown; headers: Record<string, string> } };
+      if (request?.body instanceof Uint8Array) {
+        request.headers["content-md5"] ??= hash("md5", request.body, "base64");
+      }
+      return next(args);
+    },
+    { step: "build", name: "contentMd5" },
+  );
+}

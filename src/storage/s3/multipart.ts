@@ -1,0 +1,179 @@
+/**
+ * The raw calls of one multipart upload: begin, send, copy, complete, abort.
+ */
+import { createHash } from "node:crypto";
+import { StorageError } from "../../errors.ts";
+import type { Connection } from "./connection.ts";
+import { isAmbiguous, isMissing, toStorageError } from "./errors.ts";
+import { bareEtag, copySource, quotedEtag } from "./keys.ts";
+import { detailsOf } from "./retry.ts";
+import { statObject } from "./stat.ts";
+
+const WHAT = "cannot be written";
+
+export interface FinishedPart {
+  readonly PartNumber: number;
+  readonly ETag: string;
+}
+
+export interface UploadId {
+  readonly key: string;
+  readonly uploadId: string;
+}
+
+/** CreateMultipartUpload. It takes no signal: an answer given up would leave an upload that nobody knows. */
+export async function beginUpload(
+  connection: Connection,
+  key: string,
+  metadata?: Record<string, string>,
+): Promise<UploadId> {
+  const { sdk, client, bucket, storageClass } = connection;
+  const { UploadId: uploadId } = await connection.attempt(WHAT, key, undefined, () =>
+    client.send(
+      new sdk.CreateMultipartUploadCommand({
+        Bucket: bucket,
+        Key: connection.fullKey(key),
+        ...(storageClass !== undefined && { StorageClass: storageClass }),
+        ...(metadata !== undefined && { Metadata: metadata }),
+      }),
+    ),
+  );
+  if (uploadId === undefined) throw unclear(connection, key, "CreateMultipartUpload");
+  return { key, uploadId };
+}
+
+/** UploadPart, with Content-MD5 from connection.ts. */
+export async function sendPart(
+  connection: Connection,
+  { key, uploadId }: UploadId,
+  number: number,
+  body: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<FinishedPart> {
+  const { sdk, client, bucket } = connection;
+  const { ETag } = await connection.attempt(WHAT, key, signal, () =>
+    client.send(
+      new sdk.UploadPartCommand({
+        Bucket: bucket,
+        Key: connection.fullKey(key),
+        UploadId: uploadId,
+        PartNumber: number,
+        Body: body,
+        ContentLength: body.length,
+      }),
+      signal && { abortSignal: signal },
+    ),
+  );
+  if (ETag === undefined) throw unclear(connection, key, "UploadPart");
+  return { PartNumber: number, ETag };
+}
+
+/** UploadPartCopy of bytes `[start, end)`, of exactly the object with `etag` when that is given. */
+export async function copyPart(
+  connection: Connection,
+  { key, uploadId }: UploadId,
+  number: number,
+  from: { key: string; start: number; end: number; etag: string | undefined },
+  signal: AbortSignal | undefined,
+): Promise<FinishedPart> {
+  const { sdk, client, bucket } = connection;
+  const { CopyPartResult: result } = await connection.attempt("cannot be copied", from.key, signal, () =>
+    client.send(
+      new sdk.UploadPartCopyCommand({
+        Bucket: bucket,
+        Key: connection.fullKey(key),
+        UploadId: uploadId,
+        PartNumber: number,
+        CopySource: copySource(bucket, connection.fullKey(from.key)),
+        CopySourceRange: `bytes=${from.start}-${from.end - 1}`,
+        ...(from.etag !== undefined && { CopySourceIfMatch: quotedEtag(from.etag) }),
+      }),
+      signal && { abortSignal: signal },
+    ),
+  );
+  // The SDK finds errors in a 200 body only where the body ends with them to the byte.
+  if (result?.ETag === undefined) throw unclear(connection, from.key, "UploadPartCopy");
+  return { PartNumber: number, ETag: result.ETag };
+}
+
+/**
+ * CompleteMultipartUpload. When its answer leaves open what happened (a broken connection, a repeated request that
+ * finds no such upload, a 200 without an ETag), the object itself tells. Throws `StorageError`.
+ */
+export async function completeUpload(
+  connection: Connection,
+  { key, uploadId }: UploadId,
+  parts: readonly FinishedPart[],
+  size: number,
+): Promise<void> {
+  const { sdk, client, bucket } = connection;
+  const sorted = [...parts].sort((a, b) => a.PartNumber - b.PartNumber);
+  let failure: unknown;
+  try {
+    const { ETag } = await client.send(
+      new sdk.CompleteMultipartUploadCommand({
+        Bucket: bucket,
+        Key: connection.fullKey(key),
+        UploadId: uploadId,
+        MultipartUpload: { Parts: sorted },
+      }),
+    );
+    if (bareEtag(ETag) !== undefined) return;
+  } catch (error) {
+    if (!isAmbiguous(error)) throw toStorageError(connection, WHAT, key, error);
+    failure = error;
+  }
+  if (await isStored(connection, key, sorted, size, failure)) return;
+  throw failure === undefined
+    ? unclear(connection, key, "CompleteMultipartUpload")
+    : toStorageError(connection, WHAT, key, failure);
+}
+
+/** Whether the object under `key` is the one that these parts make. */
+async function isStored(
+  connection: Connection,
+  key: string,
+  parts: readonly FinishedPart[],
+  size: number,
+  failure: unknown,
+): Promise<boolean> {
+  const stat = await statObject(connection, key);
+  if (stat?.size !== size) return false;
+  if (stat.etag === multipartEtag(parts)) return true;
+  // Where the server encrypts, ETags follow no known rule; then the number of parts has to do. A request that ended
+  // without any answer is not given the benefit of the doubt: the object may be an older one.
+  const answered = failure === undefined || detailsOf(failure).name === "NoSuchUpload";
+  return answered && (stat.etag === undefined || stat.etag.endsWith(`-${parts.length}`));
+}
+
+/** What S3 gives as ETag of a multipart object: the md5 of the parts' md5s, and their number. */
+export function multipartEtag(parts: readonly FinishedPart[]): string {
+  const digest = createHash("md5");
+  for (const { ETag } of parts) digest.update(bareEtag(ETag) ?? "", "hex");
+  return `${digest.digest("hex")}-${parts.length}`;
+}
+
+/** AbortMultipartUpload; an upload that is gone counts as aborted. Throws `StorageError`. */
+export async function abortUpload(connection: Connection, { key, uploadId }: UploadId): Promise<void> {
+  const { sdk, client, bucket } = connection;
+  await connection.attempt("its unfinished upload cannot be removed", key, undefined, async () => {
+    try {
+      await client.send(
+        new sdk.AbortMultipartUploadCommand({
+          Bucket: bucket,
+          Key: connection.keys.full(key),
+          UploadId: uploadId,
+        }),
+      );
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+  });
+}
+
+function unclear(connection: Connection, key: string, operation: string): StorageError {
+  return new StorageError(connection.side, `${WHAT} (${operation} was answered without a result)`, {
+    path: key,
+    code: "EANSWER",
+  });
+}

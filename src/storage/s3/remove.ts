@@ -1,0 +1,87 @@
+/**
+ * Removing objects: a thousand per request where the server and the keys allow that, else one by one.
+ */
+import pLimit from "p-limit";
+import type { Connection } from "./connection.ts";
+import { isMissing, toStorageError } from "./errors.ts";
+import { fitsXml } from "./keys.ts";
+import { detailsOf } from "./retry.ts";
+
+const WHAT = "cannot be removed";
+/** S3 API reference, "DeleteObjects". */
+const BATCH = 1000;
+const REQUESTS_IN_FLIGHT = 8;
+
+export interface RemovalFailure {
+  readonly key: string;
+  readonly error: Error;
+}
+
+/** Removes objects and returns those that could not be; absent ones count as removed. */
+export async function removeObjects(
+  connection: Connection,
+  keys: readonly string[],
+): Promise<RemovalFailure[]> {
+  const limit = pLimit(REQUESTS_IN_FLIGHT);
+  const together = keys.length === 1 ? [] : keys.filter(fitsXml);
+  const alone = keys.length === 1 ? keys : keys.filter((key) => !fitsXml(key));
+  const batches: string[][] = [];
+  for (let i = 0; i < together.length; i += BATCH) batches.push(together.slice(i, i + BATCH));
+  const results = await Promise.all([
+    ...batches.map((batch) => removeBatch(connection, batch, limit)),
+    ...alone.map((key) => limit(() => removeOne(connection, key))),
+  ]);
+  return results.flat();
+}
+
+async function removeBatch(
+  connection: Connection,
+  batch: readonly string[],
+  limit: ReturnType<typeof pLimit>,
+): Promise<RemovalFailure[]> {
+  try {
+    return await limit(() => deleteObjects(connection, batch));
+  } catch (error) {
+    // Some servers do not know the request at all, or object to its checksum; each knows DeleteObject.
+    if (!isRefusal(error))
+      return batch.map((key) => ({ key, error: toStorageError(connection, WHAT, key, error) }));
+    const failures = await Promise.all(batch.map((key) => limit(() => removeOne(connection, key))));
+    return failures.flat();
+  }
+}
+
+async function deleteObjects(connection: Connection, batch: readonly string[]): Promise<RemovalFailure[]> {
+  const { sdk, client, bucket } = connection;
+  const byFullKey = new Map(batch.map((key) => [connection.fullKey(key), key]));
+  const { Errors: errors = [] } = await client.send(
+    new sdk.DeleteObjectsCommand({
+      Bucket: bucket,
+      Delete: { Objects: [...byFullKey.keys()].map((Key) => ({ Key })), Quiet: true },
+      ChecksumAlgorithm: "MD5",
+    }),
+  );
+  const failures: RemovalFailure[] = [];
+  for (const { Key = "", Code = "Error", Message = "" } of errors) {
+    if (Code === "NoSuchKey") continue;
+    const key = byFullKey.get(Key) ?? Key;
+    failures.push({ key, error: toStorageError(connection, WHAT, key, { name: Code, message: Message }) });
+  }
+  return failures;
+}
+
+async function removeOne(connection: Connection, key: string): Promise<RemovalFailure[]> {
+  const { sdk, client, bucket } = connection;
+  try {
+    await client.send(new sdk.DeleteObjectCommand({ Bucket: bucket, Key: connection.fullKey(key) }));
+    return [];
+  } catch (error) {
+    if (isMissing(error) && detailsOf(error).name !== "NoSuchBucket") return [];
+    return [{ key, error: toStorageError(connection, WHAT, key, error) }];
+  }
+}
+
+/** A clear no to the request as such; 403 is one too where a gateway forbids the method. */
+function isRefusal(error: unknown): boolean {
+  const { status } = detailsOf(error);
+  return status === 400 || status === 403 || status === 405 || status === 411 || status === 501;
+}

@@ -1,0 +1,122 @@
+/**
+ * When an S3 request is sent again, and after how long.
+ *
+ * The SDK's own strategy draws retries from a budget that a long spell of trouble uses up, after which every hiccup
+ * fails a file. A backup is in no hurry: here each request has its own attempts, spread by exponential backoff with
+ * full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
+ */
+
+interface RetryToken {
+  getRetryCount(): number;
+  getRetryDelay(): number;
+}
+
+interface RetryErrorInfo {
+  readonly error?: unknown;
+  readonly errorType: "TRANSIENT" | "THROTTLING" | "SERVER_ERROR" | "CLIENT_ERROR";
+  readonly retryAfterHint?: Date;
+}
+
+const LONGEST_DELAY_MS = 20_000;
+
+/** Answers that mean "something happened on the way", which the SDK takes for the caller's mistake. */
+const DAMAGED_ON_THE_WAY = new Set([
+  "BadDigest",
+  "IncompleteBody",
+  "OperationAborted",
+  "RequestTimeout",
+  "XAmzContentSHA256Mismatch",
+]);
+
+/** Connections that break in ways the SDK does not know as such. */
+const BROKEN_CONNECTION = new Set([
+  "ECONNABORTED",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EPIPE",
+  "EPROTO",
+  "ERR_STREAM_PREMATURE_CLOSE",
+  "ETIMEDOUT",
+  "HPE_INVALID_CONSTANT",
+  "HPE_INVALID_EOF_STATE",
+]);
+
+export class PatientRetry {
+  private readonly attempts: number;
+  private readonly baseMs: number;
+
+  /** `attempts` counts the first one; `baseMs` is the ceiling of the first delay, five times that when throttled. */
+  constructor(attempts: number, baseMs: number) {
+    this.attempts = attempts;
+    this.baseMs = baseMs;
+  }
+
+  async acquireInitialRetryToken(): Promise<RetryToken> {
+    return token(0, 0);
+  }
+
+  async refreshRetryTokenForRetry(last: RetryToken, info: RetryErrorInfo): Promise<RetryToken> {
+    const retry = last.getRetryCount() + 1;
+    if (retry >= this.attempts || !isWorthRetrying(info)) throw new Error("not retried");
+    const base = info.errorType === "THROTTLING" ? 5 * this.baseMs : this.baseMs;
+    const delay = backoffMs(retry, base);
+    const asked = info.retryAfterHint === undefined ? 0 : info.retryAfterHint.getTime() - Date.now();
+    return token(retry, Math.max(delay, Math.min(asked, LONGEST_DELAY_MS)));
+  }
+
+  recordSuccess(): void {
+    // No budget to refill.
+  }
+}
+
+/** Milliseconds to wait before retry number `retry` (from 1). */
+export function backoffMs(retry: number, baseMs: number): number {
+  return Math.random() * Math.min(LONGEST_DELAY_MS, baseMs * 2 ** (retry - 1));
+}
+
+function token(count: number, delayMs: number): RetryToken {
+  return { getRetryCount: () => count, getRetryDelay: () => delayMs };
+}
+
+function isWorthRetrying({ error, errorType }: RetryErrorInfo): boolean {
+  if (errorType === "THROTTLING" || errorType === "TRANSIENT") return true;
+  const { name, code, status } = detailsOf(error);
+  // 501 is an answer, not an accident.
+  if (errorType === "SERVER_ERROR") return status !== 501;
+  return isBrokenConnection(code) || DAMAGED_ON_THE_WAY.has(name);
+}
+
+export function isBrokenConnection(code: string | undefined): boolean {
+  return code !== undefined && BROKEN_CONNECTION.has(code);
+}
+
+export interface ErrorDetails {
+  /** S3's error code, such as `NoSuchKey`; Ceph sends it even where it sends no message. */
+  readonly name: string;
+  readonly message: string;
+  /** Node's code of a connection that failed. */
+  readonly code: string | undefined;
+  readonly status: number | undefined;
+}
+
+/** What can be known of an error from the SDK, or of anything else that was thrown. */
+export function detailsOf(error: unknown): ErrorDetails {
+  if (typeof error !== "object" || error === null) {
+    return { name: "Error", message: String(error), code: undefined, status: undefined };
+  }
+  const { name, message, code, $metadata: metadata } = error as Record<string, unknown>;
+  const status =
+    typeof metadata === "object" && metadata !== null && "httpStatusCode" in metadata
+      ? metadata.httpStatusCode
+      : undefined;
+  return {
+    name: typeof name === "string" ? name : "Error",
+    message: typeof message === "string" ? message : "",
+    code: typeof code === "string" ? code : undefined,
+    status: typeof status === "number" ? status : undefined,
+  };
+}
