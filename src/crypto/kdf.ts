@@ -1,0 +1,52 @@
+/**
+ * From password to key (classic layout, section 4). The two types read the same password as different bytes, since
+ * the older tool's library took text as Latin-1 in one of them.
+ */
+
+import { pbkdf2Sync } from "node:crypto";
+import { hashRawSync } from "@node-rs/argon2";
+import type { EncryptionType } from "../config/config.ts";
+import { ConfigError } from "../errors.ts";
+
+export const KEY_BYTES = 32;
+export const SALT_BYTES = 16;
+
+const PBKDF2_ITERATIONS = 100_000;
+const ARGON2ID = 2;
+const ARGON2_V13 = 1;
+
+/**
+ * Derives the 32-byte key of a type; blocks for 45 ms (`aes`) or 60 ms and 64 MiB (`cha`).
+ *
+ * - `aes`: PBKDF2-HMAC-SHA512 (RFC 8018), 100,000 iterations, Latin-1 bytes of the password.
+ * - `cha`: Argon2id 1.3 (RFC 9106), t = 3, m = 64 MiB, p = 4, UTF-8 bytes.
+ *
+ * @throws ConfigError when `aes` cannot express the password.
+ */
+export function deriveKey(type: EncryptionType, password: string, salt: Uint8Array): Buffer {
+  const bytes = passwordBytes(type, password);
+  if (type === "aes") return pbkdf2Sync(bytes, salt, PBKDF2_ITERATIONS, KEY_BYTES, "sha512");
+  return hashRawSync(bytes, {
+    algorithm: ARGON2ID,
+    version: ARGON2_V13,
+    timeCost: 3,
+    memoryCost: 65_536,
+    parallelism: 4,
+    outputLen: KEY_BYTES,
+    salt,
+  });
+}
+
+/** The bytes of a password as a type takes them. Throws ConfigError as `deriveKey` does. */
+export function passwordBytes(type: EncryptionType, password: string): Buffer {
+  if (type === "cha") return Buffer.from(password, "utf8");
+  for (let i = 0; i < password.length; i++) {
+    if (password.charCodeAt(i) > 0xff) {
+      throw new ConfigError("the password holds a character that encryption_type aes cannot express", {
+        path: "encryption_password",
+        remedy: "use only characters up to U+00FF (ÿ), or set encryption_type to cha",
+      });
+    }
+  }
+  return Buffer.from(password, "latin1");
+}
