@@ -8,11 +8,12 @@ import {
   pathOfBytes,
   sortPaths,
 } from "../../src/names/path-text.ts";
+import { anyText } from "./arbitraries.ts";
 
 /** Byte strings that are mostly nearly UTF-8: text with single bytes set to anything. */
 const almostUtf8 = fc
   .tuple(
-    fc.string({ unit: "binary", maxLength: 20 }),
+    anyText({ maxLength: 20 }),
     fc.array(fc.tuple(fc.nat({ max: 80 }), fc.nat({ max: 255 })), { maxLength: 4 }),
   )
   .map(([text, changes]) => {

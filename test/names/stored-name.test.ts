@@ -12,6 +12,7 @@ import {
   parseStoredName,
   sortKeyOf,
 } from "../../src/names/stored-name.ts";
+import { anyPath } from "./arbitraries.ts";
 
 const HELLO = "5ir3t0ozoelrnauhrwyu1xfgy";
 const MD5_MOST = "f5lxx1zz5pnorynqglhzmsp33";
@@ -40,11 +41,7 @@ const WORKED: [string, NameFields, string][] = [
 ];
 
 const md5 = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(md5ToBase36);
-const path = fc.oneof(
-  fc.string({ unit: "binary", minLength: 1, maxLength: 60 }),
-  fc.uint8Array({ minLength: 1, maxLength: 60 }).map(pathOfBytes),
-  fc.stringMatching(/^[a-z0-9./]{1,30}(\.enc)?$/),
-);
+const path = anyPath();
 const deleted = fc.oneof(
   fc.constant(0),
   fc
