@@ -54,6 +54,11 @@ export function openName(key: string, keyRing: KeyRing, type: EncryptionType): s
   return pathOfBytes(plain);
 }
 
+/** The salt that an encrypted name carries; undefined when the key is none. */
+export function saltOfSealedName(key: string): Buffer | undefined {
+  return looksSealed(key) ? decodeBytes(key.slice(0, -SUFFIX.length))?.subarray(0, SALT_BYTES) : undefined;
+}
+
 /** The version behind an encrypted name; undefined when it does not authenticate or holds no stored name. */
 export function parseSealedName(
   key: string,

@@ -8,7 +8,7 @@ import { isGzip } from "../../compression/gunzip.ts";
 import type { EncryptionType } from "../../config/config.ts";
 import { TAG_BYTES } from "../../crypto/aead.ts";
 import type { KeyRing } from "../../crypto/key-ring.ts";
-import { DamagedError } from "../../errors.ts";
+import { ConfigError, DamagedError } from "../../errors.ts";
 import type { StoredVersion } from "../../names/stored-name.ts";
 import { headBytes, openerFor } from "./layout.ts";
 import { checkWhole, type Expected } from "./verify.ts";
@@ -29,6 +29,8 @@ const XZ_MAGIC = Buffer.from("fd377a585a00", "hex");
 const TYPES: readonly EncryptionType[] = ["aes", "cha"];
 /** Shorter content than this says nothing about being noise. */
 const NOISE_LEAST = 64;
+/** Content as short as this fits its md5 once in 2^64 at best. */
+const FEW_BYTES = 8;
 
 /**
  * Diagnoses one small object, read whole. Synchronous; one key derivation per type at worst. `prepareCrypto("cha")`
@@ -57,15 +59,29 @@ function tryType(
 ): Diagnosis | undefined {
   const head = headBytes(encryption);
   if (stored.length < head) return undefined;
-  const opener = openerFor(encryption, keyRing, stored.subarray(0, head));
+  const opener = openerIfAny(encryption, keyRing, stored.subarray(0, head));
+  if (opener === undefined) return undefined;
   const content = opener.update(stored.subarray(head));
   const authentic = passes(() => opener.final());
   const compress = contentFits(content, version);
   if (authentic && compress !== undefined) return { kind: "opens", encryption, compress };
-  if (compress !== undefined) return { kind: "damaged", encryption, compress };
+  // A few bytes, or none, may come out right by chance.
+  if (compress || (compress === false && content.length >= FEW_BYTES)) {
+    return { kind: "damaged", encryption, compress };
+  }
   if (startsCompressed(content)) return { kind: "damaged", encryption, compress: true };
   // Decrypted with a wrong key, anything is noise; what is not noise was decrypted with the right one.
   return authentic || !isNoise(content) ? { kind: "damaged", encryption } : undefined;
+}
+
+/** Undefined where the password cannot be that of an object of this type at all. */
+function openerIfAny(encryption: EncryptionType, keyRing: KeyRing | undefined, head: Buffer) {
+  try {
+    return openerFor(encryption, keyRing, head);
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined;
+    throw error;
+  }
 }
 
 /** Damage in an object without encryption shows only by the magic in front, or by not being noise. */
