@@ -5,7 +5,7 @@
  * on the rest (`$`, `\w`, `\s`, `(?i)`, references). What cannot be done alike is refused. The differences that a
  * reader has to know are in docs/configuration.md; the tests compare with Python itself.
  */
-import { ConfigError, messageOf } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
 import { emitJavaScript } from "./python-regex/emit.ts";
 import { parsePythonRegex } from "./python-regex/parse.ts";
 import { RegexSyntaxError } from "./python-regex/syntax.ts";
@@ -24,8 +24,11 @@ export function compilePythonRegex(expression: string, key: string): RegExp {
     regex.test(""); // the engine compiles at the first use, and only then finds an expression too large
     return regex;
   } catch (error) {
-    const where = error instanceof RegexSyntaxError ? `, character ${error.position + 1}` : "";
-    throw new ConfigError(`${key}: ${quoted(expression)}${where}: ${messageOf(error)}`, {
+    const problem =
+      error instanceof RegexSyntaxError
+        ? `, character ${error.position + 1}: ${error.message}`
+        : ": it is too large, or nested too deeply";
+    throw new ConfigError(`${key}: ${quoted(expression)}${problem}`, {
       path: key,
       remedy: "write it as Python's re module takes it; docs/configuration.md lists what is left out",
       cause: error,

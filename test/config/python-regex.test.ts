@@ -35,9 +35,13 @@ const hasPython =
     "import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)))",
   ]).status === 0;
 
-function python(expressions: readonly string[], paths: readonly string[]): (number[] | null)[] {
+function python(expressions: readonly string[], paths: readonly string[]): (number[] | null | "slow")[] {
   const input = JSON.stringify({ expressions, paths });
-  return JSON.parse(execFileSync("python3", [script], { input, encoding: "utf8" })) as (number[] | null)[];
+  return JSON.parse(execFileSync("python3", [script], { input, encoding: "utf8", timeout: 60_000 })) as (
+    | number[]
+    | null
+    | "slow"
+  )[];
 }
 
 describe("an expression in Python's dialect", () => {
@@ -50,6 +54,9 @@ describe("an expression in Python's dialect", () => {
 
   it.each([
     ["(a)?b\\1", 6, /optional/],
+    ["(?=(a))\\1", 8, /not supported/],
+    ["(?>(?:|a)+)b", 1, /match nothing/],
+    ["(?:|a)++b", 7, /match nothing/],
     ["(?:(a)|b)\\1", 10, /alternatives/],
     ["(?:(a))+\\1", 9, /repeated/],
     ["(?!(a))\\1", 8, /not supported/],
@@ -69,7 +76,7 @@ describe("an expression in Python's dialect", () => {
   });
 
   it("that JavaScript cannot hold is refused, not thrown as it is", () => {
-    expect(() => compilePythonRegex("(?:(?:(?:a{1000}){1000}){1000}){1000}b", "k")).toThrow(ConfigError);
+    expect(() => compilePythonRegex(`${"(".repeat(30_000)}${")".repeat(30_000)}`, "k")).toThrow(ConfigError);
   });
 
   it("is shown on one line when it holds line breaks and terminal escapes", () => {
@@ -89,10 +96,8 @@ const atom = fc.constantFrom(
 const suffix = fc.constantFrom("", "", "", "*", "+", "?", "*?", "+?", "{2}", "{,2}", "{1,2}?", "*+", "++");
 const { expression: expressions } = fc.letrec<{ expression: string; piece: string; group: string }>(
   (tie) => ({
-    expression: fc.array(tie("piece"), { maxLength: 4 }).map((pieces) => pieces.join("")),
-    piece: fc
-      .tuple(fc.oneof({ depthSize: "small" }, atom, tie("group")), suffix)
-      .map((parts) => parts.join("")),
+    expression: fc.array(tie("piece"), { maxLength: 3 }).map((pieces) => pieces.join("")),
+    piece: fc.tuple(fc.oneof({ maxDepth: 2 }, atom, tie("group")), suffix).map((parts) => parts.join("")),
     group: fc
       .tuple(
         fc.constantFrom(
@@ -134,11 +139,12 @@ describe.runIf(hasPython)("beside the python3 of this machine", () => {
   });
 
   it("random expressions over random paths agree wherever we accept them", () => {
-    const samples = fc.sample(flagged, 1500);
-    const paths = fc.sample(path, 60);
+    const samples = fc.sample(flagged, 1200);
+    const paths = fc.sample(path, 40);
     const said = python(samples, paths);
     let accepted = 0;
     for (const [i, expression] of samples.entries()) {
+      if (said[i] === "slow") continue;
       const mine = ours(expression, paths);
       if (mine === null) continue;
       accepted++;

@@ -8,7 +8,7 @@
  */
 import { literal, octalCode, readClass, readCommonEscape, readOctal } from "./escapes.ts";
 import { Reader } from "./reader.ts";
-import { type Anchor, fixedWidth, type Node, RegexSyntaxError } from "./syntax.ts";
+import { type Anchor, fixedWidth, hasEmptyLoop, type Node, RegexSyntaxError } from "./syntax.ts";
 
 interface Flags {
   readonly ignoreCase: boolean;
@@ -205,7 +205,7 @@ class Parser {
       case ">":
         return this.#atomic(this.#body(start), start);
       case "=":
-        return { kind: "look", behind: false, negated: false, body: this.#body(start) };
+        return { kind: "look", behind: false, negated: false, body: this.#unsure(start) };
       case "!":
         return { kind: "look", behind: false, negated: true, body: this.#unsure(start) };
       case "<":
@@ -276,6 +276,9 @@ class Parser {
         "(?>...) and possessive repetition inside a look-behind are not supported",
         start,
       );
+    }
+    if (hasEmptyLoop(body)) {
+      throw new RegexSyntaxError("an atomic group whose loop can match nothing is not supported", start);
     }
     return { kind: "atomic", body };
   }

@@ -94,3 +94,45 @@ export function fixedWidth(node: Node): number | undefined {
     }
   }
 }
+
+/**
+ * Whether a loop in here can go round without taking a character. Python then leaves the loop, JavaScript goes
+ * back and tries the next alternative: the same in the end, unless going back is forbidden.
+ */
+export function hasEmptyLoop(node: Node): boolean {
+  switch (node.kind) {
+    case "sequence":
+      return node.items.some(hasEmptyLoop);
+    case "branch":
+      return node.options.some(hasEmptyLoop);
+    case "repeat":
+      return (node.max > 1 && canBeEmpty(node.body)) || hasEmptyLoop(node.body);
+    case "group":
+    case "atomic":
+    case "look":
+      return hasEmptyLoop(node.body);
+    default:
+      return false;
+  }
+}
+
+function canBeEmpty(node: Node): boolean {
+  switch (node.kind) {
+    case "set":
+    case "any":
+      return false;
+    case "anchor":
+    case "look":
+    case "reference":
+      return true;
+    case "sequence":
+      return node.items.every(canBeEmpty);
+    case "branch":
+      return node.options.some(canBeEmpty);
+    case "repeat":
+      return node.min === 0 || canBeEmpty(node.body);
+    case "group":
+    case "atomic":
+      return canBeEmpty(node.body);
+  }
+}
