@@ -215,7 +215,10 @@ function passOn(
 }
 
 function respond(response: http.ServerResponse, status: number, body: string): void {
-  response.writeHead(status, { "content-type": "application/xml", "content-length": Buffer.byteLength(body) });
+  response.writeHead(status, {
+    "content-type": "application/xml",
+    "content-length": Buffer.byteLength(body),
+  });
   response.end(body);
 }
 

@@ -54,7 +54,9 @@ export async function freshBucket(overrides: Partial<S3StorageConfig> = {}): Pro
 /** Empties a bucket, unfinished uploads included, and removes it. A bucket that is missing is fine. */
 export async function dropBucket(config: S3StorageConfig): Promise<void> {
   const { S3Storage } = await import("../../src/storage/s3/s3-storage.ts");
-  const { S3Client, DeleteBucketCommand } = await import("@aws-sdk/client-s3");
+  const { S3Client, DeleteBucketCommand, DeleteObjectCommand, ListObjectsV2Command } = await import(
+    "@aws-sdk/client-s3"
+  );
   const storage = new S3Storage({ ...config, basePath: "" }, "destination");
   try {
     for await (const batch of storage.list()) await storage.remove(batch.map(({ key }) => key));
@@ -65,6 +67,11 @@ export async function dropBucket(config: S3StorageConfig): Promise<void> {
       forcePathStyle: true,
       ...(config.credentials && { credentials: config.credentials }),
     });
+    // The storage does not list folder markers.
+    const rest = await client.send(new ListObjectsV2Command({ Bucket: config.bucket }));
+    for (const { Key } of rest.Contents ?? []) {
+      await client.send(new DeleteObjectCommand({ Bucket: config.bucket, Key }));
+    }
     await client.send(new DeleteBucketCommand({ Bucket: config.bucket }));
     client.destroy();
   } catch (error) {
@@ -81,7 +88,14 @@ function owner(): string {
 
 async function start(): Promise<S3Server> {
   const { stdout } = await run(script("rgw-up"), ["--for", owner()], { timeout: 600_000 });
-  return serverOf(Object.fromEntries(stdout.trim().split("\n").map((line) => line.split("=", 2))));
+  return serverOf(
+    Object.fromEntries(
+      stdout
+        .trim()
+        .split("\n")
+        .map((line) => line.split("=", 2)),
+    ),
+  );
 }
 
 /** Gives the server up; it stops when nobody else uses it. */

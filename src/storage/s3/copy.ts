@@ -3,6 +3,7 @@
  */
 import type { HeadObjectCommandOutput } from "@aws-sdk/client-s3";
 import { StorageError } from "../../errors.ts";
+import type { StagedObject } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 import { bareEtag, copySource, quotedEtag } from "./keys.ts";
 import { MultipartWriter } from "./multipart-writer.ts";
@@ -14,7 +15,7 @@ const WHAT = "cannot be copied";
  * Copies `from` to `to` and makes sure by HEAD that all of it arrived. Throws `StorageError`: `ENOENT`, `ECHANGED`
  * when `from` is replaced meanwhile.
  */
-export async function copyObject(connection: Connection, from: string, to: string): Promise<void> {
+export async function copyObject(connection: Connection, from: string, to: string): Promise<StagedObject> {
   if (from === to) {
     throw new StorageError(connection.side, "cannot be copied or renamed to itself", {
       path: from,
@@ -29,6 +30,7 @@ export async function copyObject(connection: Connection, from: string, to: strin
   if (size <= connection.tuning.copyLimitBytes) await copyAtOnce(connection, from, to, head);
   else await copyInParts(connection, from, to, head);
   await verify(connection, to, head);
+  return { key: to, size };
 }
 
 async function copyAtOnce(

@@ -1,7 +1,7 @@
 /**
  * Listings: ListObjectsV2 and ListMultipartUploads, page by page.
  */
-import type { ListObjectsV2CommandOutput } from "@aws-sdk/client-s3";
+import type { ListMultipartUploadsCommandOutput, ListObjectsV2CommandOutput } from "@aws-sdk/client-s3";
 import { StorageError } from "../../errors.ts";
 import type { ListedObject, UnfinishedUpload } from "../storage.ts";
 import type { Connection } from "./connection.ts";
@@ -108,18 +108,23 @@ export async function listUploads(connection: Connection): Promise<UnfinishedUpl
           }),
         ),
     );
-    const decode = page.EncodingType === "url" ? decodeListed : (text: string) => text;
-    for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
-      const key = keys.relative(decode(Key ?? ""));
-      if (key === undefined || UploadId === undefined) continue;
-      uploads.push({ key, uploadId: UploadId, initiated: Initiated?.getTime() ?? 0 });
+    const decode = keysAreEncoded(page) ? decodeListed : (text: string) => text;
+    const last = marker;
+    marker = undefined;
+    for (const { Key = "", UploadId, Initiated } of page.Uploads ?? []) {
+      if (UploadId === undefined) continue;
+      const full = decode(Key);
+      const key = keys.relative(full);
+      if (key !== undefined) uploads.push({ key, uploadId: UploadId, initiated: Initiated?.getTime() ?? 0 });
+      if (page.IsTruncated === true) marker = { KeyMarker: full, UploadIdMarker: UploadId };
     }
-    const next = {
-      KeyMarker: decode(page.NextKeyMarker ?? ""),
-      UploadIdMarker: page.NextUploadIdMarker ?? "",
-    };
-    const stuck = next.KeyMarker === marker?.KeyMarker && next.UploadIdMarker === marker.UploadIdMarker;
-    marker = page.IsTruncated === true && next.KeyMarker !== "" && !stuck ? next : undefined;
+    if (marker !== undefined && marker.UploadIdMarker === last?.UploadIdMarker) marker = undefined;
   } while (marker !== undefined);
   return uploads;
+}
+
+/** Ceph encodes the keys of uploads as it was asked to, but does not say so (nor encodes the markers). */
+function keysAreEncoded(page: ListMultipartUploadsCommandOutput): boolean {
+  if (page.EncodingType === "url") return true;
+  return (page.Uploads ?? []).every(({ Key = "" }) => /^(?:[\w.~!*'()/+-]|%[0-9A-Fa-f]{2})*$/.test(Key));
 }

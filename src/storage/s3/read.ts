@@ -16,7 +16,8 @@ import { backoffMs, detailsOf } from "./retry.ts";
 import { statObject } from "./stat.ts";
 
 const WHAT = "cannot be read";
-/** However long the object, a connection that keeps breaking is given up in the end: one break per 16 MiB is. */
+/** A connection that gets on, but breaks again and again, is given up in the end. */
+const BREAKS_ALLOWED = 50;
 const BYTES_PER_BREAK = 16 * 1024 * 1024;
 
 /** A body on its way: bytes `[at, end)` of the object. */
@@ -40,7 +41,7 @@ export async function* readObject(
   if (open === undefined) return;
   const { end, at: start } = open;
   const pin = etag ?? open.etag;
-  const breaksAllowed = connection.tuning.attempts + Math.floor((end - start) / BYTES_PER_BREAK);
+  const breaksAllowed = BREAKS_ALLOWED + Math.floor((end - start) / BYTES_PER_BREAK);
   let at = start;
   let inVain = 0;
   for (let breaks = 1; ; breaks++) {

@@ -98,8 +98,8 @@ export class S3Storage implements Storage {
     );
   }
 
-  async copy(from: string, to: string): Promise<void> {
-    await copyObject(await this.connected(), from, to);
+  async copy(from: string, to: string): Promise<StagedObject> {
+    return copyObject(await this.connected(), from, to);
   }
 
   async rename(from: string, to: string): Promise<void> {

@@ -74,7 +74,8 @@ class FailureWatch {
         yield piece;
       }
     } catch (error) {
-      this.fromBody = { error };
+      // When the server failed first, the stream is destroyed, and that arrives here too.
+      if (this.fromServer === undefined) this.fromBody = { error };
       throw error;
     }
   }

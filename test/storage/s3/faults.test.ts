@@ -1,0 +1,281 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { S3StorageConfig } from "../../../src/config/config.ts";
+import { S3Storage } from "../../../src/storage/s3/s3-storage.ts";
+import type { Effect } from "../../s3-server/fault-proxy.ts";
+import { FaultProxy } from "../../s3-server/fault-proxy.ts";
+import { dropBucket, freshBucket, s3Server, whyNoServer } from "../../s3-server/s3-server.ts";
+import { collect, list, md5, pattern } from "../conformance.ts";
+
+const PART = 8 * 2 ** 20;
+const skip = whyNoServer();
+
+describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ? "" : ` (${skip})`}`, () => {
+  let proxy: FaultProxy;
+  let config: S3StorageConfig;
+  let storage: S3Storage;
+  beforeAll(async () => {
+    proxy = await FaultProxy.start((await s3Server()).endpoint);
+    config = await freshBucket();
+    storage = new S3Storage({ ...config, endpointUrl: proxy.url }, "destination", {
+      attempts: 4,
+      retryBaseMs: 1,
+      idleTimeoutMs: 500,
+      copyLimitBytes: PART,
+    });
+    await storage.create();
+  }, 120_000);
+  afterEach(async () => {
+    const unmet = proxy.unmet();
+    proxy.reset();
+    for await (const batch of storage.list()) await storage.remove(batch.map(({ key }) => key));
+    proxy.reset();
+    expect(unmet, "a planned fault did not strike").toEqual([]);
+  });
+  afterAll(async () => {
+    await storage?.close();
+    await proxy?.stop();
+    if (config !== undefined) await dropBucket(config);
+  });
+
+  const passing: [string, Effect][] = [
+    ["a 503 SlowDown", { kind: "status", status: 503 }],
+    ["a 500 InternalError", { kind: "status", status: 500 }],
+    ["a 429", { kind: "status", status: 429, code: "TooManyRequests" }],
+    ["a 400 RequestTimeout", { kind: "status", status: 400, code: "RequestTimeout" }],
+    ["a 400 BadDigest", { kind: "status", status: 400, code: "BadDigest" }],
+    ["a broken connection", { kind: "reset" }],
+    ["a lost answer", { kind: "lose-answer" }],
+    ["a silent connection", { kind: "stall" }],
+  ];
+
+  it.each(passing)("%s passes, for every operation", async (_, effect) => {
+    const bytes = pattern(PART + 1000);
+    for (const operation of [
+      "PutObject",
+      "CreateMultipartUpload",
+      "UploadPart",
+      "CompleteMultipartUpload",
+      "HeadObject",
+      "GetObject",
+      "ListObjectsV2",
+      "CopyObject",
+      "DeleteObject",
+      "DeleteObjects",
+    ]) {
+      // An answer to HEAD has no body that could name the error.
+      if (operation === "HeadObject" && effect.kind === "status" && effect.status === 400) continue;
+      proxy.fail({ operation, effect, times: effect.kind === "stall" ? 1 : 2 });
+    }
+    await storage.write("small", bytes.subarray(0, 1000));
+    const writer = await storage.createWriter("large", { reserve: 16, sizeHint: bytes.length });
+    await writer.write(bytes.subarray(16));
+    await writer.finish({ head: bytes.subarray(0, 16) });
+    expect(await storage.stat("large")).toMatchObject({ size: bytes.length });
+    expect(md5(await storage.readWhole("large"))).toBe(md5(bytes));
+    await storage.rename("small", "renamed");
+    expect((await list(storage)).map(({ key }) => key)).toEqual(["large", "renamed"]);
+    expect(await storage.remove(["large", "renamed"])).toEqual([]);
+    expect(await list(storage)).toEqual([]);
+    for (const upload of await storage.listUploads()) await storage.abortUpload(upload); // of a lost answer
+  });
+
+  it("a body that breaks off is resumed where it broke, byte for byte", async () => {
+    const bytes = pattern(3_000_000);
+    await storage.write("k", bytes);
+    for (const at of [0, 1, 70_000, 500_000]) {
+      proxy.fail({ operation: "GetObject", effect: { kind: "truncate", bytes: at } });
+    }
+    expect(md5(await collect(storage.read("k")))).toBe(md5(bytes));
+    expect(proxy.count("GetObject").requests).toBe(5);
+    expect(proxy.count("GetObject").receivedBody).toBeLessThan(bytes.length + 4 * 70_000);
+  });
+
+  it("a range that breaks off is resumed within the range", async () => {
+    const bytes = pattern(300_000);
+    await storage.write("k", bytes);
+    for (const range of [{ start: 100, end: 200_000 }, { start: -150_000 }]) {
+      proxy.fail({ operation: "GetObject", effect: { kind: "truncate", bytes: 1000 } });
+      expect(await storage.readWhole("k", { range })).toEqual(bytes.subarray(range.start, range.end));
+    }
+  });
+
+  it("a body that never gets on fails in the end, with what came", async () => {
+    await storage.write("k", pattern(10_000));
+    proxy.fail({ operation: "GetObject", effect: { kind: "truncate", bytes: 0 }, times: 4 });
+    await expect(storage.readWhole("k")).rejects.toMatchObject({ path: "k", side: "destination" });
+    expect(proxy.count("GetObject").requests).toBe(4);
+  });
+
+  it("an object replaced while it is read is not mixed with its successor", async () => {
+    const bytes = pattern(2_000_000);
+    await storage.write("k", bytes);
+    proxy.fail({ operation: "GetObject", effect: { kind: "truncate", bytes: 500_000 } });
+    const read = async () => {
+      let first = true;
+      for await (const _ of storage.read("k")) {
+        if (first) await storage.write("k", pattern(2_000_000, 9));
+        first = false;
+      }
+    };
+    await expect(read()).rejects.toMatchObject({ code: "ECHANGED" });
+  });
+
+  it("a failure that lasts is an error with side, key and remedy", async () => {
+    proxy.fail({ operation: "PutObject", effect: { kind: "status", status: 503 }, times: 4 });
+    await expect(storage.write("k", Buffer.from("x"))).rejects.toMatchObject({
+      side: "destination",
+      path: "k",
+      code: "SlowDown",
+      remedy: expect.stringContaining("fewer requests"),
+    });
+    expect(proxy.count("PutObject").requests).toBe(4);
+  });
+
+  it("a refusal is not tried again", async () => {
+    proxy.fail({ operation: "PutObject", effect: { kind: "status", status: 403, code: "AccessDenied" } });
+    await expect(storage.write("k", Buffer.from("x"))).rejects.toMatchObject({ code: "AccessDenied" });
+    expect(proxy.count("PutObject").requests).toBe(1);
+  });
+
+  it("an error inside a 200 answer is an error, with or without a final newline", async () => {
+    const body = "<?xml version='1.0'?><Error><Code>InternalError</Code><Message>late</Message></Error>";
+    await storage.write("a", Buffer.from("x"));
+    proxy.fail({ operation: "CopyObject", effect: { kind: "status", status: 200, body }, times: 4 });
+    await expect(storage.rename("a", "b")).rejects.toMatchObject({ code: "InternalError" });
+    proxy.fail({ operation: "CopyObject", effect: { kind: "status", status: 200, body: `${body}\n` } });
+    await expect(storage.rename("a", "b")).rejects.toMatchObject({ path: "a" });
+    expect((await list(storage)).map(({ key }) => key)).toEqual(["a"]);
+  });
+
+  it("an error inside the 200 answer of a completion is an error, and the upload is aborted", async () => {
+    const body = "<?xml version='1.0'?><Error><Code>InternalError</Code></Error>\n";
+    proxy.fail({
+      operation: "CompleteMultipartUpload",
+      effect: { kind: "status", status: 200, body },
+      times: 4,
+    });
+    const writer = await storage.createWriter("k", { sizeHint: PART + 1 });
+    await writer.write(pattern(PART + 1));
+    await expect(writer.finish()).rejects.toMatchObject({ path: "k" });
+    expect(await list(storage)).toEqual([]);
+    expect(await storage.listUploads()).toEqual([]);
+    proxy.reset();
+  });
+
+  it("a part that fails for good ends the writer, and leaves nothing", async () => {
+    proxy.fail({ operation: "UploadPart", after: 1, effect: { kind: "status", status: 403 } });
+    const writer = await storage.createWriter("k", { sizeHint: 4 * PART });
+    const work = async () => {
+      for (let i = 0; i < 4; i++) await writer.write(pattern(PART));
+      await writer.finish();
+    };
+    await expect(work()).rejects.toMatchObject({ path: "k" });
+    await writer.abort();
+    expect(await list(storage)).toEqual([]);
+    expect(await storage.listUploads()).toEqual([]);
+    proxy.reset();
+  });
+
+  it("an upload whose part fails for good stops reading its stream, and leaves nothing", async () => {
+    proxy.fail({
+      operation: "UploadPart",
+      times: 99,
+      effect: { kind: "status", status: 403, code: "AccessDenied" },
+    });
+    let taken = 0;
+    const endless = async function* () {
+      for (; taken < 100; taken++) yield pattern(PART / 4);
+    };
+    await expect(storage.upload("k", endless(), { sizeHint: 1 })).rejects.toMatchObject({
+      code: "AccessDenied",
+    });
+    expect(taken).toBeLessThan(50);
+    expect(await list(storage)).toEqual([]);
+    expect(await storage.listUploads()).toEqual([]);
+    proxy.reset();
+  });
+
+  it("a copy that did not arrive whole keeps the original", async () => {
+    await storage.write("a", Buffer.from("the original"));
+    await storage.write("b", Buffer.from("another"));
+    const body = "<CopyObjectResult><ETag>&quot;x&quot;</ETag></CopyObjectResult>";
+    proxy.fail({ operation: "CopyObject", effect: { kind: "status", status: 200, body } });
+    await expect(storage.rename("a", "b")).rejects.toMatchObject({ code: "ECOPY" });
+    expect((await storage.readWhole("a")).toString()).toBe("the original");
+  });
+
+  it("a copy above the limit goes in parts, keeping metadata", async () => {
+    const bytes = pattern(PART + 5);
+    await storage.upload("a b/+", [bytes] as unknown as AsyncIterable<Uint8Array>, {
+      mtime: 1_600_000_000_123,
+    });
+    await storage.rename("a b/+", "c");
+    expect(proxy.count("UploadPartCopy").requests).toBe(1);
+    expect(await storage.stat("c")).toMatchObject({ size: bytes.length, mtime: 1_600_000_000_123 });
+    expect(md5(await storage.readWhole("c"))).toBe(md5(bytes));
+  });
+
+  it("where many cannot be removed by one request, they are removed one by one", async () => {
+    await storage.write("a", Buffer.from("x"));
+    await storage.write("b", Buffer.from("x"));
+    proxy.fail({
+      operation: "DeleteObjects",
+      effect: { kind: "status", status: 501, code: "NotImplemented" },
+    });
+    expect(await storage.remove(["a", "b", "absent"])).toEqual([]);
+    expect(proxy.count("DeleteObject").requests).toBe(3);
+    expect(await list(storage)).toEqual([]);
+  });
+
+  it("reports those of a batch that could not be removed", async () => {
+    await storage.write("a", Buffer.from("x"));
+    const body =
+      "<DeleteResult><Error><Key>a</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>";
+    proxy.fail({ operation: "DeleteObjects", effect: { kind: "status", status: 200, body } });
+    expect(await storage.remove(["a", "b"])).toMatchObject([{ key: "a", error: { code: "AccessDenied" } }]);
+  });
+
+  it("a listing that cannot be continued is an error, not a short listing", async () => {
+    const body =
+      "<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>";
+    proxy.fail({ operation: "ListObjectsV2", effect: { kind: "status", status: 200, body } });
+    await expect(list(storage)).rejects.toMatchObject({ code: "ELIST" });
+  });
+
+  it("an archived object says that it has to be restored first", async () => {
+    proxy.fail({
+      operation: "GetObject",
+      effect: { kind: "status", status: 403, code: "InvalidObjectState" },
+    });
+    await expect(storage.readWhole("k")).rejects.toMatchObject({
+      code: "InvalidObjectState",
+      remedy: expect.stringContaining("archive"),
+    });
+  });
+
+  it("a wrong clock says so", async () => {
+    proxy.fail({
+      operation: "GetObject",
+      times: 2,
+      effect: { kind: "status", status: 403, code: "RequestTimeTooSkewed" },
+    });
+    await expect(storage.readWhole("k")).rejects.toMatchObject({
+      code: "RequestTimeTooSkewed",
+      remedy: expect.stringContaining("clock"),
+    });
+    proxy.reset();
+  });
+
+  it("no message holds a secret, whatever the server sends back", async () => {
+    const { secretAccessKey, accessKeyId } = (await s3Server()).credentials;
+    const body = `<Error><Code>Odd</Code><Message>key ${secretAccessKey} of ${accessKeyId}\u001b[31m</Message></Error>`;
+    proxy.fail({ operation: "GetObject", effect: { kind: "status", status: 400, body } });
+    const error: unknown = await storage.readWhole("k").catch((thrown: unknown) => thrown);
+    const { inspect } = await import("node:util");
+    const shown = inspect(error, { depth: 10, showHidden: true });
+    expect(shown).toContain("Odd");
+    expect(shown).not.toContain(secretAccessKey);
+    expect(shown).not.toContain(accessKeyId);
+    expect(error).toHaveProperty("message", expect.not.stringContaining("\u001b"));
+  });
+});

@@ -1,0 +1,221 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { toStorageError } from "../../../src/storage/s3/errors.ts";
+import { bareEtag, copySource, decodeListed, fitsXml, KeySpace } from "../../../src/storage/s3/keys.ts";
+import { multipartEtag } from "../../../src/storage/s3/multipart.ts";
+import { copyRanges, MIN_PART_BYTES, partBytesFor, partsInFlight } from "../../../src/storage/s3/parts.ts";
+import { backoffMs, PatientRetry } from "../../../src/storage/s3/retry.ts";
+import { callOf } from "../../s3-server/s3-operation.ts";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+describe("part sizes", () => {
+  it.each([
+    [0, 8],
+    [1, 8],
+    [8000 * MIB, 8],
+    [8000 * MIB + 1, 9],
+    [32_000 * MIB, 32],
+    [32_000 * MIB + 1, 32],
+    [320_000 * MIB, 32],
+    [320_000 * MIB + 1, 33],
+    [5 * 1024 * GIB, 525],
+  ])("of %i bytes is %i MiB", (size, mib) => {
+    expect(partBytesFor(size)).toBe(mib * MIB);
+  });
+
+  it("never make more than 10,000 parts, nor more than 1,000 up to 31 GiB", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 5 * 1024 * GIB }), (size) => {
+        const count = Math.ceil(size / partBytesFor(size));
+        expect(count).toBeLessThanOrEqual(size <= 31 * GIB ? 1000 : 10_000);
+      }),
+    );
+  });
+
+  it("keep the buffers of one writer below 128 MiB while parts are of usual size", () => {
+    for (let mib = 8; mib <= 32; mib++) expect((partsInFlight(mib * MIB) + 2) * mib).toBeLessThanOrEqual(128);
+    expect(partsInFlight(525 * MIB)).toBe(1);
+  });
+});
+
+describe("ranges of a copy", () => {
+  it("are even, cover everything once, and keep S3's limits", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: GIB }),
+        fc.integer({ min: MIN_PART_BYTES, max: 5 * 1024 * GIB }),
+        (start, length) => {
+          const ranges = copyRanges(start, start + length);
+          expect(ranges.length).toBeLessThanOrEqual(1025);
+          let at = start;
+          for (const range of ranges) {
+            expect(range.start).toBe(at);
+            expect(range.end - range.start).toBeGreaterThanOrEqual(MIN_PART_BYTES);
+            expect(range.end - range.start).toBeLessThanOrEqual(5 * GIB);
+            at = range.end;
+          }
+          expect(at).toBe(start + length);
+        },
+      ),
+    );
+  });
+
+  it("of nothing are none", () => {
+    expect(copyRanges(7, 7)).toEqual([]);
+  });
+});
+
+describe("keys", () => {
+  it("count in bytes, together with the base path", () => {
+    const keys = new KeySpace("b".repeat(23));
+    expect(keys.problem("x".repeat(1000))).toBeUndefined();
+    expect(keys.problem("x".repeat(1001))).toMatch(/1024 bytes/);
+    expect(keys.problem("\u00e9".repeat(500))).toBeUndefined();
+    expect(keys.problem("\u00e9".repeat(501))).toMatch(/1024 bytes/);
+    expect(new KeySpace("").problem("\u{1f600}".repeat(256))).toBeUndefined();
+  });
+
+  it("that are not UTF-8 are refused", () => {
+    expect(new KeySpace("").problem("a\udcffb")).toMatch(/UTF-8/);
+  });
+
+  it("survive the encoding of a listing, whichever way a space is written", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (key) => {
+        const encoded = encodeURIComponent(key);
+        expect(decodeListed(encoded)).toBe(key);
+        expect(decodeListed(encoded.replaceAll("%20", "+"))).toBe(key);
+      }),
+    );
+    expect(decodeListed("not%FFutf8")).toBe("not%FFutf8");
+  });
+
+  it("go into a copy source by segment", () => {
+    expect(copySource("b", "a b/c+d/%\n")).toBe("b/a%20b/c%2Bd/%25%0A");
+  });
+
+  it("that XML cannot carry are told", () => {
+    for (const key of ["a\nb", "\x01", "\x7f", "\ufffe", "\uffff", "\r"]) expect(fitsXml(key)).toBe(false);
+    for (const key of ["a b", "<&>\"'", "\u{1f600}", "\ufffd", "\u00e9"]) expect(fitsXml(key)).toBe(true);
+  });
+});
+
+describe("ETags", () => {
+  it("lose their quotes and their weakness", () => {
+    expect(bareEtag('"abc-2"')).toBe("abc-2");
+    expect(bareEtag('W/"abc"')).toBe("abc");
+    expect(bareEtag("abc")).toBe("abc");
+    expect(bareEtag('""')).toBeUndefined();
+    expect(bareEtag(undefined)).toBeUndefined();
+  });
+
+  it("of a multipart object are the md5 of the md5s of its parts", () => {
+    // printf a | md5sum, printf b | md5sum; both as bytes through md5sum.
+    const parts = [
+      { PartNumber: 1, ETag: '"0cc175b9c0f1b6a831c399e269772661"' },
+      { PartNumber: 2, ETag: '"92eb5ffee6ae2fec3ad71c777531578f"' },
+    ];
+    expect(multipartEtag(parts)).toBe("96e024ba2074fe77e8e965ba43a704be-2");
+  });
+});
+
+describe("retries", () => {
+  const retry = new PatientRetry(3, 100);
+
+  it("end after the attempts", async () => {
+    const info = { errorType: "TRANSIENT" } as const;
+    const first = await retry.acquireInitialRetryToken();
+    const second = await retry.refreshRetryTokenForRetry(first, info);
+    const third = await retry.refreshRetryTokenForRetry(second, info);
+    expect(third.getRetryCount()).toBe(2);
+    await expect(retry.refreshRetryTokenForRetry(third, info)).rejects.toThrow();
+  });
+
+  it.each([
+    [{ name: "AccessDenied", $metadata: { httpStatusCode: 403 } }, "CLIENT_ERROR", false],
+    [{ name: "NotImplemented", $metadata: { httpStatusCode: 501 } }, "SERVER_ERROR", false],
+    [{ name: "Odd", $metadata: { httpStatusCode: 507 } }, "SERVER_ERROR", true],
+    [{ name: "BadDigest", $metadata: { httpStatusCode: 400 } }, "CLIENT_ERROR", true],
+    [{ name: "Error", code: "EPROTO" }, "CLIENT_ERROR", true],
+    [{ name: "AbortError" }, "CLIENT_ERROR", false],
+    ["not even an error", "CLIENT_ERROR", false],
+  ] as const)("of %o (%s): %s", async (error, errorType, expected) => {
+    const token = await retry.acquireInitialRetryToken();
+    const again = retry.refreshRetryTokenForRetry(token, { error, errorType });
+    await expect(
+      again.then(
+        () => true,
+        () => false,
+      ),
+    ).resolves.toBe(expected);
+  });
+
+  it("wait a random time below a doubling ceiling of at most 20 seconds", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60 }), (count) => {
+        const delay = backoffMs(count, 100);
+        expect(delay).toBeGreaterThanOrEqual(0);
+        expect(delay).toBeLessThanOrEqual(Math.min(20_000, 100 * 2 ** (count - 1)));
+      }),
+    );
+  });
+
+  it("wait as long as the server asks, within reason", async () => {
+    const token = await retry.acquireInitialRetryToken();
+    const hint = { errorType: "THROTTLING", retryAfterHint: new Date(Date.now() + 3_600_000) } as const;
+    expect((await retry.refreshRetryTokenForRetry(token, hint)).getRetryDelay()).toBe(20_000);
+  });
+});
+
+describe("errors", () => {
+  const context = { side: "source", location: "s3://b", secrets: ["s3cr3t", ""] } as const;
+
+  it.each([
+    [{ name: "NoSuchKey", $metadata: { httpStatusCode: 404 } }, "ENOENT"],
+    [{ name: "NotFound", $metadata: { httpStatusCode: 404 } }, "ENOENT"],
+    [{ name: "UnknownError", $metadata: { httpStatusCode: 404 } }, "ENOENT"],
+    [{ name: "NoSuchBucket", $metadata: { httpStatusCode: 404 } }, "ENOENT"],
+    [{ name: "403", $metadata: { httpStatusCode: 403 } }, "AccessDenied"],
+    [{ name: "PreconditionFailed", $metadata: { httpStatusCode: 412 } }, "ECHANGED"],
+    [{ name: "InvalidObjectState", $metadata: { httpStatusCode: 403 } }, "InvalidObjectState"],
+    [{ name: "Error", code: "ECONNRESET", message: "socket hang up" }, "ECONNRESET"],
+    [{ name: "NoSuchUpload", $metadata: { httpStatusCode: 404 } }, "NoSuchUpload"],
+  ])("%o is %s", (error, code) => {
+    expect(toStorageError(context, "cannot be read", "k", error)).toMatchObject({
+      code,
+      side: "source",
+      path: "k",
+    });
+  });
+
+  it("are one line of bounded length without secrets, control characters or the SDK's own error", () => {
+    const message = `a\n\x1b[31m s3cr3t ${"x".repeat(1000)}`;
+    const error = toStorageError(context, "cannot be read", undefined, { name: "Odd", message });
+    expect(error.message).toMatch(/^cannot be read \(Odd: a \[31m \[hidden\] x+\.\.\.\)$/);
+    expect(error.message.length).toBeLessThan(340);
+    expect(error.path).toBe("s3://b");
+    expect(error.cause).toBeUndefined();
+  });
+});
+
+describe("the proxy", () => {
+  it.each([
+    ["GET", "/b?list-type=2&prefix=", {}, "ListObjectsV2"],
+    ["GET", "/b/?uploads", {}, "ListMultipartUploads"],
+    ["PUT", "/b/k", {}, "PutObject"],
+    ["PUT", "/b/k?partNumber=1&uploadId=x", {}, "UploadPart"],
+    ["PUT", "/b/k?partNumber=1&uploadId=x", { "x-amz-copy-source": "b/k" }, "UploadPartCopy"],
+    ["PUT", "/b/k?x-id=CopyObject", { "x-amz-copy-source": "b/k" }, "CopyObject"],
+    ["POST", "/b/k?uploads", {}, "CreateMultipartUpload"],
+    ["POST", "/b/k?uploadId=x", {}, "CompleteMultipartUpload"],
+    ["DELETE", "/b/k?uploadId=x", {}, "AbortMultipartUpload"],
+    ["DELETE", "/b/k", {}, "DeleteObject"],
+    ["POST", "/b/?delete=", {}, "DeleteObjects"],
+    ["HEAD", "/b", {}, "HeadBucket"],
+    ["HEAD", "/b/a%20b/c", {}, "HeadObject"],
+  ])("knows %s %s %o as %s", (method, target, headers, operation) => {
+    expect(callOf(method, target, headers).operation).toBe(operation);
+  });
+});
