@@ -1,9 +1,11 @@
 import { gunzipSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { GZIP_CHUNK_BYTES, gzipBound, gzipStream } from "../../src/compression/gzip.ts";
 import { gzipStored } from "../../src/compression/gzip-format.ts";
 import { noPython, python } from "./python.ts";
 import { collect, noise, reusingStream, streamOf, text } from "./samples.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // real work, on machines that may be busy
 
 const NOW = new Date("2026-11-20T12:00:00.900Z");
 const options = { level: 6, parallel: 3, now: NOW };

@@ -1,8 +1,10 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { XzDecoder, xzCompress, xzDecompress } from "../../src/compression/xz.ts";
 import { noPython, python } from "./python.ts";
 import { noise, text } from "./samples.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // real work, on machines that may be busy
 
 const EMPTY = "fd377a585a000004e6d6b446000000001cdf44211fb6f37d010000000004595a";
 const LEVELS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];

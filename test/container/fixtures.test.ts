@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import {
   type ClassicSettings,
   diagnose,
@@ -16,6 +16,8 @@ import { KeyRing } from "../../src/crypto/key-ring.ts";
 import { parseSealedName } from "../../src/names/sealed-name.ts";
 import { looksSealed, md5FromBase36, parseStoredName } from "../../src/names/stored-name.ts";
 import { streamOf } from "../compression/samples.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // real work, on machines that may be busy
 
 const ROOT = join(import.meta.dirname, "../fixtures/classic");
 

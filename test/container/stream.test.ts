@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { xzCompress } from "../../src/compression/xz.ts";
 import {
   maxStoredSize,
@@ -24,6 +24,8 @@ import {
   sealing,
   settingsOf,
 } from "./settings.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // real work, on machines that may be busy
 
 const MEBIBYTE = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { xzCompress, xzDecompress } from "../../src/compression/xz.ts";
 import { maxStoredSize, openWhole, sealWhole, WHOLE_LIMIT } from "../../src/container/classic.ts";
 import { prepareCrypto } from "../../src/crypto/aead.ts";
@@ -18,6 +18,8 @@ import {
   sealing,
   settingsOf,
 } from "./settings.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // real work, on machines that may be busy
 
 beforeAll(() => prepareCrypto("cha"));
 

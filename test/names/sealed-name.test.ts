@@ -4,7 +4,13 @@ import { prepareCrypto } from "../../src/crypto/aead.ts";
 import { KeyRing } from "../../src/crypto/key-ring.ts";
 import { decodeBytes, encodeBytes } from "../../src/names/base36.ts";
 import { bytesOfPath } from "../../src/names/path-text.ts";
-import { openName, parseSealedName, sealedNameLength, sealName } from "../../src/names/sealed-name.ts";
+import {
+  openName,
+  parseSealedName,
+  saltOfSealedName,
+  sealedNameLength,
+  sealName,
+} from "../../src/names/sealed-name.ts";
 import { looksSealed } from "../../src/names/stored-name.ts";
 import { PASSWORD, SALT, TYPES, VECTORS, vectorKeys } from "../crypto/vectors.ts";
 import { anyPath } from "./arbitraries.ts";
@@ -64,6 +70,11 @@ describe.each(TYPES)("an encrypted name (%s)", (type) => {
     expect(openName(body, keyRing, type)).toBeUndefined();
     expect(openName(`${PLAIN}.enc`, keyRing, type)).toBeUndefined();
     expect(openName(VECTORS[type].name, keyRing, type === "aes" ? "cha" : "aes")).toBeUndefined();
+  });
+
+  it("shows the salt that it carries, and a plain name shows none", () => {
+    expect(saltOfSealedName(VECTORS[type].name)).toEqual(SALT);
+    expect(saltOfSealedName(`${PLAIN}.enc`)).toBeUndefined();
   });
 
   it("that holds no stored name is no version", () => {
