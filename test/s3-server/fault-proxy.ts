@@ -185,7 +185,10 @@ export class FaultProxy {
     for (let i = 0; i < request.rawHeaders.length; i += 2) {
       onward.appendHeader(request.rawHeaders[i] ?? "", request.rawHeaders[i + 1] ?? "");
     }
-    onward.on("error", () => response.destroy());
+    // Swift sends a body after a HEAD, which is an error of the connection but not of the answer.
+    onward.on("error", () => {
+      if (!response.headersSent) response.destroy();
+    });
     response.on("close", () => onward.destroy());
     request.pipe(onward);
   }

@@ -32,7 +32,8 @@ const REMEDIES: Record<string, string> = {
   PermanentRedirect: "set region_name to the region of the bucket",
   QuotaExceeded: "free some space at the destination, or raise the quota",
   RequestTimeTooSkewed: "set this machine's clock; S3 accepts a difference of 15 minutes at most",
-  SignatureDoesNotMatch: "check aws_secret_access_key, and that a proxy does not change requests",
+  SignatureDoesNotMatch:
+    "check aws_access_key_id and aws_secret_access_key, and that a proxy does not change requests",
   SlowDown: "the storage asks for fewer requests: lower backup_processes or restore_processes",
 };
 
