@@ -60,6 +60,8 @@ export interface Config {
   readonly deletedKeepDays: number | null;
   /** Already translated to JavaScript, anchored at the start of the path. */
   readonly ignore: readonly RegExp[];
+  /** Folders of the source, relative with a trailing slash, that are left out since the destination lies there. */
+  readonly sourceExcludes: readonly string[];
   /** Above this share (0..1) of vanished files nothing is marked without `--allow-mass-delete`. */
   readonly massDeleteShare: number;
   /** Days after which unfinished uploads and temporary files of other hosts are litter. */

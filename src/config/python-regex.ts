@@ -29,7 +29,6 @@ export function compilePythonRegex(expression: string, key: string): RegExp {
         ? `, character ${error.position + 1}: ${error.message}`
         : ": it is too large, or nested too deeply";
     throw new ConfigError(`${key}: ${quoted(expression)}${problem}`, {
-      path: key,
       remedy: "write it as Python's re module takes it; docs/configuration.md lists what is left out",
       cause: error,
     });

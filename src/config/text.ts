@@ -1,13 +1,17 @@
 /** Helpers for messages about settings. */
 
-/** A value from outside, quoted on one line: controls, bidirectional marks and lone surrogates are escaped. */
+/**
+ * A value from outside, in quotes on one line: line breaks and whatever else acts on a terminal are escaped here,
+ * since messages of several lines are taken apart before the command line escapes them.
+ */
 export function quoted(value: string, longest = 120): string {
   const points = [...value];
   const cut = points.length > longest ? `${points.slice(0, longest).join("")}…` : value;
-  return JSON.stringify(cut).replace(
+  const shown = cut.replace(
     /[\p{C}\p{Zl}\p{Zp}]/gu,
     (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
   );
+  return `"${shown}"`;
 }
 
 /**

@@ -29,6 +29,9 @@ function ours(expression: string, paths: readonly string[]): number[] | null {
   return paths.flatMap((path, i) => (regex.test(path) ? [i] : []));
 }
 
+/** Fixed, so that a mistake in one version of Python's engine cannot fail a build now and then. */
+const SEED = 20_260_101;
+
 const hasPython =
   spawnSync("python3", [
     "-c",
@@ -139,8 +142,8 @@ describe.runIf(hasPython)("beside the python3 of this machine", () => {
   });
 
   it("random expressions over random paths agree wherever we accept them", () => {
-    const samples = fc.sample(flagged, 1200);
-    const paths = fc.sample(path, 40);
+    const samples = fc.sample(flagged, { numRuns: 1200, seed: SEED });
+    const paths = fc.sample(path, { numRuns: 40, seed: SEED });
     const said = python(samples, paths);
     let accepted = 0;
     for (const [i, expression] of samples.entries()) {
@@ -160,7 +163,7 @@ describe.runIf(hasPython)("beside the python3 of this machine", () => {
       .filter((char) => /^\p{Lu}|\p{Ll}|\p{Lt}$/u.test(char));
     // Letters that this Python does not know yet have no case there, so only the old blocks are compared.
     const old = cased.filter((char) => (char.codePointAt(0) ?? 0) < 0x1c89);
-    const chosen = fc.sample(fc.constantFrom(...old), 150);
+    const chosen = fc.sample(fc.constantFrom(...old), { numRuns: 150, seed: SEED });
     expect(chosen.map((char) => ours(`(?i)${char}`, old))).toEqual(
       python(
         chosen.map((char) => `(?i)${char}`),

@@ -1,0 +1,141 @@
+/**
+ * Every command and every flag: what it is called, what it takes, and what it comes to. A new command is an entry
+ * in `COMMANDS` and its flags in `FLAGS`; parsing (options.ts) and help (help.ts) read these tables.
+ */
+
+export const OVERWRITE = ["never", "if-newer", "always"] as const;
+export type Overwrite = (typeof OVERWRITE)[number];
+
+export type CommandLine =
+  | { readonly command: "backup"; readonly config: string | undefined; readonly allowMassDelete: boolean }
+  | {
+      readonly command: "restore";
+      readonly config: string | undefined;
+      /** Paths, folders and globs; empty: everything. */
+      readonly restoreOnly: readonly string[];
+      readonly restoreDeleted: boolean;
+      readonly overwrite: Overwrite;
+      readonly checksum: boolean;
+    }
+  | { readonly command: "verify"; readonly config: string | undefined }
+  | { readonly command: "generate-salt" }
+  | { readonly command: "help"; readonly text: string }
+  | { readonly command: "version" };
+
+export interface Flag {
+  readonly name: string;
+  /** `switch`: takes no value; `one`: one value; `many`: one or more, and may be repeated. */
+  readonly takes: "switch" | "one" | "many";
+  readonly describe: string;
+  /** What the value is, for the help: `FILE`. */
+  readonly value?: string;
+  readonly choices?: readonly string[];
+  readonly default?: string;
+}
+
+export const FLAGS = {
+  config: {
+    name: "config",
+    takes: "one",
+    value: "FILE",
+    describe: "settings file (default: $BACKUP_CONFIG, else config.json if it is there)",
+  },
+  restore: { name: "restore", takes: "switch", describe: "restore; the same as the verb restore" },
+  verify: { name: "verify", takes: "switch", describe: "verify; the same as the verb verify" },
+  allowMassDelete: {
+    name: "allow-mass-delete",
+    takes: "switch",
+    describe: "mark files as deleted even when the source is empty or has lost most of them",
+  },
+  restoreOnly: {
+    name: "restore-only",
+    takes: "many",
+    value: "PATH...",
+    describe: "restore only these files, folders or globs; may be repeated",
+  },
+  restoreDeleted: {
+    name: "restore-deleted",
+    takes: "switch",
+    describe: "restore files marked as deleted, too",
+  },
+  overwrite: {
+    name: "overwrite",
+    takes: "one",
+    value: "WHEN",
+    choices: OVERWRITE,
+    default: "always",
+    describe: "replace different files in the target: never, if-newer or always",
+  },
+  checksum: {
+    name: "checksum",
+    takes: "switch",
+    describe: "compare files in the target by md5, not by size and time alone",
+  },
+  help: { name: "help", takes: "switch", describe: "show this help, or that of one command" },
+  version: { name: "version", takes: "switch", describe: "show the version" },
+} as const satisfies Record<string, Flag>;
+
+/** The flags as given: switches that are on, and the values of the others. */
+export interface GivenFlags {
+  has(flag: Flag): boolean;
+  values(flag: Flag): readonly string[];
+}
+
+export interface Command {
+  readonly verb: string;
+  readonly describe: string;
+  /** The flag that chooses this command without a verb. */
+  readonly flag?: Flag;
+  readonly flags: readonly Flag[];
+  build(given: GivenFlags): CommandLine;
+}
+
+const configOf = (given: GivenFlags) => given.values(FLAGS.config)[0];
+
+export const COMMANDS: readonly Command[] = [
+  {
+    verb: "run",
+    describe: "back up the source (what happens without a verb)",
+    flags: [FLAGS.config, FLAGS.allowMassDelete],
+    build: (given) => ({
+      command: "backup",
+      config: configOf(given),
+      allowMassDelete: given.has(FLAGS.allowMassDelete),
+    }),
+  },
+  {
+    verb: "restore",
+    describe: "write the stored files back",
+    flag: FLAGS.restore,
+    flags: [
+      FLAGS.config,
+      FLAGS.restore,
+      FLAGS.restoreOnly,
+      FLAGS.restoreDeleted,
+      FLAGS.overwrite,
+      FLAGS.checksum,
+    ],
+    build: (given) => ({
+      command: "restore",
+      config: configOf(given),
+      restoreOnly: given.values(FLAGS.restoreOnly),
+      restoreDeleted: given.has(FLAGS.restoreDeleted),
+      overwrite:
+        OVERWRITE.find((when) => when === given.values(FLAGS.overwrite)[0]) ?? FLAGS.overwrite.default,
+      checksum: given.has(FLAGS.checksum),
+    }),
+  },
+  {
+    verb: "verify",
+    describe: "read every stored file and report what is damaged",
+    flag: FLAGS.verify,
+    flags: [FLAGS.config, FLAGS.verify],
+    build: (given) => ({ command: "verify", config: configOf(given) }),
+  },
+  {
+    verb: "generate-salt",
+    describe: "print a salt for the settings",
+    flags: [],
+    build: () => ({ command: "generate-salt" }),
+  },
+];

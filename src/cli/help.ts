@@ -1,0 +1,55 @@
+/** The text of `--help`. */
+import yargs from "yargs";
+import { COMMANDS, type Command, FLAGS, type Flag } from "./command-table.ts";
+
+const EXIT_CODES = `Exit status:
+    0  all is well
+    1  some files failed; the others are done
+    2  the configuration or the command line is wrong; nothing was touched
+    3  stored files are damaged
+    4  the password opens nothing at the destination; nothing was touched
+    5  a safety guard refused: it looked like an accident
+  130, 143  interrupted by SIGINT, SIGTERM
+
+Settings: config.json.example and docs/configuration.md.`;
+
+/** @param command that of one command; undefined: the whole */
+export async function helpText(command: Command | undefined): Promise<string> {
+  const parser = yargs()
+    .scriptName("backup")
+    .help(false)
+    .version(false)
+    .wrap(100)
+    .locale("en")
+    .usage(command === undefined ? "backup [VERB] [FLAG...]" : `backup ${command.verb} [FLAG...]`)
+    .epilogue(EXIT_CODES);
+  const about = [FLAGS.help, FLAGS.version];
+  if (command !== undefined) {
+    parser.usage(`\n${command.describe}`);
+    addFlags(parser, command.flags, "Flags:");
+  } else {
+    for (const { verb, describe } of COMMANDS) parser.command(verb, describe);
+    const shared = [FLAGS.config, ...COMMANDS.flatMap(({ flag }) => flag ?? [])];
+    addFlags(parser, [...shared, ...about], "Flags:");
+    for (const { verb, flags } of COMMANDS) {
+      addFlags(
+        parser,
+        flags.filter((flag) => !shared.includes(flag)),
+        `Flags of ${verb}:`,
+      );
+    }
+  }
+  return `${await parser.getHelp()}\n`;
+}
+
+function addFlags(parser: ReturnType<typeof yargs>, flags: readonly Flag[], group: string): void {
+  for (const { name, takes, describe, value, choices, default: usual } of flags) {
+    parser.option(name, {
+      describe: value === undefined ? describe : `${value}: ${describe}`,
+      group,
+      type: takes === "switch" ? "boolean" : takes === "many" ? "array" : "string",
+      ...(choices !== undefined && { choices }),
+      ...(usual !== undefined && { default: usual }),
+    });
+  }
+}

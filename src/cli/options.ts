@@ -1,0 +1,185 @@
+/**
+ * The command line: from arguments to what is to be done, or a `ConfigError`. Nothing that is unclear is ever
+ * taken for a backup.
+ *
+ * yargs, which takes the arguments apart and lays out the help, is loaded only when it is needed: `--version` is
+ * answered without it. Flags are resolved before, so that prefixes work and no message repeats a value.
+ */
+import { nearest, quoted } from "../config/text.ts";
+import { ConfigError } from "../errors.ts";
+import { COMMANDS, type Command, type CommandLine, FLAGS, type Flag } from "./command-table.ts";
+
+export type { CommandLine, Overwrite } from "./command-table.ts";
+
+const ALL_FLAGS: readonly Flag[] = Object.values(FLAGS);
+
+/**
+ * Understands the arguments after the command's name.
+ * @throws ConfigError with one line per problem
+ */
+export async function parseCommandLine(argv: readonly string[]): Promise<CommandLine> {
+  const problems: string[] = [];
+  const { args, flags } = resolveFlags(argv, problems);
+  if (flags.has(FLAGS.version)) return { command: "version" };
+  if (flags.has(FLAGS.help)) {
+    const { helpText } = await import("./help.ts");
+    const wanted = COMMANDS.find(({ verb, flag }) => args[0] === verb || has(flags, flag));
+    return { command: "help", text: await helpText(wanted) };
+  }
+  reportLackingValues(args, problems);
+  if (problems.length > 0) throw usageError(problems);
+  const { positionals, values } = await takeApart(args);
+  const command = chooseCommand(positionals, flags, problems);
+  checkFlags(command, flags, values, problems);
+  if (problems.length > 0 || command === undefined) throw usageError(problems);
+  return command.build({ has: (flag) => flags.has(flag), values: (flag) => values.get(flag.name) ?? [] });
+}
+
+function usageError(problems: readonly string[]): ConfigError {
+  return new ConfigError(problems.join("\n"), { remedy: "backup --help shows what there is" });
+}
+
+function has(flags: ReadonlySet<Flag>, flag: Flag | undefined): boolean {
+  return flag !== undefined && flags.has(flag);
+}
+
+/** Gives every flag its full name. What comes after `--` is no flag. */
+function resolveFlags(argv: readonly string[], problems: string[]): { args: string[]; flags: Set<Flag> } {
+  const flags = new Set<Flag>();
+  const args: string[] = [];
+  const end = argv.indexOf("--");
+  for (const [i, arg] of argv.entries()) {
+    if (!arg.startsWith("-") || arg === "-" || (end >= 0 && i >= end)) {
+      args.push(arg);
+      continue;
+    }
+    const equals = arg.indexOf("=");
+    const name = equals < 0 ? arg : arg.slice(0, equals);
+    const flag = flagNamed(name, problems);
+    if (flag === undefined) continue;
+    flags.add(flag);
+    const value = equals < 0 ? undefined : arg.slice(equals + 1);
+    if (value !== undefined && flag.takes === "switch") problems.push(`--${flag.name} takes no value`);
+    else if (value === "") problems.push(lacksValue(flag));
+    else args.push(value === undefined ? `--${flag.name}` : `--${flag.name}=${value}`);
+  }
+  return { args, flags };
+}
+
+function flagNamed(given: string, problems: string[]): Flag | undefined {
+  if (given === "-h") return FLAGS.help;
+  if (!given.startsWith("--")) {
+    problems.push(`unknown flag ${quoted(given)}: flags begin with --`);
+    return undefined;
+  }
+  const name = given.slice(2);
+  const begun = ALL_FLAGS.filter((flag) => flag.name.startsWith(name));
+  const flag =
+    begun.find((candidate) => candidate.name === name) ?? (begun.length === 1 ? begun[0] : undefined);
+  if (flag !== undefined) return flag;
+  if (begun.length > 1) {
+    problems.push(
+      `${quoted(given)} can mean ${begun.map((candidate) => `--${candidate.name}`).join(" or ")}`,
+    );
+    return undefined;
+  }
+  const meant = nearest(
+    name,
+    ALL_FLAGS.map((candidate) => candidate.name),
+  );
+  problems.push(`unknown flag ${quoted(given)}${meant === undefined ? "" : `: did you mean --${meant}?`}`);
+  return undefined;
+}
+
+/** Verbs and other words, and the values of the flags that take some; both as text, untouched. */
+async function takeApart(args: readonly string[]): Promise<{
+  positionals: string[];
+  values: Map<string, string[]>;
+}> {
+  const { default: yargs } = await import("yargs");
+  const parser = yargs().help(false).version(false).exitProcess(false).fail(false).parserConfiguration({
+    "boolean-negation": false,
+    "camel-case-expansion": false,
+    "dot-notation": false,
+    "parse-numbers": false,
+    "parse-positional-numbers": false,
+    "populate--": false,
+  });
+  for (const { name, takes } of ALL_FLAGS) {
+    if (takes === "switch") parser.boolean(name);
+    else parser.array(name).string(name);
+    if (takes === "one") parser.nargs(name, 1);
+  }
+  const parsed = await parser.parse([...args]);
+  const values = new Map<string, string[]>();
+  for (const { name, takes } of ALL_FLAGS) {
+    const given = parsed[name];
+    if (takes !== "switch" && Array.isArray(given)) values.set(name, given.map(String));
+  }
+  return { positionals: parsed._.map(String), values };
+}
+
+/** Flags that lack their value: yargs would take the next flag for it. */
+function reportLackingValues(args: readonly string[], problems: string[]): void {
+  for (const [i, arg] of args.entries()) {
+    const flag = ALL_FLAGS.find(({ name }) => arg === `--${name}`);
+    if (flag === undefined || flag.takes === "switch") continue;
+    const next = args[i + 1];
+    if (next === undefined || next === "" || next.startsWith("--")) problems.push(lacksValue(flag));
+  }
+}
+
+function lacksValue(flag: Flag): string {
+  return `--${flag.name} needs a value (${flag.value})`;
+}
+
+function chooseCommand(
+  positionals: readonly string[],
+  flags: ReadonlySet<Flag>,
+  problems: string[],
+): Command | undefined {
+  const [verb, ...stray] = positionals;
+  for (const word of stray) problems.push(`${quoted(word)} stands alone: it belongs to no flag`);
+  const byFlag = COMMANDS.filter(({ flag }) => has(flags, flag));
+  if (verb === undefined) {
+    if (byFlag.length < 2) return byFlag[0] ?? COMMANDS[0];
+    problems.push(`${byFlag.map(({ flag }) => `--${flag?.name}`).join(" and ")} exclude each other`);
+    return undefined;
+  }
+  const byVerb = COMMANDS.find((command) => command.verb === verb);
+  if (byVerb === undefined) {
+    const verbs = COMMANDS.map((command) => command.verb);
+    const meant = nearest(verb, verbs);
+    problems.push(
+      `unknown verb ${quoted(verb)}: ${meant === undefined ? `there are ${verbs.join(", ")}` : `did you mean ${meant}?`}`,
+    );
+    return undefined;
+  }
+  for (const other of byFlag) {
+    if (other !== byVerb) problems.push(`${verb} and --${other.flag?.name} exclude each other`);
+  }
+  return byVerb;
+}
+
+function checkFlags(
+  command: Command | undefined,
+  flags: ReadonlySet<Flag>,
+  values: ReadonlyMap<string, readonly string[]>,
+  problems: string[],
+): void {
+  for (const flag of flags) {
+    const given = values.get(flag.name) ?? [];
+    if (given.includes("")) problems.push(lacksValue(flag));
+    if (flag.takes === "one" && new Set(given).size > 1) problems.push(`--${flag.name} is given twice`);
+    if (flag.choices !== undefined && given.some((value) => !flag.choices?.includes(value))) {
+      problems.push(`--${flag.name} must be ${flag.choices.join(", ")}`);
+    }
+    const isMode = COMMANDS.some((other) => other.flag === flag);
+    if (command !== undefined && !isMode && !command.flags.includes(flag)) {
+      const wants = COMMANDS.filter((other) => other.flags.includes(flag)).map(({ verb }) => verb);
+      problems.push(
+        `--${flag.name} belongs to ${wants.join(", ")}, not to ${command.verb}: nothing was done`,
+      );
+    }
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * From a configuration file and the environment to one valid `Config`, before anything is touched.
+ *
+ * All problems that can be found are reported together, one line each, every line with the name of its setting.
+ * No line holds a secret.
+ */
+import { join } from "node:path";
+import { ConfigError } from "../errors.ts";
+import type { Config, StorageConfig } from "./config.ts";
+import { describeSettings } from "./describe.ts";
+import { readConfigFile } from "./file.ts";
+import { CONFIG_VARIABLE, STORAGES, type StorageName } from "./keys.ts";
+import { mergeLayers } from "./layers.ts";
+import { passwordOf } from "./password.ts";
+import { compilePythonRegex } from "./python-regex.ts";
+import { pathInside, sourceExcludesOf } from "./relations.ts";
+import { isSurprisingYes, type Settings, validateSettings } from "./schema.ts";
+import { storageOf } from "./storages.ts";
+import { quoted } from "./text.ts";
+
+export const DEFAULT_CONFIG_FILE = "config.json";
+export const DEFAULT_RESTORE_FOLDER = "encrypted_s3_backup_restore";
+const SWITCHES = ["encrypt", "encrypt_filenames", "compress"] as const;
+/** Paths with nothing in common: what matches them all matches everything. */
+const UNLIKE_PATHS = ["a", "Z9/_", "\u{10fffd} ", "\n/\n", "."];
+
+export interface LoadOptions {
+  /** `--config`; undefined: `BACKUP_CONFIG`, else `config.json`, which may be absent if the environment suffices. */
+  readonly file: string | undefined;
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  readonly mode: "backup" | "restore" | "verify";
+  /** The system's folder for temporary files, where the default restore target lies. */
+  readonly tmpdir: string;
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** One line each, for the log; nothing is wrong. */
+  readonly warnings: readonly string[];
+  /** What the settings came out as. */
+  readonly summary: string;
+}
+
+/** @throws ConfigError with one line per problem */
+export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
+  const { env, cwd, mode } = options;
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  const named = options.file ?? (env[CONFIG_VARIABLE] || undefined);
+  const file = await readConfigFile(
+    named ?? DEFAULT_CONFIG_FILE,
+    cwd,
+    named !== undefined,
+    problems,
+    warnings,
+  );
+  const { values, origin } = mergeLayers(file, env, problems, warnings);
+  warnOfSwitches(values, origin, warnings);
+  const settings = validateSettings(values, origin, problems);
+  if (settings === undefined) throw problemsError(problems);
+
+  const storages = storagesOf(settings, origin, problems);
+  const { src, dest } = storages;
+  if (dest === undefined && !settings.dest) problems.push(missing("dest", file?.name));
+  if (mode === "backup" && src === undefined && !settings.src) problems.push(missing("src", file?.name));
+  const ignore = expressionsOf(settings.ignore_regex, origin, problems, warnings);
+  if (problems.length > 0 || dest === undefined) throw problemsError(problems);
+
+  const restore: StorageConfig = storages.restore ?? {
+    kind: "local",
+    path: join(options.tmpdir, DEFAULT_RESTORE_FOLDER),
+  };
+  const sourceExcludes =
+    mode === "backup" && src !== undefined ? await sourceExcludesOf(src, dest, cwd, problems, warnings) : [];
+  if (mode === "restore" && (await pathInside(restore, dest, cwd)) !== undefined) {
+    problems.push("restore lies inside dest: restore to a place outside of the backup");
+  }
+  if (problems.length > 0) throw problemsError(problems);
+  // Last, since a command may ask somebody for it.
+  const password = await passwordOf(settings, { env, cwd, writes: mode === "backup", origin }, warnings);
+
+  const config: Config = {
+    ...(src !== undefined && { src }),
+    dest,
+    restore,
+    restoreIsDefault: storages.restore === undefined,
+    encrypt: settings.encrypt,
+    encryptFilenames: settings.encrypt_filenames,
+    encryptionType: settings.encryption_type,
+    ...(password !== undefined && { password }),
+    ...saltOf(settings),
+    compress: settings.compress,
+    lzmaLevel: settings.lzma_level,
+    gzipLevel: settings.gzip_level,
+    backupProcesses: settings.backup_processes,
+    restoreProcesses: settings.restore_processes,
+    deletedKeepDays: settings.deleted_keep_days,
+    ignore,
+    sourceExcludes,
+    massDeleteShare: settings.mass_delete_share,
+    unfinishedKeepDays: settings.unfinished_keep_days,
+  };
+  return { config, warnings, summary: describeSettings(config) };
+}
+
+function problemsError(problems: readonly string[]): ConfigError {
+  return new ConfigError(problems.join("\n"));
+}
+
+function missing(name: StorageName, file: string | undefined): string {
+  const where =
+    file === undefined
+      ? `there is no ${DEFAULT_CONFIG_FILE} here, and`
+      : `${quoted(file)} has no ${name}, and`;
+  const upper = name.toUpperCase();
+  return `${name} is missing: ${where} the environment has neither ${upper}_LOCAL_PATH nor ${upper}_S3_BUCKET`;
+}
+
+function storagesOf(
+  settings: Settings,
+  origin: (path: string) => string,
+  problems: string[],
+): Partial<Record<StorageName, StorageConfig>> {
+  const found: Partial<Record<StorageName, StorageConfig>> = {};
+  for (const name of STORAGES) {
+    const block = settings[name];
+    if (!block) continue;
+    const storage = storageOf(name, block, origin, problems);
+    if (storage !== undefined) found[name] = storage;
+  }
+  return found;
+}
+
+/** The older tool's readings that surprise: they are kept, and said. */
+function warnOfSwitches(
+  values: Record<string, unknown>,
+  origin: (path: string) => string,
+  warnings: string[],
+): void {
+  for (const key of SWITCHES) {
+    if (values[key] === null && key !== "encrypt_filenames")
+      warnings.push(`${origin(key)} is null, which means no`);
+    if (isSurprisingYes(values[key])) {
+      warnings.push(`${origin(key)} is none of yes, true, y, t, 1, no, false, n, f, 0: it counts as yes`);
+    }
+  }
+}
+
+function expressionsOf(
+  expressions: readonly string[],
+  origin: (path: string) => string,
+  problems: string[],
+  warnings: string[],
+): RegExp[] {
+  return expressions.flatMap((expression, i) => {
+    const path = `ignore_regex[${i}]`;
+    const key = origin(path) === "IGNORE_REGEX" ? `IGNORE_REGEX, expression ${i + 1}` : origin(path);
+    try {
+      const regex = compilePythonRegex(expression, key);
+      if (UNLIKE_PATHS.every((unlike) => regex.test(unlike))) {
+        warnings.push(
+          `${key}: ${quoted(expression)} matches at the start of nearly every path: those are not backed up`,
+        );
+      }
+      return [regex];
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      problems.push(error.message);
+      return [];
+    }
+  });
+}
+
+function saltOf(settings: Settings): { salt?: Uint8Array } {
+  const digits = (settings.encryption_salt ?? "").replace(/\s/g, "");
+  return digits === "" ? {} : { salt: Buffer.from(digits, "hex") };
+}

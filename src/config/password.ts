@@ -1,0 +1,152 @@
+/** Finds the password: in the settings, in a file, or from a command. It never shows in a message. */
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { ConfigError, errorCode } from "../errors.ts";
+import { PASSWORD_KEYS } from "./keys.ts";
+import type { Settings } from "./schema.ts";
+import { quoted } from "./text.ts";
+
+/** A password longer than this is a mistake in a file name or a command; characters. */
+const LONGEST = 65_536;
+/** As config.json.example has it. */
+export const PLACEHOLDER_PASSWORD = "change me: this password is in the public example";
+
+export interface PasswordContext {
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  readonly writes: boolean;
+  readonly origin: (path: string) => string;
+}
+
+/**
+ * The password, or undefined when nothing needs one.
+ * @throws ConfigError when one is needed and there is none, or it cannot serve
+ */
+export async function passwordOf(
+  settings: Settings,
+  context: PasswordContext,
+  warnings: string[],
+): Promise<string | undefined> {
+  const needed = settings.encrypt || settings.encrypt_filenames || Boolean(settings.encryption_salt?.trim());
+  if (!needed) return undefined;
+  const given = PASSWORD_KEYS.filter((key) => typeof settings[key] === "string");
+  const key = given[0];
+  if (key === undefined) {
+    throw new ConfigError(
+      'encryption_password is missing: set it (ENCRYPTION_PASSWORD), encryption_password_file or encryption_password_command; or set "encrypt": false for a backup that anyone can read',
+    );
+  }
+  const origin = context.origin(key);
+  if (given.length > 1) {
+    throw new ConfigError(
+      `${given.map(context.origin).join(" and ")}: the password is given twice: keep one`,
+    );
+  }
+  const password = await readPassword(key, settings[key] ?? "", origin, context, warnings);
+  checkPassword(password, origin, settings, context.writes);
+  if (password === PLACEHOLDER_PASSWORD) {
+    warnings.push(
+      `${origin} is the one of the example, which everybody knows: change it before the first backup`,
+    );
+  }
+  return password;
+}
+
+async function readPassword(
+  key: (typeof PASSWORD_KEYS)[number],
+  value: string,
+  origin: string,
+  context: PasswordContext,
+  warnings: string[],
+): Promise<string> {
+  if (key === "encryption_password") return value;
+  const bytes = await (key === "encryption_password_file"
+    ? readPasswordFile(resolve(context.cwd, value), origin)
+    : runPasswordCommand(value, origin, context));
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new ConfigError(`${origin}: the password is not UTF-8 text`);
+  }
+  const [first = "", ...rest] = text.split(/\r?\n/);
+  if (rest.some((line) => line !== "")) {
+    warnings.push(`${origin}: more than one line; the first is the password`);
+  }
+  return first;
+}
+
+function checkPassword(password: string, origin: string, settings: Settings, writes: boolean): void {
+  if (password === "" && writes) {
+    throw new ConfigError(
+      `${origin}: the password is empty: choose one; an empty one only reads existing backups`,
+    );
+  }
+  if (password.length > LONGEST)
+    throw new ConfigError(`${origin}: the password is longer than ${LONGEST} characters`);
+  // Node puts U+FFFD where a variable's bytes are not UTF-8: two passwords could look like one.
+  if (!password.isWellFormed() || password.includes("\ufffd")) {
+    throw new ConfigError(`${origin}: the password is not valid Unicode text`);
+  }
+  if (settings.encryption_type === "aes" && [...password].some((char) => char > "\u00ff")) {
+    throw new ConfigError(
+      `${origin}: with "encryption_type": "aes" the password can only have characters up to U+00FF (Latin-1): choose another password, or "cha"`,
+    );
+  }
+}
+
+async function readPasswordFile(path: string, origin: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new ConfigError(
+      `${origin}: ${quoted(path)} cannot be read (${errorCode(error) ?? "unknown error"})`,
+    );
+  }
+}
+
+/** Standard output of `/bin/sh -c command`; its standard input is empty. */
+function runPasswordCommand(command: string, origin: string, context: PasswordContext): Promise<Buffer> {
+  return new Promise((resolvePromise, reject) => {
+    const child = spawn("/bin/sh", ["-c", command], {
+      cwd: context.cwd,
+      env: context.env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const output: Buffer[] = [];
+    let size = 0;
+    let complaint = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= 4 * LONGEST) output.push(chunk);
+    });
+    child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+      if (complaint.length < 1000) complaint += chunk;
+    });
+    child.on("error", (error) => {
+      reject(new ConfigError(`${origin} cannot be run (${errorCode(error) ?? "unknown error"})`));
+    });
+    child.on("close", (status, signal) => {
+      const bytes = Buffer.concat(output);
+      if (status === 0) return resolvePromise(bytes);
+      const end = signal === null ? `ended with status ${status}` : `was ended by ${signal}`;
+      reject(new ConfigError(`${origin} ${end}${saying(complaint, command, bytes, context.env)}`));
+    });
+  });
+}
+
+/** What a failed command said, unless that holds a word of its own text, of its output or of a secret variable. */
+function saying(complaint: string, command: string, output: Buffer, env: NodeJS.ProcessEnv): string {
+  const line = complaint.split("\n").find((text) => text.trim() !== "") ?? "";
+  const secrets = Object.entries(env).flatMap(([name, value]) =>
+    /PASSWORD|SECRET|TOKEN|KEY|PASS/i.test(name) && value !== undefined && value !== "" ? [value] : [],
+  );
+  const words = [...`${command}\n${output.toString("utf8")}`.split(/[\s"'`=;|&<>()]+/)].filter(
+    (w) => w.length > 3,
+  );
+  if (line === "" || [...secrets, ...words].some((word) => line.includes(word))) {
+    return ": run it by hand to see why";
+  }
+  return `: ${quoted(line.trim())}`;
+}

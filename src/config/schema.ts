@@ -1,0 +1,178 @@
+/**
+ * What each setting may be, and what it becomes. Values come as JSON or, from the environment, as strings.
+ *
+ * Messages never quote a value: it may be a secret put under the wrong name. They go on after the setting's name.
+ */
+import * as v from "valibot";
+
+/** What the older tool reads as no; every other text is yes, "off" included. */
+const NO_WORDS: ReadonlySet<string> = new Set(["no", "false", "n", "f", "0", ""]);
+const YES_WORDS: ReadonlySet<string> = new Set(["yes", "true", "y", "t", "1"]);
+
+/** Whether the text is a yes that its writer may have meant as a no. */
+export function isSurprisingYes(value: unknown): boolean {
+  return (
+    typeof value === "string" && !NO_WORDS.has(value.toLowerCase()) && !YES_WORDS.has(value.toLowerCase())
+  );
+}
+
+/** A switch exactly as the older tool reads it: null is no. */
+const classicSwitch = v.pipe(
+  v.unknown(),
+  v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
+    if (value === null) return false;
+    if (typeof value === "boolean") return value;
+    if (value === 0 || value === 1) return value === 1;
+    if (typeof value === "string") return !NO_WORDS.has(value.toLowerCase());
+    addIssue({ message: "must be true or false" });
+    return NEVER;
+  }),
+);
+
+/** A switch that the older tool does not have: only words that mean what they say. */
+const strictSwitch = v.pipe(
+  v.unknown(),
+  v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
+    const word = typeof value === "string" ? value.toLowerCase() : value;
+    if (word === true || word === "true" || word === "yes" || word === "1") return true;
+    if (word === false || word === "false" || word === "no" || word === "0") return false;
+    addIssue({ message: "must be true or false" });
+    return NEVER;
+  }),
+);
+
+/** The number that a number or a text of digits stands for; NaN when it stands for none. */
+function numberOf(value: unknown): number {
+  if (typeof value === "number") return value;
+  return typeof value === "string" && /^\s*[+-]?\d+(?:\.\d+)?\s*$/.test(value) ? Number(value) : Number.NaN;
+}
+
+function integer(low: number, high: number, advice: string) {
+  return v.pipe(
+    v.unknown(),
+    v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
+      const number = numberOf(value);
+      if (Number.isInteger(number) && number >= low && number <= high) return number;
+      addIssue({ message: advice });
+      return NEVER;
+    }),
+  );
+}
+
+const levelNumber = integer(0, 9, "must be a whole number from 0 to 9");
+/** Number 0, null and absent all mean 6; the text "0" means 0. */
+const level = v.pipe(
+  v.optional(v.unknown(), null),
+  v.transform((value) => (value === null || value === 0 ? 6 : value)),
+  levelNumber,
+);
+
+function processes(usual: number) {
+  return v.pipe(
+    v.optional(v.unknown(), null),
+    v.transform((value) => (value === null || numberOf(value) === 0 ? usual : value)),
+    integer(1, 1024, "must be a whole number from 1 to 1024"),
+  );
+}
+
+const text = v.pipe(v.string('must be a text in "..."'), v.nonEmpty("must not be empty: leave it out"));
+const optionalText = v.nullish(text);
+
+const storageSchema = v.object(
+  {
+    local_path: optionalText,
+    s3_bucket: optionalText,
+    aws_access_key_id: optionalText,
+    aws_secret_access_key: optionalText,
+    session_token: optionalText,
+    base_path: v.nullish(v.string('must be a text in "..."')),
+    endpoint_url: v.nullish(
+      v.pipe(
+        text,
+        v.check(isEndpoint, "must be the address of an S3 service, http(s)://host, without user or password"),
+      ),
+    ),
+    region_name: optionalText,
+    signature_version: v.nullish(
+      v.picklist(["v4", "s3v4"], 'must be "v4", "s3v4" or null: requests are always signed with version 4'),
+    ),
+    storage_class: optionalText,
+    force_path_style: v.nullish(strictSwitch),
+  },
+  'must be a block { ... } with "local_path" or "s3_bucket"',
+);
+
+export const settingsSchema = v.object({
+  src: v.nullish(storageSchema),
+  dest: v.nullish(storageSchema),
+  restore: v.nullish(storageSchema),
+  encryption_password: v.nullish(v.string('must be a text in "..."')),
+  encryption_password_file: optionalText,
+  encryption_password_command: optionalText,
+  encryption_salt: v.nullish(
+    v.pipe(
+      v.string("must be 16 bytes in hex, or null"),
+      v.regex(
+        /^\s*(?:(?:[0-9a-f]{2}\s*){16})?$/i,
+        "must be 16 bytes in hex (32 digits), or null: backup generate-salt makes one",
+      ),
+    ),
+  ),
+  encrypt: v.optional(classicSwitch, true),
+  encrypt_filenames: v.optional(classicSwitch, false),
+  encryption_type: v.nullish(
+    v.picklist(["aes", "cha"], 'must be "aes" (AES-256-GCM) or "cha" (XChaCha20-Poly1305), in lower case'),
+    "aes",
+  ),
+  compress: v.optional(classicSwitch, true),
+  lzma_level: level,
+  gzip_level: level,
+  backup_processes: processes(5),
+  restore_processes: processes(8),
+  deleted_keep_days: v.nullish(
+    integer(0, 1_000_000, "must be a whole number of days: 0 removes at once, null keeps for ever"),
+    null,
+  ),
+  ignore_regex: v.optional(
+    v.array(
+      v.pipe(v.string("must be a text"), v.nonEmpty("is empty, which would ignore every file: remove it")),
+      'must be a list, ["expression", ...], or [] for none',
+    ),
+    [],
+  ),
+  mass_delete_share: v.pipe(
+    v.nullish(v.unknown(), 0.5),
+    v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
+      const share = numberOf(value);
+      if (share >= 0 && share <= 1) return share;
+      addIssue({ message: "must be a share from 0 to 1, 0.5 for half" });
+      return NEVER;
+    }),
+  ),
+  unfinished_keep_days: v.nullish(integer(1, 1_000_000, "must be a whole number of days, 1 at least"), 7),
+});
+
+export type Settings = v.InferOutput<typeof settingsSchema>;
+export type StorageSettings = v.InferOutput<typeof storageSchema>;
+
+function isEndpoint(value: string): boolean {
+  const url = URL.parse(value);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "";
+}
+
+/** Checks and converts; each problem begins with where its setting comes from. */
+export function validateSettings(
+  values: Record<string, unknown>,
+  origin: (path: string) => string,
+  problems: string[],
+): Settings | undefined {
+  const result = v.safeParse(settingsSchema, values);
+  if (result.success) return result.output;
+  for (const issue of result.issues) {
+    const path = (issue.path ?? []).map(({ key }) =>
+      typeof key === "number" ? `[${key}]` : `.${String(key)}`,
+    );
+    problems.push(`${origin(path.join("").slice(1))} ${issue.message}`);
+  }
+  return undefined;
+}

@@ -1,0 +1,161 @@
+import { execFileSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import { saltText } from "../../src/cli/generate-salt.ts";
+import { parseCommandLine } from "../../src/cli/options.ts";
+import { ConfigError } from "../../src/errors.ts";
+
+const words = (line: string) => line.split(" ").filter((word) => word !== "");
+const parse = (line: string) => parseCommandLine(words(line));
+
+const backup = { command: "backup", config: undefined, allowMassDelete: false };
+const restore = {
+  command: "restore",
+  config: undefined,
+  restoreOnly: [],
+  restoreDeleted: false,
+  overwrite: "always",
+  checksum: false,
+};
+const verify = { command: "verify", config: undefined };
+
+describe("the command line", () => {
+  it.each([
+    ["", backup],
+    ["run", backup],
+    ["--", backup],
+    ["--config x.json", { ...backup, config: "x.json" }],
+    ["run --config=x.json --allow-mass-delete", { ...backup, config: "x.json", allowMassDelete: true }],
+    ["--config a --config a", { ...backup, config: "a" }],
+    ["--restore", restore],
+    ["restore", restore],
+    ["restore --restore", restore],
+    ["--restore --restore", restore],
+    ["restore --overwrite if-newer --checksum", { ...restore, overwrite: "if-newer", checksum: true }],
+    ["--restore --restore-deleted", { ...restore, restoreDeleted: true }],
+    ["--restore --restore-only a --restore-only b", { ...restore, restoreOnly: ["a", "b"] }],
+    ["--restore-only a b --restore", { ...restore, restoreOnly: ["a", "b"] }],
+    ["--restore --restore-only 007 1e3 true", { ...restore, restoreOnly: ["007", "1e3", "true"] }],
+    [
+      "--restore --restore-only=-x --restore-only=--restore",
+      { ...restore, restoreOnly: ["-x", "--restore"] },
+    ],
+    ["--restore --restore-only=a=b", { ...restore, restoreOnly: ["a=b"] }],
+    ["--verify", verify],
+    ["verify --config x", { ...verify, config: "x" }],
+    ["generate-salt", { command: "generate-salt" }],
+    ["--version", { command: "version" }],
+    ["--unknown --version", { command: "version" }],
+  ])("%j means what it says", async (line, expected) => {
+    expect(await parse(line)).toEqual(expected);
+  });
+
+  it("keeps quotes, spaces and line breaks in a path", async () => {
+    const odd = ['"quoted"', "'", " a b ", "a\nb", "__proto__", "ü"];
+    expect(await parseCommandLine(["restore", "--restore-only", ...odd])).toMatchObject({ restoreOnly: odd });
+  });
+
+  it.each([
+    ["--conf x --ver", { command: "verify" }, false],
+    ["--conf x --veri", { command: "verify" }, true],
+    ["--restore --restore-o a", { command: "restore" }, true],
+    ["--restore --restore-d", { command: "restore" }, true],
+    ["--rest", {}, false],
+  ])("takes prefixes of long flags when they can mean one thing: %j", async (line, expected, clear) => {
+    if (clear) expect(await parse(line)).toMatchObject(expected);
+    else await expect(parse(line)).rejects.toThrow(/can mean --\S+ or --/);
+  });
+
+  it.each([
+    ["--restore --verify", /exclude each other/],
+    ["verify --restore", /exclude each other/],
+    ["run --restore", /exclude each other/],
+    ["restore --verify", /exclude each other/],
+    ["--restore-only a", /--restore-only belongs to restore/],
+    ["--restore-deleted", /--restore-deleted belongs to restore/],
+    ["--overwrite never", /--overwrite belongs to restore/],
+    ["--checksum", /--checksum belongs to restore/],
+    ["--verify --restore-only a", /not to verify/],
+    ["--verify --checksum", /not to verify/],
+    ["--restore --allow-mass-delete", /--allow-mass-delete belongs to run/],
+    ["generate-salt --config x", /not to generate-salt/],
+    ["--restor-only a --restore", /did you mean --restore-only\?/],
+    ["--verfy", /did you mean --verify\?/],
+    ["--quiet", /unknown flag "--quiet"/],
+    ["-v", /flags begin with --/],
+    ["--no-restore", /unknown flag/],
+    ["--restore=false", /takes no value/],
+    ["restor", /did you mean restore\?/],
+    ["backup", /unknown verb "backup"/],
+    ["run now", /"now" stands alone/],
+    ["restore a.txt", /"a.txt" stands alone/],
+    ["--restore x", /unknown verb "x"/],
+    ["-- restore --restore-only", /stands alone/],
+    ["--config", /--config needs a value/],
+    ["--config=", /--config needs a value/],
+    ["--config --restore", /--config needs a value/],
+    ["--config a --config b", /--config is given twice/],
+    ["--restore --restore-only", /--restore-only needs a value/],
+    ["--restore --restore-only=", /--restore-only needs a value/],
+    ["--restore --restore-only a --restore-only", /--restore-only needs a value/],
+    ["restore --overwrite sometimes", /never, if-newer, always/],
+    ["restore --overwrite never --overwrite always", /given twice/],
+  ])("%j is an error, never a backup", async (line, message) => {
+    await expect(parse(line)).rejects.toThrow(message);
+    await expect(parse(line)).rejects.toBeInstanceOf(ConfigError);
+  });
+
+  it("an empty path among others is an error", async () => {
+    await expect(parseCommandLine(["restore", "--restore-only", "a", ""])).rejects.toThrow(/needs a value/);
+    await expect(parseCommandLine(["restore", "--restore-only", ""])).rejects.toThrow(/needs a value/);
+  });
+
+  it("an unknown flag's value shows in no message", async () => {
+    for (const line of ["--encryption-password=hunter2", "--encryption-password hunter2"]) {
+      await expect(parse(line)).rejects.toThrow(/^((?!hunter2).)*$/s);
+    }
+  });
+
+  it("reports all that is wrong, a line each", async () => {
+    await expect(parse("--wrong --restore=1 --config=")).rejects.toThrow(
+      /^.*wrong.*\n.*no value.*\n.*FILE\)$/,
+    );
+  });
+});
+
+describe("the help", () => {
+  it("names every verb, flag and exit code", async () => {
+    const help = await parse("--help");
+    const text = help.command === "help" ? help.text : "";
+    const known =
+      "run restore verify generate-salt --config --restore-only --restore-deleted --overwrite --checksum";
+    for (const word of words(`${known} --allow-mass-delete --help --version 130, 143`))
+      expect(text).toContain(word);
+    for (const code of [0, 1, 2, 3, 4, 5]) expect(text).toMatch(new RegExp(`^ +${code}  `, "m"));
+  });
+
+  it.each(["-h", "--help --unknown", "--he"])("is shown for %j", async (line) => {
+    expect(await parse(line)).toMatchObject({ command: "help" });
+  });
+
+  it("of one command shows the flags of that one", async () => {
+    const help = await parse("verify --help");
+    expect(help).toMatchObject({ command: "help", text: expect.stringContaining("--config") });
+    expect(help).toMatchObject({ text: expect.not.stringContaining("--overwrite") });
+  });
+});
+
+describe("a generated salt", () => {
+  it("is printed for the file and for the environment", () => {
+    const text = saltText(Uint8Array.from({ length: 16 }, (_, i) => i * 16));
+    expect(text).toContain('"encryption_salt": "00102030405060708090a0b0c0d0e0f0"');
+    expect(text).toContain("ENCRYPTION_SALT=00102030405060708090a0b0c0d0e0f0\n");
+  });
+
+  it("differs from run to run", () => {
+    const script = new URL("../../generate-salt.ts", import.meta.url).pathname;
+    const print = () => execFileSync(process.execPath, [script], { encoding: "utf8" });
+    const first = print();
+    expect(first).toMatch(/ENCRYPTION_SALT=[0-9a-f]{32}\n$/);
+    expect(print()).not.toBe(first);
+  });
+});
