@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { errorCode, messageOf } from "../src/errors.ts";
 import { type Measurement, measure } from "./measure.ts";
 import { type ToolResult, tableOf } from "./report.ts";
 import { borg, ours, type Place, rclone, restic, type Tool } from "./tools.ts";
@@ -42,8 +43,13 @@ async function main(): Promise<void> {
       scratch: { type: "string", default: tmpdir() },
       settings: { type: "string", default: "{}" },
       json: { type: "string" },
+      help: { type: "boolean" },
     },
   });
+  if (values.help) {
+    console.log(USAGE);
+    return;
+  }
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError("--rounds: write a number from 1");
   const work = values.work === undefined ? undefined : works[values.work];
@@ -146,6 +152,7 @@ function machine(): string {
 try {
   await main();
 } catch (error) {
-  console.error(error instanceof UsageError ? `${error.message}\n${USAGE}` : error);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  const misused = error instanceof UsageError || errorCode(error)?.startsWith("ERR_PARSE_ARGS") === true;
+  console.error(misused ? `${messageOf(error)}\n${USAGE}` : error);
+  process.exitCode = misused ? 2 : 1;
 }

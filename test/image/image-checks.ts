@@ -166,7 +166,13 @@ async function debianCron(image: Image, scratch: string): Promise<void> {
     scratch,
     user: "0:0",
     prepare,
-    entrypoint: ["sh", "-c", `(${install}) >/tmp/install.log 2>&1 && echo installed && exec cron -f`],
+    entrypoint: [
+      "tini",
+      "--",
+      "sh",
+      "-c",
+      `(${install}) >/tmp/install.log 2>&1 && echo installed && exec cron -f`,
+    ],
     args: [],
   });
   await container.until(/installed/, RUN_MS);

@@ -46,7 +46,8 @@ if [ ! -d "$base" ]; then
 fi
 
 scratch=$(mktemp -d /var/tmp/backup-image-test.XXXXXX)
-trap 'rm -rf "$scratch"' EXIT
+trial=
+trap '[ -z "$trial" ] || kill -KILL "$trial" 2>/dev/null; wait; rm -rf "$scratch"' EXIT
 chmod 755 "$scratch"
 npm_program=$(readlink -f "$(command -v npm)")
 export NPM_FOLDER="${npm_program%/bin/npm-cli.js}"
@@ -54,6 +55,11 @@ NPM_CACHE=$(npm config get cache 2>/dev/null)
 NPM_REGISTRY=$(npm config get registry 2>/dev/null)
 export NPM_CACHE NPM_REGISTRY
 
-# Mounts belong to this namespace, so nothing stays mounted whatever happens; then the folder can go.
-unshare --mount --propagation private \
-  "$repository/node_modules/.bin/node" "$here/image-in-chroot.ts" "${1:-$repository}" "$base" "$scratch" "${2:-.}"
+# Mounts and processes belong to these namespaces, so nothing stays mounted or running, whatever happens.
+unshare --mount --propagation private --pid --fork --kill-child --mount-proc \
+  "$repository/node_modules/.bin/node" "$here/image-in-chroot.ts" "${1:-$repository}" "$base" "$scratch" "${2:-.}" &
+trial=$!
+status=0
+wait "$trial" || status=$?
+trial=
+exit "$status"

@@ -7,10 +7,12 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { buildImage, overlay } from "./image-build.ts";
 import { imageChecks } from "./image-checks.ts";
 
 const BASE_NAME = "node:24-bookworm-slim";
+const CHECK_LIMIT_MS = 300_000;
 const HOST_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
 
 const [context, debian, scratch, pattern = "."] = process.argv.slice(2);
@@ -39,7 +41,7 @@ let failed = 0;
 await Promise.all(
   checks.map(async ({ title, check }) => {
     try {
-      await check(image, scratch);
+      await Promise.race([check(image, scratch), tooLate()]);
       console.log(`ok   ${title}`);
     } catch (error) {
       failed++;
@@ -49,7 +51,14 @@ await Promise.all(
 );
 console.log(`container image, ${seconds(started)} s:`);
 console.log(`${checks.length - failed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+// Not exitCode: a container that a failed check left behind would be waited for.
+process.exit(failed === 0 ? 0 : 1);
+
+/** What hangs has failed. */
+async function tooLate(): Promise<never> {
+  await sleep(CHECK_LIMIT_MS);
+  throw new Error(`did not end within ${CHECK_LIMIT_MS / 1000} s`);
+}
 
 /** What makes `node:24-bookworm-slim` of `debian:bookworm-slim`: Node and npm in /usr/local, the user `node`. */
 function nodeImage(debianRoot: string, folder: string): string {
