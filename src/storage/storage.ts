@@ -33,10 +33,15 @@ export interface ListedObject {
 export interface ObjectStat {
   readonly size: number;
   readonly modified: number;
+  /** What `upload` was given as mtime, where the storage keeps it (S3 user metadata); milliseconds since 1970. */
+  readonly mtime?: number;
   readonly etag?: string;
 }
 
-/** Bytes `[start, end)`; `end` absent: to the end of the object; `start` negative: that many bytes from the end. */
+/**
+ * Bytes `[start, end)`; `end` absent: to the end of the object; `start` negative: that many bytes from the end.
+ * Clamped to the object: what lies beyond its end is left out, so a range wholly beyond it is empty.
+ */
 export interface ByteRange {
   readonly start: number;
   readonly end?: number;
@@ -81,8 +86,8 @@ export interface Writer {
   write(bytes: Uint8Array): Promise<void>;
   /**
    * Appends bytes `[start, end)` of an object that the storage already has, without moving them through this
-   * process where the storage can do that (UploadPartCopy on S3, copy_file_range locally).
-   * On S3 everything before it must be a multiple of the part size; see s3/multipart-writer.ts.
+   * process where the storage can do that (UploadPartCopy on S3).
+   * On S3 bytes move all the same where parts would be too small; see s3/multipart-writer.ts.
    */
   copyFrom(key: string, range: { start: number; end: number }, etag?: string): Promise<void>;
   /**
@@ -97,6 +102,8 @@ export interface Writer {
 export interface UploadOptions {
   /** Milliseconds since 1970, kept with the object as user metadata where the storage has such (S3). */
   readonly mtime?: number;
+  /** An upper bound of the size in bytes, where it is known; decides part sizes on S3. */
+  readonly sizeHint?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -118,7 +125,7 @@ export interface Storage {
   /**
    * All objects in batches, ascending by the bytes of the key. What a storage returns out of order is passed on as
    * it came: the caller checks, and sorts (plan/ordered.ts). Throws when any part cannot be listed.
-   * A storage that does not exist lists as nothing if `create` allows making it, else throws code `ENOENT`.
+   * A storage that does not exist throws code `ENOENT`: whether that means "empty" is for the caller to say.
    */
   list(signal?: AbortSignal): AsyncIterable<ListedObject[]>;
   /** Undefined when there is no such object. */
@@ -143,8 +150,8 @@ export interface Storage {
   /** Throws staged objects away (a failed or interrupted run). Never throws. */
   discard(staged: readonly StagedObject[]): Promise<void>;
 
-  /** Server-side copy; atomic and durable when it resolves. */
-  copy(from: string, to: string): Promise<void>;
+  /** Stages a copy made without moving the bytes through here; `publish` puts it in place. */
+  copy(from: string, to: string): Promise<StagedObject>;
   /**
    * Gives an object another key without moving its bytes through here; the old key goes only once the new one is
    * durable. `from === to` is a mistake and throws (S3 would delete the object).

@@ -1,0 +1,37 @@
+/**
+ * Builds the command: `node build.ts`.
+ *
+ * Everything of ours and the pure JavaScript we depend on is bundled, so that a start reads a few files instead of
+ * hundreds; parts that only some runs need (the S3 client, yargs) become chunks that are loaded when they are needed.
+ * Packages with native code or WebAssembly stay in node_modules.
+ */
+import { chmodSync, readFileSync, rmSync } from "node:fs";
+import { build } from "esbuild";
+
+const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+const out = new URL("dist/", import.meta.url).pathname;
+
+rmSync(out, { recursive: true, force: true });
+await build({
+  absWorkingDir: new URL(".", import.meta.url).pathname,
+  entryPoints: { backup: "bin/backup.ts", worker: "src/run/worker-main.ts" },
+  outdir: `${out}bin`,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node22",
+  // The AWS SDK's ESM builds: smaller, and what `splitting` can cut.
+  mainFields: ["module", "main"],
+  external: ["lzma-native", "@node-rs/argon2", "libsodium-wrappers-sumo"],
+  define: { "process.env.BACKUP_BUILD_VERSION": JSON.stringify(version) },
+  // Some CommonJS dependencies of the SDK ask for `require`.
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
+  sourcemap: "linked",
+  logLevel: "warning",
+});
+chmodSync(`${out}bin/backup.js`, 0o755);

@@ -1,0 +1,33 @@
+/**
+ * The first module behind the command: what needs nothing is answered before anything else is loaded.
+ */
+import { version } from "./version.ts";
+
+/** Does what the arguments say. Resolves to the exit code; never throws. */
+export async function main(argv: readonly string[]): Promise<number> {
+  if (argv.length === 1 && argv[0] === "--version") return print(`${version()}\n`);
+  const { parseCommandLine } = await import("./options.ts");
+  const { printError, runCommand } = await import("./main.ts");
+  try {
+    const commandLine = await parseCommandLine(argv);
+    switch (commandLine.command) {
+      case "version":
+        return print(`${version()}\n`);
+      case "help":
+        return print(commandLine.text);
+      case "generate-salt": {
+        const { generateSaltText } = await import("./generate-salt.ts");
+        return print(generateSaltText());
+      }
+      default:
+        return await runCommand(commandLine);
+    }
+  } catch (error) {
+    return printError(error);
+  }
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}

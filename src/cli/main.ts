@@ -1,0 +1,91 @@
+/**
+ * The command: from arguments and environment to an exit code.
+ */
+import { tmpdir } from "node:os";
+import { describeSettings } from "../config/describe.ts";
+import { loadConfig } from "../config/load.ts";
+import { BackupError, InterruptedError, reportOf } from "../errors.ts";
+import { runBackup } from "../run/backup.ts";
+import { runRestore } from "../run/restore.ts";
+import type { RunOptions } from "../run/run-options.ts";
+import type { RunResult } from "../run/tally.ts";
+import { runVerify } from "../run/verify.ts";
+import type { CommandLine } from "./options.ts";
+import { formatError, Output } from "./output.ts";
+import { exitCodeOf, summaryLines, verdict } from "./summary.ts";
+
+export type RunCommand = CommandLine & { command: "backup" | "restore" | "verify" };
+
+const STARTING = { backup: "Backing up", restore: "Restoring", verify: "Verifying" } as const;
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** Does what the command line says. Resolves to the exit code; never throws. */
+export async function runCommand(commandLine: RunCommand): Promise<number> {
+  const output = new Output(process.stdout, process.stderr);
+  const stopping = new AbortController();
+  let signalCode: number | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    // The second signal is meant: leave at once, the next run clears up.
+    if (signalCode !== undefined) process.exit(signalCode);
+    signalCode = SIGNALS[signal as keyof typeof SIGNALS];
+    output.info(`Interrupted by ${signal}: ending the files in flight`);
+    stopping.abort();
+  };
+  for (const signal of Object.keys(SIGNALS)) process.on(signal, onSignal);
+  try {
+    const { command } = commandLine;
+    const { config, warnings } = await loadConfig({
+      file: commandLine.config,
+      env: process.env,
+      cwd: process.cwd(),
+      mode: command,
+      tmpdir: tmpdir(),
+    });
+    for (const warning of warnings) output.warning(warning);
+    output.info(`${STARTING[command]}: ${describeSettings(config)}`);
+    const result = await run(commandLine, config, { reporter: output, signal: stopping.signal });
+    output.info(verdict(result.errors));
+    for (const line of summaryLines(result)) output.info(line);
+    return signalCode ?? exitCodeOf(result.errors);
+  } catch (error) {
+    if (error instanceof InterruptedError) {
+      output.info("Interrupted: what was complete is kept, nothing was left behind; run again to go on");
+      return signalCode ?? 130;
+    }
+    output.close();
+    return printError(error);
+  } finally {
+    output.close();
+    for (const signal of Object.keys(SIGNALS)) process.off(signal, onSignal);
+  }
+}
+
+/** Prints what ended a command before it could do its work, a line per problem; returns the exit code. */
+export function printError(error: unknown): number {
+  const report = reportOf(error, "internal");
+  for (const message of report.message.split("\n")) {
+    process.stderr.write(`${formatError({ ...report, message })}\n`);
+  }
+  return error instanceof BackupError ? exitCodeOf(new Map([[error.kind, 1]])) : 1;
+}
+
+type LoadedConfig = Awaited<ReturnType<typeof loadConfig>>["config"];
+
+function run(commandLine: RunCommand, config: LoadedConfig, options: RunOptions): Promise<RunResult> {
+  switch (commandLine.command) {
+    case "backup":
+      return runBackup(config, { ...options, allowMassDelete: commandLine.allowMassDelete });
+    case "restore": {
+      const { restoreDeleted, restoreOnly, overwrite, checksum } = commandLine;
+      return runRestore(config, {
+        ...options,
+        deleted: restoreDeleted,
+        only: restoreOnly,
+        overwrite,
+        checksum,
+      });
+    }
+    case "verify":
+      return runVerify(config, options);
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * The guard against marking a backup deleted because its source was not there. Pure.
+ */
+import { RefusedError } from "../errors.ts";
+
+export interface GuardFacts {
+  /** Files that the scan saw. */
+  readonly sourceFiles: number;
+  /** Paths with a live version at the destination before this run. */
+  readonly livePaths: number;
+  /** Of these, how many are missing from the source and did not merely move. */
+  readonly lost: number;
+  /** Whether part of the source could not be listed. */
+  readonly partial: boolean;
+}
+
+export interface GuardSettings {
+  /** Above this share (0..1) of lost files the run marks nothing. */
+  readonly massDeleteShare: number;
+  /** `--allow-mass-delete`. */
+  readonly allowMassDelete: boolean;
+}
+
+/** So few lost files are an everyday matter whatever their share. */
+export const A_HANDFUL = 10;
+
+/**
+ * The reason to mark nothing as deleted, or undefined. Files under folders that could not be read are never marked,
+ * whatever is allowed.
+ */
+export function guardAgainstLoss(facts: GuardFacts, settings: GuardSettings): RefusedError | undefined {
+  const { sourceFiles, livePaths, lost, partial } = facts;
+  if (settings.allowMassDelete) return undefined;
+  if (partial) return refusal("part of the source could not be listed: nothing was marked deleted");
+  if (lost === 0) return undefined;
+  if (sourceFiles === 0) return refusal(`the source is empty: ${lost} files were not marked deleted`);
+  if (lost > A_HANDFUL && lost > settings.massDeleteShare * livePaths) {
+    return refusal(`${lost} of ${livePaths} files are missing from the source and were not marked deleted`);
+  }
+  return undefined;
+}
+
+function refusal(message: string): RefusedError {
+  return new RefusedError("source", message, {
+    code: "EMASSDELETE",
+    remedy: "check the source; if the files are meant to be gone, run again with --allow-mass-delete",
+  });
+}

@@ -1,0 +1,91 @@
+/**
+ * What a backup does about one path. Pure: a function of what both sides show, and of the date.
+ */
+import type { Entry } from "../scan/entry.ts";
+import type { PathGroup, Version } from "./group.ts";
+import { isExpired } from "./retention.ts";
+
+export interface PlanSettings {
+  readonly deletedKeepDays: number | null;
+  /** The date of this run, YYYYMMDD. */
+  readonly today: number;
+}
+
+/**
+ * - `unchanged`: the live version matches path, size and mtime.
+ * - `upload`: new (no `previous`) or changed. Where a version of the same size exists, `sameSize`, its md5 is compared
+ *   first: a touched or returned file then costs a rename. `previous` go once the new version is safe.
+ * - `revive`: the file is back as the version marked deleted has it.
+ * - `vanished`: a live version whose file is not in the source.
+ * - `gone`: only versions marked deleted.
+ *
+ * `surplus` are versions that nothing needs any more, to be removed in the last phase: doubles that a kill left
+ * behind, and what lies beside the one version per path that this layout keeps.
+ */
+export type PathPlan =
+  | { readonly kind: "unchanged"; readonly version: Version; readonly surplus: readonly Version[] }
+  | {
+      readonly kind: "upload";
+      readonly entry: Entry;
+      readonly sameSize: readonly Version[];
+      readonly previous: readonly Version[];
+    }
+  | {
+      readonly kind: "revive";
+      readonly entry: Entry;
+      readonly version: Version;
+      readonly surplus: readonly Version[];
+    }
+  | { readonly kind: "vanished"; readonly version: Version; readonly surplus: readonly Version[] }
+  | {
+      readonly kind: "gone";
+      readonly version: Version;
+      readonly expired: boolean;
+      readonly surplus: readonly Version[];
+    };
+
+/** Plans one path. Versions with equal claims are ranked by when they were stored, so `storedAt` should be known then. */
+export function planPath(group: PathGroup, settings: PlanSettings): PathPlan {
+  const versions = [...group.versions].sort(byClaim);
+  const { entry } = group;
+  if (entry === undefined) return planMissing(versions, settings);
+  const match = versions.find((version) => version.size === entry.size && version.mtime === entry.mtime);
+  if (match !== undefined) {
+    const surplus = versions.filter((version) => version !== match);
+    if (match.deleted === 0) return { kind: "unchanged", version: match, surplus };
+    return { kind: "revive", entry, version: match, surplus };
+  }
+  const sameSize = versions.filter((version) => version.size === entry.size);
+  return { kind: "upload", entry, sameSize, previous: versions };
+}
+
+/** Whether deciding needs to know when versions were stored: only when there are several. */
+export function needsStoredTimes(group: PathGroup): boolean {
+  return group.versions.length > 1;
+}
+
+/** The version that a path has when the source says nothing: what restore and verify take. */
+export function currentVersion(versions: readonly Version[]): Version | undefined {
+  return [...versions].sort(byClaim)[0];
+}
+
+function planMissing(versions: readonly Version[], { deletedKeepDays, today }: PlanSettings): PathPlan {
+  const [version, ...surplus] = versions;
+  if (version === undefined) throw new RangeError("a path without a file and without versions");
+  if (version.deleted === 0) return { kind: "vanished", version, surplus };
+  return { kind: "gone", version, expired: isExpired(version.deleted, today, deletedKeepDays), surplus };
+}
+
+/**
+ * Live before deleted, later deletion before earlier, stored later before stored earlier. What is still equal is
+ * ordered by what the names say, so that two runs side by side never each remove the other's choice.
+ */
+function byClaim(a: Version, b: Version): number {
+  if ((a.deleted === 0) !== (b.deleted === 0)) return a.deleted === 0 ? -1 : 1;
+  return (
+    b.deleted - a.deleted ||
+    (b.storedAt ?? 0) - (a.storedAt ?? 0) ||
+    b.mtime - a.mtime ||
+    (a.key < b.key ? 1 : a.key > b.key ? -1 : 0)
+  );
+}

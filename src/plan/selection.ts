@@ -1,0 +1,47 @@
+/**
+ * Which paths a restore takes: exact paths, whole folders, and globs. Pure.
+ */
+import picomatch from "picomatch";
+
+interface Pattern {
+  readonly text: string;
+  readonly glob: ((path: string) => boolean) | undefined;
+  matched: boolean;
+}
+
+export class Selection {
+  private readonly patterns: readonly Pattern[];
+
+  /**
+   * Each text selects the file of that very path, every file below a folder of that path, and, where it holds `*`,
+   * `?`, `[` or `{`, what it matches as a glob (`*` stays within a folder, `**` does not). No texts select all.
+   */
+  constructor(texts: readonly string[]) {
+    this.patterns = texts.map((given) => {
+      const text = given.replace(/^\.\//, "").replace(/\/+$/, "");
+      const glob = /[*?[{]/.test(text) ? picomatch(text, { dot: true, nonegate: true }) : undefined;
+      return { text, glob, matched: false };
+    });
+  }
+
+  selects(path: string): boolean {
+    if (this.patterns.length === 0) return true;
+    let selected = false;
+    for (const pattern of this.patterns) {
+      if (!matches(pattern, path)) continue;
+      pattern.matched = true;
+      selected = true;
+    }
+    return selected;
+  }
+
+  /** The texts that selected nothing so far. */
+  unmatched(): string[] {
+    return this.patterns.filter(({ matched }) => !matched).map(({ text }) => text);
+  }
+}
+
+function matches({ text, glob }: Pattern, path: string): boolean {
+  if (path === text || path.startsWith(`${text}/`)) return true;
+  return glob?.(path) === true;
+}

@@ -1,0 +1,21 @@
+/** What the pool and its workers say to each other. All of it is plain data. */
+import type { ErrorReport } from "../errors.ts";
+
+/** Given to a worker when it starts. */
+export interface WorkerSetup {
+  /** Whatever the worker's module needs; the pool does not look at it. */
+  readonly settings: unknown;
+  /** One 32-bit flag: 1 once the run was told to stop. Synchronous code between two awaits sees it too. */
+  readonly stop: SharedArrayBuffer;
+}
+
+export type ToWorker =
+  | { readonly type: "batch"; readonly id: number; readonly tasks: readonly unknown[] }
+  | { readonly type: "stop" }
+  | { readonly type: "end" };
+
+export type FromWorker =
+  | { readonly type: "ready" }
+  | { readonly type: "done"; readonly id: number; readonly outcomes: readonly unknown[] }
+  | { readonly type: "progress"; readonly bytes: number }
+  | { readonly type: "failed"; readonly report: ErrorReport };

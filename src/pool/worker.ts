@@ -1,0 +1,72 @@
+/**
+ * The worker's side of the pool.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { reportOf } from "../errors.ts";
+import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
+
+/** What a worker module does with its tasks. */
+export interface TaskHandler {
+  /** Never throws: a failure is an outcome. */
+  handle(task: unknown): Promise<unknown>;
+  /** Called once after the last batch. */
+  close(): Promise<void>;
+}
+
+/** What the pool offers a worker. */
+export interface WorkerContext {
+  /** Aborted once the run was told to stop. */
+  readonly signal: AbortSignal;
+  /** True as soon as the run was told to stop, even where no await has let the signal in. */
+  stopped(): boolean;
+  /** Tells the main thread about bytes done within a long task. */
+  progress(bytes: number): void;
+}
+
+/** Runs `open` with the pool's settings, then hands every task of every batch to the handler. */
+export async function serve(
+  open: (settings: unknown, context: WorkerContext) => Promise<TaskHandler>,
+): Promise<void> {
+  const port = parentPort;
+  if (port === null) throw new Error("to be run as a worker thread");
+  const { settings, stop } = workerData as WorkerSetup;
+  const flag = new Int32Array(stop);
+  const abort = new AbortController();
+  const post = (message: FromWorker) => port.postMessage(message);
+  const context: WorkerContext = {
+    signal: abort.signal,
+    stopped: () => Atomics.load(flag, 0) === 1,
+    progress: (bytes) => post({ type: "progress", bytes }),
+  };
+  let handler: TaskHandler;
+  try {
+    handler = await open(settings, context);
+  } catch (error) {
+    post({ type: "failed", report: reportOf(error, "internal") });
+    port.close();
+    return;
+  }
+  const running = new Set<Promise<void>>();
+  port.on("message", (message: ToWorker) => {
+    if (message.type === "batch") {
+      const work = runBatch(handler, message.tasks).then((outcomes) => {
+        running.delete(work);
+        post({ type: "done", id: message.id, outcomes });
+      });
+      running.add(work);
+    } else if (message.type === "stop") {
+      abort.abort();
+    } else {
+      void Promise.all(running)
+        .then(() => handler.close())
+        .finally(() => port.close());
+    }
+  });
+  post({ type: "ready" });
+}
+
+async function runBatch(handler: TaskHandler, tasks: readonly unknown[]): Promise<unknown[]> {
+  const outcomes: unknown[] = [];
+  for (const task of tasks) outcomes.push(await handler.handle(task));
+  return outcomes;
+}

@@ -1,0 +1,113 @@
+/**
+ * The destination's listing, read as what it is: the catalogue.
+ *
+ * Plain names come in the order of the join and stream through. Encrypted names sort by chance; a listing with such
+ * names, or one that does not ascend, goes through an external sort first. Objects whose names are not ours are told
+ * of and left alone.
+ */
+import { looksSealed, parseStoredName, type StoredVersion, SUFFIX } from "../names/stored-name.ts";
+import type { Version } from "../plan/group.ts";
+import { orderKeyOf } from "../plan/join.ts";
+import { ascending } from "../plan/order.ts";
+import { ExternalSorter } from "../spill/external-sorter.ts";
+import type { ListedObject } from "../storage/storage.ts";
+
+export interface CatalogueFindings {
+  /** An object that ends like ours but has no name of ours. */
+  onForeign(key: string): void;
+  /** An object whose name looks encrypted and does not open: what it holds cannot be told. */
+  onUnreadable(key: string): void;
+}
+
+/** Opens encrypted names, many at a time; undefined where one does not authenticate. */
+export type OpenNames = (keys: readonly string[]) => Promise<readonly (StoredVersion | undefined)[]>;
+
+const BATCH = 1000;
+
+/** Versions in the order of the join, as the listing gives them; throws `UnsortedListingError` where it does not. */
+export function streamedVersions(
+  listing: AsyncIterable<ListedObject[]>,
+  openNames: OpenNames,
+  findings: CatalogueFindings,
+): AsyncGenerator<Version[]> {
+  return ascending(readNames(listing, openNames, findings), "destination", orderKeyOf);
+}
+
+/** Versions in the order of the join, whatever the order of the listing: through a sort that spills to disk. */
+export async function* sortedVersions(
+  listing: AsyncIterable<ListedObject[]>,
+  openNames: OpenNames,
+  findings: CatalogueFindings,
+): AsyncGenerator<Version[]> {
+  const sorter = new ExternalSorter<Version>(orderKeyOf);
+  try {
+    for await (const versions of readNames(listing, openNames, findings)) {
+      for (const version of versions) sorter.add(version);
+    }
+    let batch: Version[] = [];
+    for (const version of sorter.sorted()) {
+      batch.push(version);
+      if (batch.length < BATCH) continue;
+      yield batch;
+      batch = [];
+    }
+    yield batch;
+  } finally {
+    sorter.close();
+  }
+}
+
+/** Whether a listing has to be sorted: encrypted names have an order of their own. */
+export function hasSealedNames(objects: readonly ListedObject[]): boolean {
+  return objects.some(({ key }) => looksSealed(key));
+}
+
+/** Versions in whatever order the objects are listed. */
+export async function* readNames(
+  listing: AsyncIterable<ListedObject[]>,
+  openNames: OpenNames,
+  findings: CatalogueFindings,
+): AsyncGenerator<Version[]> {
+  for await (const objects of listing) {
+    const versions: Version[] = [];
+    const sealed: ListedObject[] = [];
+    for (const object of objects) {
+      const version = parseStoredName(object.key);
+      if (version !== undefined) versions.push(withTime(version, object));
+      else if (looksSealed(object.key)) sealed.push(object);
+      else if (object.key.endsWith(SUFFIX)) findings.onForeign(object.key);
+    }
+    if (sealed.length > 0) {
+      const opened = await openNames(sealed.map(({ key }) => key));
+      opened.forEach((version, i) => {
+        const object = sealed[i] as ListedObject;
+        if (version === undefined) findings.onUnreadable(object.key);
+        else versions.push(withTime(version, object));
+      });
+    }
+    yield versions;
+  }
+}
+
+function withTime(version: StoredVersion, { modified }: ListedObject): Version {
+  return modified === undefined ? version : { ...version, storedAt: modified };
+}
+
+/** The first objects of a listing, and the listing with them put back in front. */
+export async function lookAhead(
+  listing: AsyncIterable<ListedObject[]>,
+  atLeast: number,
+): Promise<{ first: ListedObject[]; whole: AsyncGenerator<ListedObject[]> }> {
+  const iterator = listing[Symbol.asyncIterator]();
+  const first: ListedObject[] = [];
+  while (first.length < atLeast) {
+    const next = await iterator.next();
+    if (next.done) break;
+    first.push(...next.value);
+  }
+  async function* whole(): AsyncGenerator<ListedObject[]> {
+    yield first;
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+  }
+  return { first, whole: whole() };
+}

@@ -1,0 +1,163 @@
+/**
+ * Opening a destination for any kind of run: the listing's beginning, the password check, the workers, the names.
+ */
+import type { Config } from "../config/config.ts";
+import type { KeyRing } from "../crypto/key-ring.ts";
+import { BackupError, type ErrorReport, errorCode } from "../errors.ts";
+import type { StoredVersion } from "../names/stored-name.ts";
+import type { Version } from "../plan/group.ts";
+import { UnsortedListingError } from "../plan/order.ts";
+import type { ListedObject, Storage } from "../storage/storage.ts";
+import {
+  type CatalogueFindings,
+  hasSealedNames,
+  lookAhead,
+  readNames,
+  sortedVersions,
+  streamedVersions,
+} from "./catalogue.ts";
+import { classicSettings } from "./classic-settings.ts";
+import { chooseSalt, openKeyRing } from "./keys.ts";
+import { checkSettings } from "./password-check.ts";
+import type { Overwrite } from "./restore-file.ts";
+import type { RunOptions } from "./run-options.ts";
+import type { Tally } from "./tally.ts";
+import type { WorkerSettings } from "./worker.ts";
+import { startWorkers, type Workers } from "./workers.ts";
+
+/** So many listed objects are looked at before anything is done. */
+const LOOK_AHEAD = 1000;
+/** Names decrypted by one task. */
+const NAMES_PER_TASK = 200;
+
+export interface OpenDestination {
+  readonly storage: Storage;
+  readonly workers: Workers;
+  readonly keyRing: KeyRing | undefined;
+  readonly salt: Uint8Array | undefined;
+  /** Whether there was nothing of anyone's when the run began. */
+  readonly empty: boolean;
+  /** All versions in the order of the join. A first pass uses the listing that is under way, a later one lists anew. */
+  versions(sorted: boolean): AsyncIterable<Version[]>;
+  /** All versions, in whatever order they are listed. */
+  objects(): AsyncIterable<Version[]>;
+  /** Whether to sort from the beginning. */
+  readonly sealedNames: boolean;
+}
+
+export interface OpenOptions {
+  readonly mode: WorkerSettings["mode"];
+  readonly overwrite?: Overwrite;
+  readonly checksum?: boolean;
+}
+
+/**
+ * @throws StorageError (ENOENT) when a destination that has to be there is not; WrongPasswordError; ConfigError.
+ */
+export async function openDestination(
+  config: Config,
+  storage: Storage,
+  options: Required<RunOptions>,
+  tally: Tally,
+  { mode, overwrite = "always", checksum = false }: OpenOptions,
+): Promise<OpenDestination> {
+  const keyRing = await openKeyRing(config);
+  const { first, whole } = await beginListing(storage, options.signal, mode);
+  const context = { destination: storage, classic: classicSettings(config), keyRing, signal: options.signal };
+  const found = await checkSettings(first, config, context);
+  const salt = chooseSalt(config, keyRing, found.salt);
+  const settings: WorkerSettings = {
+    mode,
+    config,
+    keys: keyRing?.exportKeys() ?? [],
+    ...(salt !== undefined && { salt }),
+    overwrite,
+    checksum,
+  };
+  const workers = startWorkers(settings, options, (bytes) => tally.partial(bytes));
+  const findings = reportOnce(tally, options);
+  const openNames = (keys: readonly string[]) => openInWorkers(workers, keys);
+  let begun: AsyncIterable<ListedObject[]> | undefined = whole;
+  const listing = () => {
+    const objects = begun ?? storage.list(options.signal);
+    begun = undefined;
+    return objects;
+  };
+  return {
+    storage,
+    workers,
+    keyRing,
+    salt,
+    empty: first.length === 0,
+    sealedNames: hasSealedNames(first),
+    versions: (sorted) => (sorted ? sortedVersions : streamedVersions)(listing(), openNames, findings),
+    objects: () => readNames(listing(), openNames, findings),
+  };
+}
+
+/** Runs `pass` over a listing as it comes; should it turn out not to be sorted, once more over a sorted one. */
+export async function withSortedFallback(
+  destination: OpenDestination,
+  pass: (versions: AsyncIterable<Version[]>, sorted: boolean) => Promise<void>,
+): Promise<void> {
+  if (!destination.sealedNames) {
+    try {
+      return await pass(destination.versions(false), false);
+    } catch (error) {
+      if (!(error instanceof UnsortedListingError)) throw error;
+    }
+  }
+  await pass(destination.versions(true), true);
+}
+
+/** A backup's destination may be missing, it will be made; to verify or restore nothing would be a mistake. */
+async function beginListing(storage: Storage, signal: AbortSignal, mode: WorkerSettings["mode"]) {
+  try {
+    return await lookAhead(storage.list(signal), LOOK_AHEAD);
+  } catch (error) {
+    if (mode !== "backup" || errorCode(error) !== "ENOENT") throw error;
+    await storage.create();
+    return lookAhead(storage.list(signal), LOOK_AHEAD);
+  }
+}
+
+async function openInWorkers(
+  workers: Workers,
+  keys: readonly string[],
+): Promise<readonly (StoredVersion | undefined)[]> {
+  const tasks: Promise<readonly (StoredVersion | undefined)[]>[] = [];
+  for (let at = 0; at < keys.length; at += NAMES_PER_TASK) {
+    const some = keys.slice(at, at + NAMES_PER_TASK);
+    tasks.push(
+      workers.ask({ do: "open-names", keys: some }).then((outcome) => {
+        if (outcome.kind === "names") return outcome.versions;
+        throw new BackupError("internal", "stored names could not be decrypted", { code: "ENAMES" });
+      }),
+    );
+  }
+  return (await Promise.all(tasks)).flat();
+}
+
+/** A second pass over the listing finds the same again; each is told once. */
+function reportOnce(tally: Tally, { reporter }: Required<RunOptions>): CatalogueFindings {
+  const seen = new Set<string>();
+  const once = (key: string, tell: () => void) => {
+    if (seen.has(key)) return;
+    seen.add(key);
+    tell();
+  };
+  return {
+    onForeign: (key) => once(key, () => reporter.warning("not an object of this tool, left alone", key)),
+    onUnreadable: (key) => once(key, () => tally.error(unreadableName(key))),
+  };
+}
+
+function unreadableName(key: string): ErrorReport {
+  return {
+    side: "crypto",
+    kind: "damaged",
+    message: "its encrypted name does not authenticate, so what it holds cannot be told; left alone",
+    path: key,
+    code: "ENAME",
+  };
+}

@@ -1,0 +1,172 @@
+/**
+ * A local folder as the target of a restore.
+ *
+ * The names come from strangers: a path is refused when it would leave the target, and no link is ever followed on
+ * the way, be it one that was there before. Files are written into a private temporary folder below the target and
+ * renamed into place once they are complete and verified.
+ */
+import { createHash } from "node:crypto";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { errorCode, messageOf, StorageError } from "../errors.ts";
+import { fsPath } from "../names/path-text.ts";
+import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
+import { secondsOfStat } from "../scan/mtime.ts";
+import { flushFileSystem } from "../storage/local/durability.ts";
+import { readPieces, writeFully } from "../storage/local/file-io.ts";
+import { TemporaryFolder } from "../storage/local/temporary.ts";
+import type { Existing, RestoreTarget } from "./restore-target.ts";
+
+const REMEMBERED = 50_000;
+const PRIVATE = 0o600;
+
+export class LocalTarget implements RestoreTarget {
+  private readonly root: string;
+  private readonly temporary: TemporaryFolder;
+  private readonly folders = new Set<string>();
+  /** What a new file's mode would be here; the process's umask applies. */
+  private readonly newMode = 0o666 & ~process.umask();
+
+  constructor(root: string) {
+    this.root = path.resolve(root);
+    this.temporary = new TemporaryFolder(this.root);
+  }
+
+  async examine(file: string): Promise<Existing | undefined> {
+    this.checkPath(file);
+    try {
+      this.checkFolders(file);
+      const location = this.locate(file);
+      const stat = fs.lstatSync(location, { throwIfNoEntry: false });
+      if (stat === undefined) return undefined;
+      if (stat.isDirectory()) throw refusal(file, "a folder is in its place");
+      const mtime = secondsOfStat(stat, () => fs.lstatSync(location, { bigint: true }));
+      return { size: stat.size, mtime, regular: stat.isFile() };
+    } catch (error) {
+      throw wrap(error, file);
+    }
+  }
+
+  async isIdentical(version: StoredVersion, existing: Existing, checksum: boolean): Promise<boolean> {
+    if (!existing.regular || existing.size !== version.size || existing.mtime !== version.mtime) return false;
+    return !checksum || this.md5Of(version) === version.md5;
+  }
+
+  async put(version: StoredVersion, content: AsyncIterable<Buffer>): Promise<void> {
+    let temporary: string | undefined;
+    let fd: number | undefined;
+    try {
+      temporary = this.temporary.newPath();
+      fd = fs.openSync(temporary, "wx", PRIVATE);
+      let position = 0;
+      for await (const piece of content) {
+        writeFully(fd, piece, position);
+        position += piece.length;
+      }
+      fs.fchmodSync(fd, this.modeFor(version.path));
+      fs.futimesSync(fd, version.mtime, version.mtime);
+      fs.closeSync(fd);
+      fd = undefined;
+      this.makeFolders(version.path);
+      fs.renameSync(temporary, this.locate(version.path));
+    } catch (error) {
+      if (fd !== undefined) fs.closeSync(fd);
+      if (temporary !== undefined) fs.rmSync(temporary, { force: true });
+      throw wrap(error, version.path);
+    }
+  }
+
+  async flush(): Promise<void> {
+    // One flush for the whole restore: until it has ended the backup is there to start again from.
+    await flushFileSystem(this.root);
+  }
+
+  async close(): Promise<void> {
+    this.temporary.remove();
+  }
+
+  /** Refuses what could lead out of the target or means something else than it says. */
+  private checkPath(file: string): void {
+    const components = file.split("/");
+    if (file.startsWith("/")) throw refusal(file, "the path is absolute");
+    if (components.includes("..")) throw refusal(file, "the path would leave the target");
+    if (components.includes("") || components.includes(".")) {
+      throw refusal(file, "a folder cannot hold a path with an empty or '.' component");
+    }
+    if (file.includes("\0")) throw refusal(file, "the path holds a zero byte");
+  }
+
+  /** Looks at every folder on the way, as far as they exist. */
+  private checkFolders(file: string): void {
+    for (const folder of foldersOf(file)) {
+      if (this.folders.has(folder)) continue;
+      const stat = fs.lstatSync(this.locate(folder), { throwIfNoEntry: false });
+      if (stat === undefined) return;
+      this.checkFolder(folder, file, stat);
+    }
+  }
+
+  private makeFolders(file: string): void {
+    for (const folder of foldersOf(file)) {
+      if (this.folders.has(folder)) continue;
+      try {
+        fs.mkdirSync(this.locate(folder));
+      } catch (error) {
+        if (errorCode(error) !== "EEXIST") throw error;
+      }
+      this.checkFolder(folder, file, fs.lstatSync(this.locate(folder)));
+    }
+  }
+
+  private checkFolder(folder: string, file: string, stat: fs.Stats): void {
+    if (stat.isSymbolicLink()) throw refusal(file, "the path leads through a symbolic link");
+    if (!stat.isDirectory()) throw refusal(file, "a file is in the place of a folder");
+    if (this.folders.size >= REMEMBERED) this.folders.clear();
+    this.folders.add(folder);
+  }
+
+  private modeFor(file: string): number {
+    const existing = fs.lstatSync(this.locate(file), { throwIfNoEntry: false });
+    return existing?.isFile() ? existing.mode & 0o777 : this.newMode;
+  }
+
+  private md5Of(version: StoredVersion): string {
+    const fd = fs.openSync(this.locate(version.path), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+    try {
+      const digest = createHash("md5");
+      for (const piece of readPieces(fd, 0, version.size)) digest.update(piece);
+      return md5ToBase36(digest.digest());
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  private locate(file: string): string | Buffer {
+    return fsPath(`${this.root}/${file}`);
+  }
+}
+
+/** The folders above a path, outermost first. */
+function foldersOf(file: string): string[] {
+  const folders: string[] = [];
+  for (let slash = file.indexOf("/"); slash !== -1; slash = file.indexOf("/", slash + 1)) {
+    folders.push(file.slice(0, slash));
+  }
+  return folders;
+}
+
+function refusal(file: string, reason: string): StorageError {
+  return new StorageError("restore", `not restored: ${reason}`, {
+    path: file,
+    code: "EREFUSED",
+    remedy: "restore into an empty folder, or pick files with --restore-only",
+  });
+}
+
+function wrap(error: unknown, file: string): Error {
+  if (error instanceof Error && "side" in error) return error;
+  return new StorageError("restore", `cannot be written (${errorCode(error) ?? messageOf(error)})`, {
+    path: file,
+    cause: error,
+  });
+}

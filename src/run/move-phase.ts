@@ -1,0 +1,150 @@
+/**
+ * Telling moved files from new ones.
+ *
+ * A new path whose size and md5 equal those of a version that vanished in the same run is a move: its object is
+ * copied at the destination instead of being uploaded. Only new files whose size some vanished version has are hashed
+ * at all; then both are sorted by md5 and met, so that memory stays flat however many there are.
+ */
+import pLimit from "p-limit";
+import type { Config } from "../config/config.ts";
+import { reportOf } from "../errors.ts";
+import type { StoredVersion } from "../names/stored-name.ts";
+import { ExternalSorter } from "../spill/external-sorter.ts";
+import type { OpenDestination } from "./destination.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Reporter } from "./reporter.ts";
+import { storedKey } from "./store-file.ts";
+import type { Tally } from "./tally.ts";
+import type { HashOutcome, ReadFile, SourceRef } from "./tasks.ts";
+
+export interface MoveContext {
+  readonly config: Config;
+  readonly destination: OpenDestination;
+  readonly publisher: Publisher;
+  readonly tally: Tally;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+  /** Uploads a file that turned out not to be a move. */
+  store(file: SourceRef): Promise<void>;
+}
+
+interface Hashed {
+  readonly file: SourceRef;
+  readonly read: ReadFile;
+}
+
+export class MovePhase {
+  /**
+   * Contents (`contentKey`) of moved files that did not get their copy: the vanished version may be the only one
+   * there is, so it is left as it is until a later run.
+   */
+  readonly unsettled = new Set<string>();
+  /** How many vanished versions live on under another path. */
+  explained = 0;
+  private readonly context: MoveContext;
+  private readonly copies: ReturnType<typeof pLimit>;
+
+  constructor(context: MoveContext) {
+    this.context = context;
+    this.copies = pLimit(context.config.backupProcesses);
+  }
+
+  /** Copies or queues for upload every new file. */
+  async run(newFiles: Iterable<SourceRef>, vanished: Iterable<{ version: StoredVersion }>): Promise<void> {
+    const sizes = new Set<number>();
+    for (const { version } of vanished) sizes.add(version.size);
+    const hashed = new ExternalSorter<Hashed>(({ read }) => contentKey(read));
+    const candidates = new ExternalSorter<StoredVersion>(contentKey);
+    try {
+      for (const file of newFiles) {
+        this.context.signal.throwIfAborted();
+        if (sizes.has(file.size)) await this.hash(file, hashed);
+        else await this.context.store(file);
+      }
+      await this.context.destination.workers.drain();
+      if (hashed.length === 0) return;
+      for (const { version } of vanished) candidates.add(version);
+      await this.meet(hashed.sorted(), candidates.sorted());
+    } finally {
+      hashed.close();
+      candidates.close();
+    }
+  }
+
+  private async hash(file: SourceRef, hashed: ExternalSorter<Hashed>): Promise<void> {
+    const { workers } = this.context.destination;
+    await workers.submit({ do: "hash", file }, (outcome) => {
+      const { kind, ...rest } = outcome as HashOutcome;
+      if (kind === "hashed" && "read" in rest) hashed.add({ file, read: rest.read });
+      else if (kind === "failed" && "report" in rest) {
+        this.context.tally.error({ ...rest.report, path: rest.report.path ?? file.path });
+        this.context.tally.count("failed", file.size);
+      } else if (kind === "vanished") {
+        this.context.reporter.warning("vanished before it could be read", file.path);
+        this.context.tally.count("vanished while running", file.size);
+      }
+    });
+  }
+
+  /** Both come sorted by content; each vanished version whose content a new file has counts as explained. */
+  private async meet(files: Iterator<Hashed>, versions: Iterator<StoredVersion>): Promise<void> {
+    let version = versions.next();
+    let file = files.next();
+    const running = new Set<Promise<void>>();
+    while (!file.done) {
+      this.context.signal.throwIfAborted();
+      const key = contentKey(file.value.read);
+      while (!version.done && contentKey(version.value) < key) version = versions.next();
+      const moved = !version.done && contentKey(version.value) === key ? version.value : undefined;
+      while (!file.done && contentKey(file.value.read) === key) {
+        if (moved === undefined) await this.context.store(file.value.file);
+        else await this.queueCopy(moved, file.value, running);
+        file = files.next();
+      }
+      while (!version.done && contentKey(version.value) === key) {
+        this.explained++;
+        version = versions.next();
+      }
+    }
+    await Promise.all(running);
+  }
+
+  private async queueCopy(from: StoredVersion, to: Hashed, running: Set<Promise<void>>): Promise<void> {
+    const copy = this.copies(() => this.copy(from, to)).finally(() => running.delete(copy));
+    running.add(copy);
+    if (running.size >= 4 * this.copies.concurrency) await Promise.race(running);
+  }
+
+  private async copy(from: StoredVersion, { file, read }: Hashed): Promise<void> {
+    const { config, destination, publisher, tally, reporter } = this.context;
+    const key = storedKey(
+      { path: file.path, ...read, deleted: 0 },
+      config,
+      destination.keyRing,
+      destination.salt,
+    );
+    try {
+      const staged = await destination.storage.copy(from.key, key);
+      publisher.add(staged, (error) => {
+        if (error === undefined) {
+          tally.count("moved", read.size);
+          reporter.file("moved", file.path);
+        } else {
+          this.unsettled.add(contentKey(read));
+          tally.error({ ...reportOf(error, "destination"), path: file.path });
+          tally.count("failed", file.size);
+        }
+      });
+    } catch {
+      // Whatever keeps the storage from copying (a name too long, an archived object): an upload meets it too, and
+      // then says so; or it works.
+      this.unsettled.add(contentKey(read));
+      await this.context.store(file);
+    }
+  }
+}
+
+/** What makes two contents count as the same. */
+export function contentKey({ md5, size }: { md5: string; size: number }): string {
+  return `${md5}.${size.toString(36)}`;
+}

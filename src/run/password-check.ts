@@ -1,0 +1,198 @@
+/**
+ * Making sure, before anything is done, that the settings fit what is at the destination.
+ *
+ * Classic objects say nothing about themselves. So the smallest ones are read: as soon as one opens with the settings
+ * as they are, all is well (and its salt is taken on, so that a run derives one key). If they open with *other*
+ * settings the run stops and says which; if none opens, the password is wrong. An object that is merely damaged
+ * decides nothing as long as others can be asked.
+ */
+import type { Config, EncryptionType } from "../config/config.ts";
+import { type Diagnosis, diagnose } from "../container/classic.ts";
+import { prepareCrypto } from "../crypto/aead.ts";
+import { SALT_BYTES } from "../crypto/kdf.ts";
+import type { KeyRing } from "../crypto/key-ring.ts";
+import { ConfigError, errorCode, WrongPasswordError } from "../errors.ts";
+import { parseSealedName, saltOfSealedName } from "../names/sealed-name.ts";
+import { looksSealed, parseStoredName, type StoredVersion } from "../names/stored-name.ts";
+import type { ListedObject } from "../storage/storage.ts";
+import { type OpenContext, opensWhole, readOriginal, readSample, streamOriginal } from "./open-object.ts";
+
+/** How many objects, or names, are asked before the password counts as wrong. */
+const SAMPLE = 32;
+
+/** What the check learnt. */
+export interface CheckResult {
+  /** The salt of an object that opened. */
+  readonly salt?: Uint8Array;
+}
+
+/**
+ * @param objects the beginning of the destination's listing.
+ * @throws WrongPasswordError when nothing opens; ConfigError when it opens with other settings.
+ */
+export async function checkSettings(
+  objects: readonly ListedObject[],
+  config: Config,
+  context: OpenContext,
+): Promise<CheckResult> {
+  const names = await checkNames(objects, config, context.keyRing);
+  const versions = [...objects.flatMap(({ key }) => parseStoredName(key) ?? []), ...names.versions];
+  const content = await checkContents(versions, config, context);
+  if (content.verdict === "closed" && names.verdict !== "opens") throw wrongPassword(config);
+  if (names.verdict === "closed" && content.verdict !== "opens") throw wrongPassword(config);
+  const salt = content.salt ?? names.salt;
+  return salt === undefined ? {} : { salt };
+}
+
+interface Findings {
+  /** `none`: there was nothing to ask, or nothing that decides. */
+  readonly verdict: "opens" | "closed" | "none";
+  readonly salt?: Uint8Array;
+}
+
+async function checkNames(
+  objects: readonly ListedObject[],
+  config: Config,
+  keyRing: KeyRing | undefined,
+): Promise<Findings & { versions: StoredVersion[] }> {
+  const keys = objects.map(({ key }) => key).filter(looksSealed);
+  const versions: StoredVersion[] = [];
+  if (keys.length === 0) return { verdict: "none", versions };
+  if (keyRing === undefined) {
+    throw new ConfigError("the names at the destination are encrypted, and no password is given", {
+      path: "encryption_password",
+      remedy: "set encryption_password and encrypt_filenames",
+    });
+  }
+  let opened: string | undefined;
+  for (const key of keys.slice(0, SAMPLE)) {
+    const version = parseSealedName(key, keyRing, config.encryptionType);
+    if (version === undefined) continue;
+    versions.push(version);
+    opened ??= key;
+    if (versions.length >= 4) break;
+  }
+  if (opened !== undefined) {
+    const salt = saltOfSealedName(opened);
+    return { verdict: "opens", versions, ...(salt !== undefined && { salt }) };
+  }
+  const other = otherType(config.encryptionType);
+  await prepareCrypto(other);
+  if (keys.slice(0, 4).some((key) => parseSealedName(key, keyRing, other) !== undefined)) {
+    throw contradiction(
+      "encryption_type",
+      `names are encrypted with ${other}`,
+      `"encryption_type": "${other}"`,
+    );
+  }
+  return { verdict: "closed", versions };
+}
+
+async function checkContents(
+  versions: readonly StoredVersion[],
+  config: Config,
+  context: OpenContext,
+): Promise<Findings> {
+  const sample = [...versions].sort((a, b) => a.size - b.size).slice(0, SAMPLE);
+  let other: (Diagnosis & { kind: "opens" | "damaged" }) | undefined;
+  let closed = 0;
+  for (const version of sample) {
+    const found = await examine(version, config, context);
+    if (found === undefined) continue;
+    if (found.kind === "closed") closed++;
+    else if (fits(found, config)) return { verdict: "opens", ...(found.salt && { salt: found.salt }) };
+    else if (other === undefined || found.kind === "opens") other = found;
+  }
+  if (other !== undefined) throw contradictionOf(other, config);
+  return { verdict: closed > 0 ? "closed" : "none" };
+}
+
+type Examined = Diagnosis & { readonly salt?: Uint8Array };
+
+/** Undefined: the object has gone, or only its storage failed, which decides nothing. */
+async function examine(
+  version: StoredVersion,
+  config: Config,
+  context: OpenContext,
+): Promise<Examined | undefined> {
+  try {
+    const asConfigured = {
+      kind: "opens",
+      encryption: context.classic.encryption,
+      compress: config.compress,
+    } as const;
+    if (await opensAsConfigured(version, context)) {
+      if (!config.encrypt) return asConfigured;
+      const head = await context.destination.readWhole(version.key, { range: { start: 0, end: SALT_BYTES } });
+      return { ...asConfigured, salt: new Uint8Array(head) };
+    }
+    const stored = await readSample(version, context);
+    if (context.keyRing !== undefined) await prepareCrypto("cha");
+    return diagnose(stored, version, context.keyRing);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function opensAsConfigured(version: StoredVersion, context: OpenContext): Promise<boolean> {
+  try {
+    if (opensWhole(version)) await readOriginal(version, context);
+    else for await (const _ of streamOriginal(version, context)) context.signal.throwIfAborted();
+    return true;
+  } catch (error) {
+    if (isDamage(error)) return false;
+    throw error;
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return typeof error === "object" && error !== null && "kind" in error && error.kind === "damaged";
+}
+
+function fits(found: Diagnosis & { kind: "opens" | "damaged" }, config: Config): boolean {
+  const encryption = config.encrypt ? config.encryptionType : "none";
+  return (
+    found.encryption === encryption && (found.compress === undefined || found.compress === config.compress)
+  );
+}
+
+function contradictionOf(found: Diagnosis & { kind: "opens" | "damaged" }, config: Config): ConfigError {
+  if ((found.encryption !== "none") !== config.encrypt) {
+    return config.encrypt
+      ? contradiction("encrypt", "objects are not encrypted", '"encrypt": false')
+      : contradiction("encrypt", "objects are encrypted", '"encrypt": true');
+  }
+  if (found.encryption !== "none" && found.encryption !== config.encryptionType) {
+    const type = `"encryption_type": "${found.encryption}"`;
+    return contradiction("encryption_type", `objects are encrypted with ${found.encryption}`, type);
+  }
+  return found.compress
+    ? contradiction("compress", "objects are compressed", '"compress": true')
+    : contradiction("compress", "objects are not compressed", '"compress": false');
+}
+
+function contradiction(path: string, what: string, remedy: string): ConfigError {
+  return new ConfigError(`the settings do not fit the destination, whose ${what}`, {
+    path,
+    remedy: `its objects were made with ${remedy}: set that, or use another destination`,
+  });
+}
+
+function wrongPassword(config: Config): Error {
+  if (!config.encrypt && config.password === undefined) {
+    return new ConfigError("the objects at the destination do not open without a password", {
+      path: "encrypt",
+      remedy: "they were probably made with encryption: set encrypt and encryption_password",
+    });
+  }
+  return new WrongPasswordError("nothing at the destination opens with this password", {
+    path: "encryption_password",
+    code: "EPASSWORD",
+    remedy: "give the password that the backup was made with; nothing was changed",
+  });
+}
+
+function otherType(type: EncryptionType): EncryptionType {
+  return type === "aes" ? "cha" : "aes";
+}

@@ -1,0 +1,71 @@
+/**
+ * Publishing staged objects in groups, so that many files share one flush.
+ *
+ * A group is published when it is large enough or old enough, while the workers go on with the next one. Objects that
+ * are already in place (S3) pass straight through.
+ */
+import type { StagedObject, Storage } from "../storage/storage.ts";
+
+const GROUP_OBJECTS = 4000;
+const GROUP_BYTES = 256 * 1024 * 1024;
+const GROUP_AGE_MS = 1000;
+
+interface Waiting {
+  readonly staged: StagedObject;
+  readonly done: (error: Error | undefined) => void;
+}
+
+export class Publisher {
+  private readonly storage: Storage;
+  private group: Waiting[] = [];
+  private groupBytes = 0;
+  private timer: NodeJS.Timeout | undefined;
+  private work: Promise<void> = Promise.resolve();
+  private publishing = 0;
+
+  constructor(storage: Storage) {
+    this.storage = storage;
+  }
+
+  /** Takes one staged object; `done` is called once it is durable under its key, or could not be made so. */
+  add(staged: StagedObject, done: (error: Error | undefined) => void): void {
+    if (staged.temporary === undefined) {
+      done(undefined);
+      return;
+    }
+    this.group.push({ staged, done });
+    this.groupBytes += staged.size;
+    if (this.group.length >= GROUP_OBJECTS || this.groupBytes >= GROUP_BYTES) {
+      if (this.publishing === 0) this.publishGroup();
+    } else {
+      this.timer ??= setTimeout(() => this.publishGroup(), GROUP_AGE_MS);
+    }
+  }
+
+  /** Publishes all that was taken so far. */
+  async flush(): Promise<void> {
+    while (this.group.length > 0 || this.publishing > 0) {
+      this.publishGroup();
+      await this.work;
+    }
+  }
+
+  private publishGroup(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.group.length === 0) return;
+    const group = this.group;
+    this.group = [];
+    this.groupBytes = 0;
+    this.publishing++;
+    this.work = this.work.then(() => this.publish(group));
+  }
+
+  private async publish(group: readonly Waiting[]): Promise<void> {
+    const results = await this.storage.publish(group.map(({ staged }) => staged));
+    group.forEach(({ done }, i) => {
+      done(results[i]?.error);
+    });
+    this.publishing--;
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Bringing one stored version back.
+ */
+import { reportOf } from "../errors.ts";
+import type { StoredVersion } from "../names/stored-name.ts";
+import { type OpenContext, opensWhole, readOriginal, streamOriginal } from "./open-object.ts";
+import type { RestoreTarget } from "./restore-target.ts";
+import type { RestoreOutcome, Task } from "./tasks.ts";
+
+/** What to do with a file that is there and differs. */
+export type Overwrite = "never" | "if-newer" | "always";
+
+export interface RestoreContext extends OpenContext {
+  readonly target: RestoreTarget;
+  readonly overwrite: Overwrite;
+  /** Compare the content of files that look identical, instead of trusting size and mtime. */
+  readonly checksum: boolean;
+  stopped(): boolean;
+  progress(bytes: number): void;
+}
+
+/** Never throws. */
+export async function restoreFile(
+  { version }: Task & { do: "restore" },
+  context: RestoreContext,
+): Promise<RestoreOutcome> {
+  if (context.stopped()) return { kind: "stopped" };
+  try {
+    const found = await whatIsThere(version, context);
+    if (found !== "absent" && found !== "different") return { kind: found };
+    await context.target.put(version, originalOf(version, context), context.signal);
+    return { kind: "restored" };
+  } catch (error) {
+    if (context.stopped()) return { kind: "stopped" };
+    return { kind: "failed", report: reportOf(error, "restore", version.path) };
+  }
+}
+
+async function whatIsThere(
+  version: StoredVersion,
+  { target, overwrite, checksum }: RestoreContext,
+): Promise<"absent" | "different" | "identical" | "kept"> {
+  const existing = await target.examine(version.path);
+  if (existing === undefined) return "absent";
+  if (await target.isIdentical(version, existing, checksum)) return "identical";
+  if (overwrite === "never") return "kept";
+  if (overwrite === "if-newer" && version.mtime <= existing.mtime) return "kept";
+  return "different";
+}
+
+/** The original as a stream that ends only once everything was verified: who consumes it must wait for the end. */
+async function* originalOf(version: StoredVersion, context: RestoreContext): AsyncGenerator<Buffer> {
+  if (opensWhole(version)) {
+    yield await readOriginal(version, context);
+    return;
+  }
+  for await (const piece of streamOriginal(version, context)) {
+    context.signal.throwIfAborted();
+    if (context.stopped()) throw new Error("stopped");
+    context.progress(piece.length);
+    yield piece;
+  }
+}

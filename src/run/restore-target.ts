@@ -1,0 +1,29 @@
+/**
+ * Where restored files go. Two kinds: a folder (local-target.ts) and a bucket (s3-target.ts).
+ */
+import type { StoredVersion } from "../names/stored-name.ts";
+
+/** What lies at a path of the target already. */
+export interface Existing {
+  readonly size: number;
+  /** Whole seconds since 1970. */
+  readonly mtime: number;
+  /** The content's md5 in canonical base 36 where the target knows it without reading. */
+  readonly md5?: string;
+  /** Only regular files can be identical to what would be restored. */
+  readonly regular: boolean;
+}
+
+export interface RestoreTarget {
+  /** Undefined when nothing is there. Throws when the path must not or cannot be written. */
+  examine(path: string): Promise<Existing | undefined>;
+  isIdentical(version: StoredVersion, existing: Existing, checksum: boolean): Promise<boolean>;
+  /**
+   * Writes the file so that it appears only after `content` has ended, which it does when everything is verified;
+   * when `content` throws, nothing changes at the path.
+   */
+  put(version: StoredVersion, content: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void>;
+  /** Makes everything durable; called once at the end, by the main thread. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,167 @@
+/**
+ * The last phase of a backup: renaming, marking and removing what earlier phases collected.
+ *
+ * Nothing here happens before both listings are complete and everything new is durable. What takes a version's place
+ * is looked at once more ("seen") before the version is removed: between a listing and now another run may have
+ * removed it.
+ */
+import pLimit from "p-limit";
+import type { Config } from "../config/config.ts";
+import type { KeyRing } from "../crypto/key-ring.ts";
+import { type ErrorReport, errorCode, reportOf } from "../errors.ts";
+import type { NameFields, StoredVersion } from "../names/stored-name.ts";
+import { SpillList } from "../spill/spill-list.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { Reporter } from "./reporter.ts";
+import { storedKey } from "./store-file.ts";
+import type { Tally } from "./tally.ts";
+
+/** What has to be at the destination before something else may go. */
+export interface Successor {
+  readonly key: string;
+  /** Bytes stored, where known. */
+  readonly size?: number;
+}
+
+interface Removal {
+  readonly version: StoredVersion;
+  readonly successor?: Successor;
+  readonly why: "replaced" | "surplus" | "expired" | "deleted";
+}
+
+interface Renaming {
+  readonly version: StoredVersion;
+  readonly to: NameFields;
+  readonly why: "touched" | "revived" | "deleted";
+  /** Removed once the new name is there. */
+  readonly surplus: readonly StoredVersion[];
+}
+
+export interface RetireContext {
+  readonly config: Config;
+  readonly storage: Storage;
+  readonly keyRing: KeyRing | undefined;
+  readonly salt: Uint8Array | undefined;
+  readonly tally: Tally;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
+}
+
+const REMOVALS_PER_CALL = 1000;
+
+export class Retirements {
+  private readonly removals = new SpillList<Removal>();
+  private readonly renamings = new SpillList<Renaming>();
+
+  remove(removal: Removal): void {
+    this.removals.append(removal);
+  }
+
+  rename(renaming: Renaming): void {
+    this.renamings.append(renaming);
+  }
+
+  /** Carries everything out. Failures are counted, one by one; only a signal ends it early. */
+  async carryOut(context: RetireContext): Promise<void> {
+    const limit = pLimit(context.config.backupProcesses);
+    await inGroups(this.renamings, REMOVALS_PER_CALL, async (group) => {
+      await Promise.all(group.map((renaming) => limit(() => this.renameOne(renaming, context))));
+      await context.storage.flush();
+    });
+    await inGroups(this.removals, REMOVALS_PER_CALL, async (group) => {
+      context.signal.throwIfAborted();
+      const seen = await Promise.all(group.map((removal) => limit(() => isSucceeded(removal, context))));
+      await removeGroup(
+        group.filter((_, i) => seen[i]),
+        context,
+      );
+    });
+    await context.storage.flush();
+  }
+
+  close(): void {
+    this.removals.close();
+    this.renamings.close();
+  }
+
+  private async renameOne({ version, to, why, surplus }: Renaming, context: RetireContext): Promise<void> {
+    const { config, storage, keyRing, salt, tally, reporter, signal } = context;
+    signal.throwIfAborted();
+    const key = storedKey(to, config, keyRing, salt);
+    const problem = storage.keyProblem(key);
+    if (problem !== undefined && why === "deleted") {
+      // A name can fit live and not deleted. The version is safe as it is, so it stays.
+      reporter.warning(
+        `has gone from the source but cannot be marked deleted, and stays live: ${problem}`,
+        to.path,
+      );
+      tally.add("kept live", to.size);
+      return;
+    }
+    try {
+      await storage.rename(version.key, key);
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") {
+        reporter.warning("another run was quicker, nothing to rename", to.path);
+        return;
+      }
+      tally.error(failure(error, to.path));
+      return;
+    }
+    if (why === "deleted") {
+      tally.add("deleted", to.size);
+      reporter.file("deleted", to.path, "marked");
+    }
+    for (const other of surplus) this.remove({ version: other, successor: { key }, why: "surplus" });
+  }
+}
+
+async function isSucceeded({ version, successor }: Removal, context: RetireContext): Promise<boolean> {
+  if (successor === undefined) return true;
+  try {
+    const stat = await context.storage.stat(successor.key);
+    if (stat !== undefined && (successor.size === undefined || stat.size === successor.size)) return true;
+    context.reporter.warning(
+      "the version in its place is not there any more, so this one stays",
+      version.path,
+    );
+  } catch (error) {
+    context.tally.error(failure(error, version.path));
+  }
+  return false;
+}
+
+async function removeGroup(
+  group: readonly Removal[],
+  { storage, tally, reporter }: RetireContext,
+): Promise<void> {
+  const failures = await storage.remove(group.map(({ version }) => version.key));
+  const failed = new Map(failures.map(({ key, error }) => [key, error]));
+  for (const { version, why } of group) {
+    const error = failed.get(version.key);
+    if (error !== undefined) tally.error(failure(error, version.path));
+    else if (why === "expired" || why === "deleted") {
+      tally.add(why === "expired" ? "expired" : "deleted", version.size);
+      reporter.file(why, version.path, "removed");
+    }
+  }
+}
+
+function failure(error: unknown, path: string): ErrorReport {
+  return { ...reportOf(error, "destination"), path };
+}
+
+async function inGroups<T>(
+  list: Iterable<T>,
+  size: number,
+  work: (group: T[]) => Promise<void>,
+): Promise<void> {
+  let group: T[] = [];
+  for (const item of list) {
+    group.push(item);
+    if (group.length < size) continue;
+    await work(group);
+    group = [];
+  }
+  if (group.length > 0) await work(group);
+}

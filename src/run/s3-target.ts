@@ -1,0 +1,55 @@
+/**
+ * A bucket as the target of a restore. The content streams into an upload that completes only when the stream has
+ * ended well; one that fails is aborted and leaves nothing.
+ */
+import { StorageError } from "../errors.ts";
+import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { Existing, RestoreTarget } from "./restore-target.ts";
+
+const MD5_ETAG = /^[0-9a-f]{32}$/;
+
+export class S3Target implements RestoreTarget {
+  private readonly storage: Storage;
+
+  constructor(storage: Storage) {
+    this.storage = storage;
+  }
+
+  async examine(path: string): Promise<Existing | undefined> {
+    const problem = this.storage.keyProblem(path);
+    if (problem !== undefined) throw new StorageError("restore", `not restored: ${problem}`, { path });
+    const stat = await this.storage.stat(path);
+    if (stat === undefined) return undefined;
+    return {
+      size: stat.size,
+      mtime: Math.floor((stat.mtime ?? stat.modified) / 1000),
+      regular: true,
+      ...(stat.etag !== undefined &&
+        MD5_ETAG.test(stat.etag) && { md5: md5ToBase36(Buffer.from(stat.etag, "hex")) }),
+    };
+  }
+
+  /** By md5 where the ETag is one, else by the mtime that a restore leaves in the object's metadata. */
+  async isIdentical(version: StoredVersion, existing: Existing, checksum: boolean): Promise<boolean> {
+    if (existing.size !== version.size) return false;
+    if (existing.md5 !== undefined) return existing.md5 === version.md5;
+    return !checksum && existing.mtime === version.mtime;
+  }
+
+  async put(version: StoredVersion, content: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
+    await this.storage.upload(version.path, content, {
+      mtime: version.mtime * 1000,
+      sizeHint: version.size,
+      signal,
+    });
+  }
+
+  async flush(): Promise<void> {
+    await this.storage.flush();
+  }
+
+  async close(): Promise<void> {
+    await this.storage.close();
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * Going through the destination path by path: what restore and verify do.
+ */
+import type { PathGroup, Version } from "../plan/group.ts";
+import { join } from "../plan/join.ts";
+import { needsStoredTimes } from "../plan/plan-path.ts";
+import type { Storage } from "../storage/storage.ts";
+
+async function* nothing(): AsyncGenerator<never[]> {}
+
+/** The versions of each path together. */
+export async function* storedGroups(versions: AsyncIterable<Version[]>): AsyncGenerator<PathGroup[]> {
+  yield* join(nothing(), versions);
+}
+
+/**
+ * The group with the time each version was stored. Local listings leave times out; they are asked for only where
+ * versions compete. A version that has gone since it was listed is left out.
+ */
+export async function withStoredTimes(group: PathGroup, storage: Storage): Promise<PathGroup> {
+  if (!needsStoredTimes(group)) return group;
+  const versions: Version[] = [];
+  for (const version of group.versions) {
+    const storedAt = version.storedAt ?? (await storage.stat(version.key))?.modified;
+    if (storedAt !== undefined) versions.push({ ...version, storedAt });
+  }
+  return { ...group, versions };
+}

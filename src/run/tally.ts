@@ -1,0 +1,106 @@
+/**
+ * Counting what a run did: files and bytes by outcome, and the failures by kind, which decide the exit code.
+ */
+import type { ErrorKind, ErrorReport } from "../errors.ts";
+import type { Progress, Reporter } from "./reporter.ts";
+
+export interface Count {
+  readonly files: number;
+  /** Bytes of the originals. */
+  readonly bytes: number;
+}
+
+/** What a finished run hands back. */
+export interface RunResult {
+  readonly outcomes: ReadonlyMap<string, Count>;
+  readonly errors: ReadonlyMap<ErrorKind, number>;
+  /** Bytes of the objects written. */
+  readonly storedBytes: number;
+  /** Bytes of originals that were read, or written back. */
+  readonly processedBytes: number;
+  readonly milliseconds: number;
+}
+
+export class Tally {
+  private readonly reporter: Reporter;
+  private readonly started = performance.now();
+  private readonly outcomes = new Map<string, { files: number; bytes: number }>();
+  private readonly errors = new Map<ErrorKind, number>();
+  private storedBytes = 0;
+  private processedBytes = 0;
+  /** Bytes of long tasks that have not ended, reported while they go on. */
+  private partialBytes = 0;
+  private files = 0;
+  private bytes = 0;
+  private totals: { totalFiles: number; totalBytes: number } | undefined;
+
+  constructor(reporter: Reporter) {
+    this.reporter = reporter;
+  }
+
+  /** One file has come to its end in this run, in whatever way. */
+  count(outcome: string, bytes: number, { stored = 0, processed = 0 } = {}): void {
+    this.add(outcome, bytes);
+    this.storedBytes += stored;
+    this.processedBytes += processed;
+    this.files++;
+    this.bytes += bytes;
+    this.partialBytes = Math.max(0, this.partialBytes - processed);
+    this.showProgress();
+  }
+
+  /** Files that needed nothing, counted together. */
+  countMany(outcome: string, files: number, bytes: number): void {
+    const count = this.outcomes.get(outcome) ?? { files: 0, bytes: 0 };
+    this.outcomes.set(outcome, { files: count.files + files, bytes: count.bytes + bytes });
+    this.files += files;
+    this.bytes += bytes;
+    this.showProgress();
+  }
+
+  /** Something done to a stored version, which is no file of its own (removed, marked deleted). */
+  add(outcome: string, bytes: number): void {
+    const count = this.outcomes.get(outcome) ?? { files: 0, bytes: 0 };
+    count.files++;
+    count.bytes += bytes;
+    this.outcomes.set(outcome, count);
+  }
+
+  error(report: ErrorReport): void {
+    this.errors.set(report.kind, (this.errors.get(report.kind) ?? 0) + 1);
+    this.reporter.error(report);
+  }
+
+  /** Bytes done within a task that goes on. */
+  partial(bytes: number): void {
+    this.partialBytes += bytes;
+    this.showProgress();
+  }
+
+  expect(totalFiles: number, totalBytes: number): void {
+    this.totals = { totalFiles, totalBytes };
+  }
+
+  of(outcome: string): Count {
+    return this.outcomes.get(outcome) ?? { files: 0, bytes: 0 };
+  }
+
+  get failed(): boolean {
+    return this.errors.size > 0;
+  }
+
+  result(): RunResult {
+    return {
+      outcomes: this.outcomes,
+      errors: this.errors,
+      storedBytes: this.storedBytes,
+      processedBytes: this.processedBytes,
+      milliseconds: performance.now() - this.started,
+    };
+  }
+
+  private showProgress(): void {
+    const progress: Progress = { files: this.files, bytes: this.bytes + this.partialBytes, ...this.totals };
+    this.reporter.progress(progress);
+  }
+}

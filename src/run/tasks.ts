@@ -1,0 +1,82 @@
+/**
+ * What the main thread asks of workers, and what they answer. Plain data, made to cross threads.
+ */
+import type { ErrorReport } from "../errors.ts";
+import type { StoredVersion } from "../names/stored-name.ts";
+import type { StagedObject } from "../storage/storage.ts";
+
+/** A file of the source. */
+export interface SourceRef {
+  readonly path: string;
+  readonly size: number;
+  readonly mtime: number;
+  readonly etag?: string;
+}
+
+export type Task =
+  /** Read, hash, compress, seal and stage one file, unless its content equals one of `sameSize`. */
+  | { readonly do: "store"; readonly file: SourceRef; readonly sameSize: readonly StoredVersion[] }
+  /** Only hash it. */
+  | { readonly do: "hash"; readonly file: SourceRef }
+  | { readonly do: "restore"; readonly version: StoredVersion }
+  | { readonly do: "verify"; readonly version: StoredVersion }
+  /** Decrypt names whose keys have to be derived first. */
+  | { readonly do: "open-names"; readonly keys: readonly string[] };
+
+/** What was read from the source, as it was when it was read. */
+export interface ReadFile {
+  readonly size: number;
+  readonly mtime: number;
+  readonly md5: string;
+}
+
+export type Failed = { readonly kind: "failed"; readonly report: ErrorReport };
+/** The run was told to stop; nothing was done. */
+export type Stopped = { readonly kind: "stopped" };
+
+export type StoreOutcome =
+  | { readonly kind: "stored"; readonly read: ReadFile; readonly staged: StagedObject }
+  /** The content is that of a version there is already. */
+  | { readonly kind: "same"; readonly read: ReadFile; readonly version: StoredVersion }
+  /** The file has gone since it was listed. */
+  | { readonly kind: "vanished" }
+  | Failed
+  | Stopped;
+
+export type HashOutcome =
+  | { readonly kind: "hashed"; readonly read: ReadFile }
+  | { readonly kind: "vanished" }
+  | Failed
+  | Stopped;
+
+export type RestoreOutcome =
+  | { readonly kind: "restored" }
+  /** It is there already, the same. */
+  | { readonly kind: "identical" }
+  /** Another file is there, and `--overwrite` says to leave it. */
+  | { readonly kind: "kept" }
+  | Failed
+  | Stopped;
+
+export type VerifyOutcome = { readonly kind: "intact" } | Failed | Stopped;
+
+export type OpenNamesOutcome =
+  | { readonly kind: "names"; readonly versions: readonly (StoredVersion | undefined)[] }
+  | Failed
+  | Stopped;
+
+export type Outcome = StoreOutcome | HashOutcome | RestoreOutcome | VerifyOutcome | OpenNamesOutcome;
+
+/** Bytes that a task will read: what batches are measured by. */
+export function weightOf(task: Task): number {
+  switch (task.do) {
+    case "store":
+    case "hash":
+      return task.file.size;
+    case "restore":
+    case "verify":
+      return task.version.size;
+    case "open-names":
+      return 0;
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Multipart uploads that an earlier run left unfinished: they cost storage, and nobody sees them in a listing.
+ *
+ * One goes when this run has stored the same path itself, or when it is older than any run would take. Others may
+ * belong to a run that is going on somewhere else. Uploads of other programs are never touched.
+ */
+import { messageOf } from "../errors.ts";
+import { looksSealed, parseStoredName } from "../names/stored-name.ts";
+import type { Storage, UnfinishedUpload } from "../storage/storage.ts";
+import type { OpenNames } from "./catalogue.ts";
+import type { Reporter } from "./reporter.ts";
+
+const DAY_MS = 86_400_000;
+
+export class UnfinishedUploads {
+  private readonly storage: Storage;
+  private readonly byPath = new Map<string, UnfinishedUpload[]>();
+  private readonly aborting: Promise<void>[] = [];
+  private readonly reporter: Reporter;
+
+  constructor(storage: Storage, reporter: Reporter) {
+    this.storage = storage;
+    this.reporter = reporter;
+  }
+
+  /** Looks for uploads that began before this run; aborts the old ones. A storage that will not tell is no failure. */
+  async find(openNames: OpenNames, now: Date, keepDays: number): Promise<void> {
+    let uploads: UnfinishedUpload[];
+    try {
+      uploads = await this.storage.listUploads();
+    } catch (error) {
+      this.reporter.warning(`unfinished uploads cannot be listed: ${messageOf(error)}`);
+      return;
+    }
+    const sealed = uploads.filter(({ key }) => looksSealed(key));
+    const opened = sealed.length === 0 ? [] : await openNames(sealed.map(({ key }) => key));
+    for (const upload of uploads) {
+      const version = parseStoredName(upload.key) ?? opened[sealed.indexOf(upload)];
+      if (version === undefined) continue;
+      if (now.getTime() - upload.initiated > keepDays * DAY_MS) this.abort(upload);
+      else this.byPath.set(version.path, [...(this.byPath.get(version.path) ?? []), upload]);
+    }
+  }
+
+  /** This run has stored the path: what others began for it will not be needed. */
+  completed(path: string): void {
+    for (const upload of this.byPath.get(path) ?? []) this.abort(upload);
+    this.byPath.delete(path);
+  }
+
+  async finish(): Promise<void> {
+    await Promise.all(this.aborting);
+  }
+
+  private abort(upload: UnfinishedUpload): void {
+    const done = this.storage.abortUpload(upload).catch((error: unknown) => {
+      this.reporter.warning(`an unfinished upload cannot be aborted: ${messageOf(error)}`, upload.key);
+    });
+    this.aborting.push(done);
+  }
+}

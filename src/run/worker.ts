@@ -1,0 +1,104 @@
+/**
+ * What runs in each worker thread: one file at a time, from its bytes at one side to its bytes at the other.
+ */
+import type { Config } from "../config/config.ts";
+import { prepareCrypto } from "../crypto/aead.ts";
+import { type DerivedKey, KeyRing } from "../crypto/key-ring.ts";
+import { reportOf } from "../errors.ts";
+import { parseSealedName } from "../names/sealed-name.ts";
+import { serve, type TaskHandler, type WorkerContext } from "../pool/worker.ts";
+import type { OpenStorage } from "../storage/open.ts";
+import { classicSettings } from "./classic-settings.ts";
+import { openSource } from "./open-source.ts";
+import { openTarget } from "./open-target.ts";
+import { type Overwrite, type RestoreContext, restoreFile } from "./restore-file.ts";
+import { hashFile, type StoreContext, storeFile } from "./store-file.ts";
+import type { OpenNamesOutcome, Outcome, Task } from "./tasks.ts";
+import { verifyFile } from "./verify-file.ts";
+
+/** Everything a worker has to know, as plain data. */
+export interface WorkerSettings {
+  readonly mode: "backup" | "restore" | "verify";
+  readonly config: Config;
+  /** Keys derived so far, so that no thread derives one again. */
+  readonly keys: readonly DerivedKey[];
+  /** For what this run seals. */
+  readonly salt?: Uint8Array;
+  readonly overwrite: Overwrite;
+  readonly checksum: boolean;
+}
+
+/** Serves the pool that started this thread. `openStorage` is a parameter so that tests can put faults in between. */
+export function startWorker(openStorage: OpenStorage): Promise<void> {
+  return serve(async (settings, context) => open(settings as WorkerSettings, context, openStorage));
+}
+
+async function open(
+  settings: WorkerSettings,
+  context: WorkerContext,
+  openStorage: OpenStorage,
+): Promise<TaskHandler> {
+  const { config, mode } = settings;
+  const classic = classicSettings(config);
+  await prepareCrypto(needsCrypto(config) ? config.encryptionType : "none");
+  const keyRing = config.password === undefined ? undefined : new KeyRing(config.password, settings.keys);
+  const destination = await openStorage(config.dest, "destination");
+  const common = {
+    config,
+    classic,
+    keyRing,
+    destination,
+    signal: context.signal,
+    stopped: context.stopped,
+    progress: context.progress,
+  };
+  const source = mode === "backup" ? await openSource(config, openStorage) : undefined;
+  const target = mode === "restore" ? await openTarget(config.restore, openStorage) : undefined;
+
+  const handle = async (task: Task): Promise<Outcome> => {
+    switch (task.do) {
+      case "store":
+        return storeFile(task, storeContext());
+      case "hash":
+        return hashFile(task, storeContext());
+      case "restore":
+        return restoreFile(task, restoreContext());
+      case "verify":
+        return verifyFile(task, common);
+      case "open-names":
+        return openNames(task.keys, config, keyRing);
+    }
+  };
+  const storeContext = (): StoreContext => {
+    if (source === undefined) throw new Error("only a backup reads the source");
+    return { ...common, source, salt: settings.salt, now: () => new Date() };
+  };
+  const restoreContext = (): RestoreContext => {
+    if (target === undefined) throw new Error("only a restore writes a target");
+    return { ...common, target, overwrite: settings.overwrite, checksum: settings.checksum };
+  };
+  return {
+    handle: async (task) => {
+      try {
+        return await handle(task as Task);
+      } catch (error) {
+        return { kind: "failed", report: reportOf(error, "internal") } satisfies Outcome;
+      }
+    },
+    // Local temporary folders belong to the whole process; the main thread removes them when all workers have ended.
+    close: async () => {
+      if (destination.kind === "s3") await destination.close();
+      if (config.src?.kind === "s3") await source?.close();
+      if (config.restore.kind === "s3") await target?.close();
+    },
+  };
+}
+
+function needsCrypto(config: Config): boolean {
+  return config.encrypt || config.encryptFilenames || config.password !== undefined;
+}
+
+function openNames(keys: readonly string[], config: Config, keyRing: KeyRing | undefined): OpenNamesOutcome {
+  if (keyRing === undefined) return { kind: "names", versions: keys.map(() => undefined) };
+  return { kind: "names", versions: keys.map((key) => parseSealedName(key, keyRing, config.encryptionType)) };
+}

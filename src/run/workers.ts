@@ -1,0 +1,50 @@
+/**
+ * The pool as runs use it: how many threads, and how their work is cut.
+ */
+import { availableParallelism } from "node:os";
+import type { Config } from "../config/config.ts";
+import { Pool } from "../pool/pool.ts";
+import type { RunOptions } from "./run-options.ts";
+import { type Outcome, type Task, weightOf } from "./tasks.ts";
+import type { WorkerSettings } from "./worker.ts";
+
+export type Workers = Pool<Task, Outcome>;
+
+/** Small local files travel a hundred to a message. */
+const LOCAL_BATCH = 100;
+
+/**
+ * Starts the worker threads of a run: as many as there are cores, or fewer if fewer files are to be in flight.
+ *
+ * Where only local folders are involved a worker does one file after another, synchronously, and a second batch waits
+ * beside the first so that it is never idle. Where a bucket is involved, waiting is most of the work: the files in
+ * flight are shared out among the workers, one to a message.
+ */
+export function startWorkers(
+  settings: WorkerSettings,
+  options: Required<RunOptions>,
+  onProgress: (bytes: number) => void,
+): Workers {
+  const inFlight =
+    settings.mode === "backup" ? settings.config.backupProcesses : settings.config.restoreProcesses;
+  const workers = Math.max(1, Math.min(inFlight, availableParallelism()));
+  const remote = involvesBuckets(settings.config, settings.mode);
+  return new Pool<Task, Outcome>({
+    script: options.workerScript,
+    settings,
+    workers,
+    batchesPerWorker: remote ? Math.ceil(inFlight / workers) : 2,
+    batchTasks: remote ? 1 : LOCAL_BATCH,
+    weigh: weightOf,
+    lost: (_task, report) => ({ kind: "failed", report }),
+    stopped: { kind: "stopped" },
+    onProgress,
+  });
+}
+
+function involvesBuckets(config: Config, mode: WorkerSettings["mode"]): boolean {
+  const storages = [config.dest];
+  if (mode === "backup" && config.src !== undefined) storages.push(config.src);
+  if (mode === "restore") storages.push(config.restore);
+  return storages.some(({ kind }) => kind === "s3");
+}

@@ -1,0 +1,132 @@
+/**
+ * A bucket as a source: objects below the base path, their LastModified as mtime.
+ *
+ * S3 lists keys by their own bytes, where `a` comes before `a-b`; the join wants `a-b.…` before `a.…`. Every key
+ * still to come is at least the one just listed, and so is its sort key: what sorts before the key just listed can go
+ * out. The few entries that cannot wait in a small sorted array (a chain of keys of which each begins the next).
+ */
+import { StorageError } from "../errors.ts";
+import { comparePaths } from "../names/path-text.ts";
+import { sortKeyOf } from "../names/stored-name.ts";
+import type { ListedObject, Storage } from "../storage/storage.ts";
+import type { Entry } from "./entry.ts";
+import type { IgnoreRules } from "./ignore.ts";
+import type { ScanFindings, Source, SourceFile } from "./source.ts";
+
+const MD5_ETAG = /^[0-9a-f]{32}$/;
+
+export class S3Source implements Source {
+  readonly location: string;
+  private readonly storage: Storage;
+  private readonly ignore: IgnoreRules;
+
+  constructor(storage: Storage, ignore: IgnoreRules) {
+    this.storage = storage;
+    this.location = storage.location;
+    this.ignore = ignore;
+  }
+
+  async *scan(findings: ScanFindings, signal?: AbortSignal): AsyncGenerator<Entry[]> {
+    const waiting: Entry[] = []; // descending: the next to go out is the last
+    for await (const objects of this.storage.list(signal)) {
+      const batch: Entry[] = [];
+      for (const object of objects) {
+        while (waiting.length > 0 && comparePaths((waiting.at(-1) as Entry).sortKey, object.key) < 0) {
+          batch.push(waiting.pop() as Entry);
+        }
+        const entry = this.examine(object, findings);
+        if (entry !== undefined) insert(waiting, entry);
+      }
+      if (batch.length > 0) yield batch;
+    }
+    if (waiting.length > 0) yield waiting.reverse();
+  }
+
+  isUnknown(): boolean {
+    return false; // a listing is complete, or it throws
+  }
+
+  async open(entry: { path: string; size: number; mtime: number; etag?: string }): Promise<SourceFile> {
+    let { size, mtime, etag } = entry;
+    if (etag === undefined) {
+      const stat = await this.storage.stat(entry.path);
+      if (stat === undefined) {
+        throw new StorageError("source", "has gone since it was listed", {
+          path: entry.path,
+          code: "ENOENT",
+        });
+      }
+      size = stat.size;
+      mtime = Math.floor(stat.modified / 1000);
+      etag = stat.etag;
+    }
+    return new OpenS3Object(this.storage, entry.path, size, mtime, etag);
+  }
+
+  async close(): Promise<void> {
+    await this.storage.close();
+  }
+
+  private examine(object: ListedObject, findings: ScanFindings): Entry | undefined {
+    const { key, size = 0, modified = 0, etag } = object;
+    if (this.ignore.ignores(key)) return undefined;
+    if (key.endsWith("/")) {
+      findings.onSkipped(key, "its key ends in a slash");
+      return undefined;
+    }
+    const mtime = Math.max(0, Math.floor(modified / 1000));
+    return {
+      path: key,
+      size,
+      mtime,
+      sortKey: sortKeyOf(key, mtime, size),
+      ...(etag !== undefined && { etag }),
+    };
+  }
+}
+
+class OpenS3Object implements SourceFile {
+  readonly size: number;
+  readonly mtime: number;
+  readonly md5Hint?: string;
+  private readonly storage: Storage;
+  private readonly key: string;
+  private readonly etag: string | undefined;
+
+  constructor(storage: Storage, key: string, size: number, mtime: number, etag: string | undefined) {
+    this.storage = storage;
+    this.key = key;
+    this.size = size;
+    this.mtime = mtime;
+    this.etag = etag;
+    if (etag !== undefined && MD5_ETAG.test(etag)) this.md5Hint = etag;
+  }
+
+  read(signal?: AbortSignal): AsyncIterable<Buffer> {
+    return this.storage.read(this.key, this.pinned(signal));
+  }
+
+  readWhole(signal?: AbortSignal): Promise<Buffer> {
+    return this.storage.readWhole(this.key, this.pinned(signal));
+  }
+
+  /** Every read was pinned with If-Match: what was read is the one object, or the read failed. */
+  async isUnchanged(): Promise<boolean> {
+    return true;
+  }
+
+  async close(): Promise<void> {
+    // A read holds nothing once it has ended.
+  }
+
+  private pinned(signal: AbortSignal | undefined) {
+    return { ...(this.etag !== undefined && { etag: this.etag }), ...(signal !== undefined && { signal }) };
+  }
+}
+
+/** Keeps `waiting` descending by sort key. It is short, and the new entry nearly always belongs at its end. */
+function insert(waiting: Entry[], entry: Entry): void {
+  let at = waiting.length;
+  while (at > 0 && comparePaths((waiting[at - 1] as Entry).sortKey, entry.sortKey) < 0) at--;
+  waiting.splice(at, 0, entry);
+}

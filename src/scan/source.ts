@@ -1,0 +1,44 @@
+/**
+ * The contract between the run and the place that is backed up.
+ */
+import type { ErrorReport } from "../errors.ts";
+import type { Entry } from "./entry.ts";
+
+/** What a scan found beside files. */
+export interface ScanFindings {
+  /** Something could not be listed: a failure, and a reason to mark nothing as deleted. */
+  onError(report: ErrorReport): void;
+  /** Something was left out on purpose (a FIFO, a dangling link): worth a line, no failure. */
+  onSkipped(path: string, reason: string): void;
+}
+
+export interface Source {
+  readonly location: string;
+  /**
+   * All files in batches, ascending by `sortKey`. Throws code `ENOENT` when the source itself is missing.
+   * What cannot be listed is reported, kept in `unknown`, and the scan goes on.
+   */
+  scan(findings: ScanFindings, signal?: AbortSignal): AsyncIterable<Entry[]>;
+  /**
+   * Whether this path may exist although the scan did not see it: it could not be examined, or lies in a folder that
+   * could not be read. Valid for a path once the scan has passed its place.
+   */
+  isUnknown(path: string): boolean;
+  /** Opens one file for reading. Throws code `ENOENT` when it has gone since it was listed. */
+  open(entry: { path: string; size: number; mtime: number; etag?: string }): Promise<SourceFile>;
+  close(): Promise<void>;
+}
+
+/** One file being read; `size` and `mtime` are those at the moment it was opened, not those of the listing. */
+export interface SourceFile {
+  readonly size: number;
+  readonly mtime: number;
+  /** What the storage says the content's md5 is, as hexadecimal digits, where it may be trusted as a guess (S3). */
+  readonly md5Hint?: string;
+  /** The first `size` bytes. Each call reads from the beginning. */
+  read(signal?: AbortSignal): AsyncIterable<Buffer>;
+  readWhole(signal?: AbortSignal): Promise<Buffer>;
+  /** False once the file is no longer what it was when it was opened: what was read may be torn. */
+  isUnchanged(): Promise<boolean>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,58 @@
+/**
+ * A nameless temporary file for tables that outgrow memory.
+ *
+ * It is unlinked as soon as it is open, so that nothing stays behind however the process ends, and nobody else can
+ * open it. It holds names and numbers of files, never their content.
+ */
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+
+export class SpillFile {
+  private fd: number | undefined;
+  private end = 0;
+
+  /** Appends text; returns where it lies, for `read`. */
+  append(text: string): { start: number; end: number } {
+    this.fd ??= openNameless();
+    const bytes = Buffer.from(text, "utf8");
+    const start = this.end;
+    for (let done = 0; done < bytes.length; ) {
+      done += fs.writeSync(this.fd, bytes, done, bytes.length - done, start + done);
+    }
+    this.end += bytes.length;
+    return { start, end: this.end };
+  }
+
+  /** The lines written to `[start, end)`, read in pieces so that memory stays flat. */
+  *lines({ start, end }: { start: number; end: number }, pieceBytes = 64 * 1024): Generator<string> {
+    const piece = Buffer.allocUnsafe(pieceBytes);
+    let rest: Buffer = Buffer.alloc(0);
+    for (let at = start; at < end; ) {
+      const count = fs.readSync(this.fd ?? -1, piece, 0, Math.min(piece.length, end - at), at);
+      if (count === 0) throw new Error("a temporary file is shorter than what was written to it");
+      at += count;
+      const bytes = Buffer.concat([rest, piece.subarray(0, count)]);
+      let from = 0;
+      for (let newline = bytes.indexOf(10); newline !== -1; newline = bytes.indexOf(10, from)) {
+        yield bytes.toString("utf8", from, newline);
+        from = newline + 1;
+      }
+      rest = bytes.subarray(from);
+    }
+  }
+
+  close(): void {
+    if (this.fd !== undefined) fs.closeSync(this.fd);
+    this.fd = undefined;
+  }
+}
+
+function openNameless(): number {
+  const folder = fs.mkdtempSync(path.join(tmpdir(), "backup-spill-"));
+  const file = path.join(folder, "table");
+  const fd = fs.openSync(file, "wx+", 0o600);
+  fs.unlinkSync(file);
+  fs.rmdirSync(folder);
+  return fd;
+}

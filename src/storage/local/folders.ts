@@ -1,0 +1,88 @@
+/**
+ * Folders of a local destination: making them, remembering which ones changed, and removing emptied ones.
+ */
+import * as fs from "node:fs";
+import { fsPath } from "../../names/path-text.ts";
+import { flushFolders } from "./durability.ts";
+
+const REMEMBERED = 50_000;
+
+export class Folders {
+  private readonly root: string;
+  private readonly known = new Set<string>();
+  private touched = new Set<string>();
+  private emptied = new Set<string>();
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  /** Makes the folder of `key` and what lacks above it. New folders and their parents will be flushed. */
+  ensureFor(key: string): void {
+    const folder = folderOf(key);
+    this.touched.add(folder);
+    if (this.known.has(folder)) return;
+    const missing: string[] = [];
+    for (let at = folder; ; at = folderOf(at)) {
+      try {
+        fs.mkdirSync(this.pathOf(at), { mode: 0o700 });
+        this.touched.add(folderOf(at));
+        break;
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code;
+        if (code === "EEXIST") break;
+        if (code !== "ENOENT" || at === "") throw error;
+        missing.push(at);
+      }
+    }
+    for (const at of missing.reverse()) {
+      fs.mkdirSync(this.pathOf(at), { recursive: true, mode: 0o700 });
+      this.touched.add(folderOf(at));
+    }
+    if (this.known.size >= REMEMBERED) this.known.clear();
+    this.known.add(folder);
+  }
+
+  /** A folder that was thought to be there has gone (another run removed it when it was empty). */
+  forget(key: string): void {
+    this.known.delete(folderOf(key));
+  }
+
+  /** Notes that an entry of the key's folder changed; `removed`: that the folder may be empty now. */
+  touch(key: string, removed: boolean): void {
+    const folder = folderOf(key);
+    this.touched.add(folder);
+    if (removed) this.emptied.add(folder);
+  }
+
+  /** Removes folders that became empty, then makes all changes of entries durable. */
+  async flush(): Promise<void> {
+    for (const folder of this.emptied) this.removeIfEmpty(folder);
+    this.emptied = new Set();
+    const folders = [...this.touched].map((folder) => this.pathOf(folder));
+    this.touched = new Set();
+    await flushFolders(this.root, folders);
+  }
+
+  private removeIfEmpty(folder: string): void {
+    for (let at = folder; at !== ""; at = folderOf(at)) {
+      try {
+        fs.rmdirSync(this.pathOf(at));
+      } catch {
+        return; // not empty, or not ours to remove
+      }
+      this.known.delete(at);
+      this.touched.add(folderOf(at));
+    }
+  }
+
+  private pathOf(folder: string): string | Buffer {
+    return fsPath(folder === "" ? this.root : `${this.root}/${folder}`);
+  }
+}
+
+/** The folder part of a key, empty for the root. */
+function folderOf(key: string): string {
+  const slash = key.lastIndexOf("/");
+  return slash === -1 ? "" : key.slice(0, slash);
+}

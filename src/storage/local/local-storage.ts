@@ -1,0 +1,329 @@
+/**
+ * A folder as a storage.
+ *
+ * Objects are staged in this process's temporary folder below the same root and published in groups: flush the data
+ * of all, rename each to its key, flush every folder that changed. A power cut at any moment leaves for each key the
+ * old object or the new one, whole (design: invariants 1 and 2).
+ */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { errorCode, messageOf, type Side, StorageError } from "../../errors.ts";
+import { bytesOfPath, fsPath } from "../../names/path-text.ts";
+import type {
+  ListedObject,
+  ObjectStat,
+  PublishResult,
+  ReadOptions,
+  StagedObject,
+  Storage,
+  UnfinishedUpload,
+  UploadOptions,
+  Writer,
+  WriterOptions,
+} from "../storage.ts";
+import { flushFiles } from "./durability.ts";
+import { readPieces, readUpTo, writeFully } from "./file-io.ts";
+import { Folders } from "./folders.ts";
+import { listFolder } from "./list.ts";
+import { LocalWriter } from "./local-writer.ts";
+import { isTemporaryFolder, sweepTemporaryFolders, TemporaryFolder } from "./temporary.ts";
+
+/** Linux: NAME_MAX and PATH_MAX, the latter with its closing zero byte. */
+const NAME_MAX = 255;
+const PATH_MAX = 4095;
+
+export class LocalStorage implements Storage {
+  readonly kind = "local";
+  readonly location: string;
+  readonly lateKeys = true;
+  private readonly side: Side;
+  private readonly rootBytes: number;
+  private readonly folders: Folders;
+  private readonly temporary: TemporaryFolder;
+
+  /** `root` may be relative to the working directory; it need not exist yet. */
+  constructor(root: string, side: Side) {
+    this.location = path.resolve(root);
+    this.side = side;
+    this.rootBytes = bytesOfPath(this.location).length;
+    this.folders = new Folders(this.location);
+    this.temporary = new TemporaryFolder(this.location);
+  }
+
+  keyProblem(key: string): string | undefined {
+    const components = key.split("/");
+    if (components.some((name) => name === "" || name === "." || name === "..")) {
+      return "a local folder cannot hold a path with an empty, '.' or '..' component";
+    }
+    if (key.includes("\0")) return "a file name cannot hold a zero byte";
+    if (isTemporaryFolder(components[0] ?? "")) return "the name is reserved for temporary files";
+    if (components.some((name) => name.length * 3 > NAME_MAX && bytesOfPath(name).length > NAME_MAX)) {
+      return `a component of the stored name is longer than ${NAME_MAX} bytes`;
+    }
+    if (
+      this.rootBytes + 1 + key.length * 3 > PATH_MAX &&
+      this.rootBytes + 1 + bytesOfPath(key).length > PATH_MAX
+    ) {
+      return `the stored path is longer than ${PATH_MAX} bytes`;
+    }
+    return undefined;
+  }
+
+  async *list(signal?: AbortSignal): AsyncGenerator<ListedObject[]> {
+    try {
+      yield* listFolder(this.location, signal);
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw this.wrap(error, "cannot be listed");
+    }
+  }
+
+  async stat(key: string): Promise<ObjectStat | undefined> {
+    try {
+      const stat = fs.statSync(this.pathOf(key), { throwIfNoEntry: false });
+      return stat?.isFile() ? { size: stat.size, modified: stat.mtimeMs } : undefined;
+    } catch (error) {
+      if (errorCode(error) === "ENOTDIR") return undefined;
+      throw this.wrap(error, "cannot be examined", key);
+    }
+  }
+
+  async *read(key: string, { range, signal }: ReadOptions = {}): AsyncGenerator<Buffer> {
+    let fd: number | undefined;
+    try {
+      fd = fs.openSync(this.pathOf(key), "r");
+      const { start, end } = absoluteRange(range, fs.fstatSync(fd).size);
+      for (const piece of readPieces(fd, start, end)) {
+        signal?.throwIfAborted();
+        yield piece;
+      }
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw this.wrap(error, "cannot be read", key);
+    } finally {
+      if (fd !== undefined) fs.closeSync(fd);
+    }
+  }
+
+  async readWhole(key: string, { range }: ReadOptions = {}): Promise<Buffer> {
+    let fd: number | undefined;
+    try {
+      fd = fs.openSync(this.pathOf(key), "r");
+      const { start, end } = absoluteRange(range, fs.fstatSync(fd).size);
+      const bytes = readUpTo(fd, end - start, start);
+      if (bytes.length < end - start) {
+        throw new StorageError(this.side, "became shorter while it was read", { path: key, code: "ESHORT" });
+      }
+      return bytes;
+    } catch (error) {
+      throw this.wrap(error, "cannot be read", key);
+    } finally {
+      if (fd !== undefined) fs.closeSync(fd);
+    }
+  }
+
+  async create(): Promise<void> {
+    try {
+      fs.mkdirSync(this.location, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw this.wrap(error, "cannot be created");
+    }
+  }
+
+  async write(key: string, bytes: Uint8Array): Promise<StagedObject> {
+    let temporary: string | undefined;
+    try {
+      temporary = this.temporary.newPath();
+      const fd = fs.openSync(temporary, "wx", 0o600);
+      try {
+        writeFully(fd, bytes, 0);
+      } finally {
+        fs.closeSync(fd);
+      }
+      return { key, size: bytes.length, temporary };
+    } catch (error) {
+      if (temporary !== undefined) fs.rmSync(temporary, { force: true });
+      throw this.wrap(error, "cannot be written", key);
+    }
+  }
+
+  async createWriter(key: string, options: WriterOptions): Promise<Writer> {
+    try {
+      return new LocalWriter(key, this.temporary.newPath(), (other) => this.pathOf(other), options);
+    } catch (error) {
+      throw this.wrap(error, "cannot be written", key);
+    }
+  }
+
+  async upload(
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    { signal }: UploadOptions = {},
+  ): Promise<StagedObject> {
+    const writer = await this.createWriter(key, { sizeHint: 0, ...(signal && { signal }) });
+    try {
+      for await (const piece of body) await writer.write(piece);
+      return await writer.finish();
+    } catch (error) {
+      await writer.abort();
+      throw this.wrap(error, "cannot be written", key);
+    }
+  }
+
+  async publish(staged: readonly StagedObject[]): Promise<PublishResult[]> {
+    try {
+      await flushFiles(
+        this.location,
+        staged.map((object) => temporaryOf(object)),
+      );
+    } catch (error) {
+      // The disk did not take some of them, and which ones is not known: none gets its name.
+      const failure = this.wrap(error, "could not be made durable");
+      await this.discard(staged);
+      return staged.map((object) => ({ staged: object, error: failure }));
+    }
+    const results = staged.map((object) => this.moveIntoPlace(object));
+    try {
+      await this.folders.flush();
+      return results;
+    } catch (error) {
+      const failure = this.wrap(error, "could not be made durable");
+      return results.map((result) => ({ error: failure, ...result }));
+    }
+  }
+
+  async discard(staged: readonly StagedObject[]): Promise<void> {
+    for (const object of staged) {
+      if (object.temporary !== undefined) fs.rmSync(object.temporary, { force: true });
+    }
+  }
+
+  /** A hard link where the file system has them: objects are never changed in place, so sharing is safe. */
+  async copy(from: string, to: string): Promise<StagedObject> {
+    let temporary: string | undefined;
+    try {
+      temporary = this.temporary.newPath();
+      const { size } = fs.statSync(this.pathOf(from));
+      try {
+        fs.linkSync(this.pathOf(from), temporary);
+      } catch (error) {
+        if (errorCode(error) === "ENOENT") throw error;
+        fs.copyFileSync(this.pathOf(from), temporary, fs.constants.COPYFILE_FICLONE);
+      }
+      return { key: to, size, temporary };
+    } catch (error) {
+      if (temporary !== undefined) fs.rmSync(temporary, { force: true });
+      throw this.wrap(error, "cannot be copied", from);
+    }
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    if (from === to) throw new StorageError(this.side, "cannot be renamed to itself", { path: from });
+    try {
+      this.renameIntoPlace(this.pathOf(from), to);
+      this.folders.touch(from, true);
+    } catch (error) {
+      throw this.wrap(error, "cannot be renamed", from);
+    }
+  }
+
+  async remove(keys: readonly string[]): Promise<{ key: string; error: Error }[]> {
+    const failures: { key: string; error: Error }[] = [];
+    for (const key of keys) {
+      try {
+        fs.unlinkSync(this.pathOf(key));
+        this.folders.touch(key, true);
+      } catch (error) {
+        const code = errorCode(error);
+        if (code === "ENOENT" || code === "ENOTDIR") continue;
+        failures.push({ key, error: this.wrap(error, "cannot be removed", key) });
+      }
+    }
+    return failures;
+  }
+
+  async flush(): Promise<void> {
+    try {
+      await this.folders.flush();
+    } catch (error) {
+      throw this.wrap(error, "could not be made durable");
+    }
+  }
+
+  async listUploads(): Promise<UnfinishedUpload[]> {
+    return [];
+  }
+
+  async abortUpload(): Promise<void> {
+    // A local storage has no unfinished uploads: its temporary files go with `sweep`.
+  }
+
+  async sweep(maxAgeMs: number): Promise<number> {
+    try {
+      return sweepTemporaryFolders(this.location, maxAgeMs, Date.now());
+    } catch (error) {
+      throw this.wrap(error, "temporary files cannot be removed");
+    }
+  }
+
+  async close(): Promise<void> {
+    this.temporary.remove();
+  }
+
+  private moveIntoPlace(object: StagedObject): PublishResult {
+    try {
+      this.renameIntoPlace(temporaryOf(object), object.key);
+      return { staged: object };
+    } catch (error) {
+      fs.rmSync(temporaryOf(object), { force: true });
+      return { staged: object, error: this.wrap(error, "cannot be put in its place", object.key) };
+    }
+  }
+
+  private renameIntoPlace(from: string | Buffer, key: string): void {
+    this.folders.ensureFor(key);
+    try {
+      fs.renameSync(from, this.pathOf(key));
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") throw error;
+      // Another run may have removed the folder while it was empty; if not, the second try fails the same way.
+      this.folders.forget(key);
+      this.folders.ensureFor(key);
+      fs.renameSync(from, this.pathOf(key));
+    }
+  }
+
+  private pathOf(key: string): string | Buffer {
+    return fsPath(`${this.location}/${key}`);
+  }
+
+  private wrap(error: unknown, what: string, key?: string): StorageError {
+    if (error instanceof StorageError) return error;
+    const code = errorCode(error);
+    return new StorageError(this.side, `${what} (${code ?? messageOf(error)})`, {
+      path: key ?? this.location,
+      cause: error,
+      ...(code !== undefined && REMEDIES[code] !== undefined && { remedy: REMEDIES[code] }),
+    });
+  }
+}
+
+const REMEDIES: Record<string, string> = {
+  EACCES: "give the user that runs this tool access to it",
+  EPERM: "give the user that runs this tool access to it",
+  ENOSPC: "free some space on this file system",
+  EDQUOT: "free some space, or raise the quota",
+  EROFS: "mount the file system for writing",
+  ENOENT: "check that the path is right and mounted",
+};
+
+function temporaryOf(object: StagedObject): string {
+  if (object.temporary === undefined) throw new Error("not staged by a local storage");
+  return object.temporary;
+}
+
+function absoluteRange(range: ReadOptions["range"], size: number): { start: number; end: number } {
+  const asked = range === undefined ? 0 : range.start < 0 ? size + range.start : range.start;
+  const start = Math.min(Math.max(0, asked), size);
+  return { start, end: Math.max(start, Math.min(range?.end ?? size, size)) };
+}

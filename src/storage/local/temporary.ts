@@ -1,0 +1,125 @@
+/**
+ * Temporary files of a local storage: where they lie, and whose they are.
+ *
+ * Each process keeps its unfinished files in one folder directly below the storage's root, so on the same file
+ * system as their final place. The folder's name says which host (and which process namespace: two containers
+ * may share a host name), which process and when that process started (process numbers are used again):
+ *
+ *     .backup-tmp.HOST-NAMESPACE.PID.STARTED
+ *
+ * So a later run of the same host knows at once what a dead process left behind; what belongs to other hosts goes
+ * by age. No name here ends in `.enc`, so neither this tool nor the older one ever takes it for an object.
+ */
+import * as fs from "node:fs";
+import { hostname } from "node:os";
+import * as path from "node:path";
+import { threadId } from "node:worker_threads";
+
+const PREFIX = ".backup-tmp.";
+
+/** Whether a name directly below a storage's root is a folder of temporary files, ours or another process's. */
+export function isTemporaryFolder(name: string): boolean {
+  return name.startsWith(PREFIX);
+}
+
+/** This process's folder of temporary files, made when first needed. */
+export class TemporaryFolder {
+  readonly path: string;
+  private made = false;
+  private next = 0;
+
+  constructor(root: string) {
+    this.path = path.join(root, ownFolderName());
+  }
+
+  /** A path that no other thread or process uses. */
+  newPath(): string {
+    if (!this.made) {
+      fs.mkdirSync(this.path, { recursive: true, mode: 0o700 });
+      this.made = true;
+    }
+    return path.join(this.path, `${threadId}-${this.next++}`);
+  }
+
+  /** Removes the folder with all that is in it; every thread of this process must have stopped writing. */
+  remove(): void {
+    fs.rmSync(this.path, { recursive: true, force: true });
+    this.made = false;
+  }
+}
+
+/**
+ * Removes the temporary folders of dead processes of this host at once, and of anyone else when nothing in them has
+ * changed for `maxAgeMs`. Returns how many folders went.
+ */
+export function sweepTemporaryFolders(root: string, maxAgeMs: number, now: number): number {
+  let removed = 0;
+  for (const name of readNames(root).filter(isTemporaryFolder)) {
+    const folder = path.join(root, name);
+    if (name === ownFolderName()) continue;
+    const litter = ownerOf(name) === "dead" || now - lastChange(folder) > maxAgeMs;
+    if (!litter) continue;
+    fs.rmSync(folder, { recursive: true, force: true });
+    removed++;
+  }
+  return removed;
+}
+
+function ownerOf(name: string): "alive" | "dead" | "unknown" {
+  const [host, pid, started] = name.slice(PREFIX.length).split(".");
+  if (host !== hostId() || pid === undefined || !/^\d+$/.test(pid)) return "unknown";
+  const runningSince = processStart(Number(pid));
+  return runningSince !== undefined && runningSince === started ? "alive" : "dead";
+}
+
+function ownFolderName(): string {
+  return `${PREFIX}${hostId()}.${process.pid}.${processStart(process.pid) ?? "0"}`;
+}
+
+/** The host, and on Linux the process namespace, in characters that need no care. */
+function hostId(): string {
+  const host = hostname().replace(/[^A-Za-z0-9-]/g, "_");
+  try {
+    return `${host}-${fs.readlinkSync("/proc/self/ns/pid").replace(/\D/g, "")}`;
+  } catch {
+    return `${host}-0`;
+  }
+}
+
+/** When a process started, in clock ticks since boot (proc(5), stat, field 22); undefined when it does not run. */
+function processStart(pid: number): string | undefined {
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, "latin1");
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+  } catch {
+    return fs.existsSync("/proc/self/stat") ? undefined : startWithoutProc(pid);
+  }
+}
+
+function startWithoutProc(pid: number): string | undefined {
+  try {
+    process.kill(pid, 0);
+    return "0";
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM" ? "0" : undefined;
+  }
+}
+
+function readNames(folder: string): string[] {
+  try {
+    return fs.readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** The newest change of the folder or of a file in it: a large file grows for hours without touching its folder. */
+function lastChange(folder: string): number {
+  let newest = 0;
+  for (const name of [".", ...readNames(folder)]) {
+    const stat = fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false });
+    if (stat !== undefined) newest = Math.max(newest, stat.mtimeMs);
+  }
+  return newest;
+}
