@@ -122,6 +122,7 @@ async function takeApart(args: readonly string[]): Promise<{
 /** Flags that lack their value: yargs would take the next flag for it. */
 function reportLackingValues(args: readonly string[], problems: string[]): void {
   for (const [i, arg] of args.entries()) {
+    if (arg === "--") return;
     const flag = ALL_FLAGS.find(({ name }) => arg === `--${name}`);
     if (flag === undefined || flag.takes === "switch") continue;
     const next = args[i + 1];

@@ -106,23 +106,22 @@ async function readPasswordFile(path: string, origin: string): Promise<Buffer> {
   }
 }
 
-/** Standard output of `/bin/sh -c command`; its standard input is empty. */
+/**
+ * Standard output of `/bin/sh -c command`; its standard input is empty. What it says on standard error is not
+ * repeated: that may be the password, too.
+ */
 function runPasswordCommand(command: string, origin: string, context: PasswordContext): Promise<Buffer> {
   return new Promise((resolvePromise, reject) => {
     const child = spawn("/bin/sh", ["-c", command], {
       cwd: context.cwd,
       env: context.env,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "ignore"],
     });
     const output: Buffer[] = [];
     let size = 0;
-    let complaint = "";
     child.stdout.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size <= 4 * LONGEST) output.push(chunk);
-    });
-    child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-      if (complaint.length < 1000) complaint += chunk;
     });
     child.on("error", (error) => {
       reject(new ConfigError(`${origin} cannot be run (${errorCode(error) ?? "unknown error"})`));
@@ -131,22 +130,7 @@ function runPasswordCommand(command: string, origin: string, context: PasswordCo
       const bytes = Buffer.concat(output);
       if (status === 0) return resolvePromise(bytes);
       const end = signal === null ? `ended with status ${status}` : `was ended by ${signal}`;
-      reject(new ConfigError(`${origin} ${end}${saying(complaint, command, bytes, context.env)}`));
+      reject(new ConfigError(`${origin} ${end}: run it by hand to see why`));
     });
   });
-}
-
-/** What a failed command said, unless that holds a word of its own text, of its output or of a secret variable. */
-function saying(complaint: string, command: string, output: Buffer, env: NodeJS.ProcessEnv): string {
-  const line = complaint.split("\n").find((text) => text.trim() !== "") ?? "";
-  const secrets = Object.entries(env).flatMap(([name, value]) =>
-    /PASSWORD|SECRET|TOKEN|KEY|PASS/i.test(name) && value !== undefined && value !== "" ? [value] : [],
-  );
-  const words = [...`${command}\n${output.toString("utf8")}`.split(/[\s"'`=;|&<>()]+/)].filter(
-    (w) => w.length > 3,
-  );
-  if (line === "" || [...secrets, ...words].some((word) => line.includes(word))) {
-    return ": run it by hand to see why";
-  }
-  return `: ${quoted(line.trim())}`;
 }
