@@ -8,11 +8,12 @@ COPY . .
 RUN npm run build
 
 # Optional packages carry the native parts (Argon2id), so they stay, except for the Node of a checkout: 180 MB that
-# the image has already.
+# the image has already. The compiler comes along as an optional peer of a dependency; nothing uses it here.
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /build
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts && rm -rf node_modules/node-linux-* node_modules/.bin
+RUN npm ci --omit=dev --ignore-scripts \
+ && rm -rf node_modules/node-linux-* node_modules/typescript node_modules/@typescript node_modules/.bin
 
 FROM node:24-bookworm-slim
 # tini, as process 1, reaps orphans and passes signals on to whatever command the container was given.

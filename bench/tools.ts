@@ -40,7 +40,10 @@ export function ours(settings: Readonly<Record<string, unknown>>): Tool {
   const flags = { first: [], unchanged: [], verify: ["--verify"], restore: ["--restore"] };
   return {
     name: "backup",
-    version: () => versionOf(process.execPath, [OURS, "--version"]),
+    version: () => {
+      const number = versionOf(process.execPath, [OURS, "--version"]);
+      return number && `backup ${number}`;
+    },
     prepare: (place) =>
       writeFileSync(
         config(place),

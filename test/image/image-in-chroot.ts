@@ -76,7 +76,9 @@ function nodeImage(debianRoot: string, folder: string): string {
     cpSync(HOST_CERTIFICATES, join(root, HOST_CERTIFICATES), { dereference: true });
   const apt = execFileSync("apt-config", ["dump"], { encoding: "utf8" });
   const acquire = apt.split("\n").filter((line) => /^Acquire::(https?|Check-)/.test(line));
-  writeFileSync(join(root, "etc/apt/apt.conf.d/99host"), `${acquire.join("\n")}\n`);
+  // As in Debian's own images: no package cache is kept, so that the size is right.
+  const clean = ['Dir::Cache::pkgcache "";', 'Dir::Cache::srcpkgcache "";'];
+  writeFileSync(join(root, "etc/apt/apt.conf.d/99host"), `${[...acquire, ...clean].join("\n")}\n`);
   return root;
 }
 
