@@ -19,7 +19,8 @@ export function escapeText(text: string): string {
     const code = character.codePointAt(0) ?? 0;
     // A byte that is not UTF-8 (path-text.ts) is shown as the byte it is.
     if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
-    if (code <= 0xff) return `\\x${code.toString(16).padStart(2, "0")}`;
+    // Up to 0x7f a character and its byte are the same; above, `\\x` is left to bytes.
+    if (code <= 0x7f) return `\\x${code.toString(16).padStart(2, "0")}`;
     return code <= 0xffff ? `\\u${code.toString(16).padStart(4, "0")}` : `\\u{${code.toString(16)}}`;
   });
 }

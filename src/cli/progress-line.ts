@@ -35,10 +35,14 @@ export class ProgressLine {
 }
 
 /** The text of the line after so many milliseconds. */
-export function describe({ files, bytes, totalFiles, totalBytes }: Progress, elapsed: number): string {
-  const rate = elapsed > 0 ? (bytes * 1000) / elapsed : 0;
+export function describe(progress: Progress, elapsed: number): string {
+  const { files, bytes, worked, totalFiles, totalBytes } = progress;
+  // Not of all bytes dealt with: files that needed nothing come by the terabyte, and say nothing of the time left.
+  const rate = elapsed > 0 ? (worked * 1000) / elapsed : 0;
   const parts = [
-    totalFiles === undefined ? formatCount(files, "file") : `${files} of ${formatCount(totalFiles, "file")}`,
+    totalFiles === undefined
+      ? formatCount(files, "file")
+      : `${files.toLocaleString("en-US")} of ${formatCount(totalFiles, "file")}`,
     totalBytes === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`,
     `${formatBytes(rate)}/s`,
   ];

@@ -7,6 +7,7 @@ import { formatBytes, formatCount, formatDuration } from "./units.ts";
 
 /** In the order of weight: a run that meets several ends with the first of these. Documented in docs/operations.md. */
 const EXIT_CODES: readonly (readonly [ErrorKind, number])[] = [
+  ["interrupted", 130],
   ["config", 2],
   ["wrong-password", 4],
   ["damaged", 3],

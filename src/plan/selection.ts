@@ -19,7 +19,7 @@ export class Selection {
   constructor(texts: readonly string[]) {
     this.patterns = texts.map((given) => {
       const text = given.replace(/^\.\//, "").replace(/\/+$/, "");
-      const glob = /[*?[{]/.test(text) ? picomatch(text, { dot: true, nonegate: true }) : undefined;
+      const glob = /[*?[{]/.test(text) ? globOf(text) : undefined;
       return { text, glob, matched: false };
     });
   }
@@ -39,6 +39,15 @@ export class Selection {
   unmatched(): string[] {
     return this.patterns.filter(({ matched }) => !matched).map(({ text }) => text);
   }
+}
+
+/**
+ * Parentheses stand for themselves (`Photos (2020)/*.jpg`), `[!a]` is the shell's "not a", and a newline in a name is
+ * a character like any other.
+ */
+function globOf(text: string): (path: string) => boolean {
+  const literalParentheses = text.replace(/(?<!\\)[()]/g, "\\$&");
+  return picomatch(literalParentheses, { dot: true, nonegate: true, noextglob: true, posix: true, flags: "s" });
 }
 
 function matches({ text, glob }: Pattern, path: string): boolean {

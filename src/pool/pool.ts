@@ -38,6 +38,8 @@ interface Job<Task, Outcome> {
 
 const BATCH_BYTES = 4 * 1024 * 1024;
 const QUEUE_LIMIT = 2000;
+/** Workers make buffers, not object graphs: a large nursery only keeps memory. */
+const SMALL_YOUNG_GENERATION = { maxYoungGenerationSizeMb: 12 };
 
 interface Member<Task, Outcome> {
   readonly worker: Worker;
@@ -59,7 +61,6 @@ export class Pool<Task, Outcome> {
 
   constructor(options: PoolOptions<Task, Outcome>) {
     this.options = options;
-    for (let i = 0; i < options.workers; i++) this.startWorker();
   }
 
   /**
@@ -119,9 +120,21 @@ export class Pool<Task, Outcome> {
     return this.queue.length - this.queueStart;
   }
 
+  /** Workers start when there is work for them: a run with nothing to do starts none. */
+  private startWorkers(): void {
+    const starting = [...this.members].filter(({ ready }) => !ready).length;
+    for (let wanted = this.queued() - starting; wanted > 0; wanted--) {
+      if (this.members.size >= this.options.workers || this.closing || this.broken !== undefined) return;
+      this.startWorker();
+    }
+  }
+
   private startWorker(): void {
     const setup: WorkerSetup = { settings: this.options.settings, stop: this.stopFlag };
-    const worker = new Worker(this.options.script, { workerData: setup });
+    const worker = new Worker(this.options.script, {
+      workerData: setup,
+      resourceLimits: SMALL_YOUNG_GENERATION,
+    });
     const member: Member<Task, Outcome> = { worker, batches: new Map(), ready: false };
     this.members.add(member);
     let cause = "ended without a word";
@@ -153,7 +166,7 @@ export class Pool<Task, Outcome> {
     };
     for (const { task, done } of lost) done(this.options.lost(task, report));
     if (!this.closing) {
-      if (member.ready) this.startWorker();
+      if (member.ready) this.dispatch();
       else this.broken ??= brokenPool(fatal ?? report);
     }
     this.changed();
@@ -172,6 +185,7 @@ export class Pool<Task, Outcome> {
 
   /** Hands batches to workers with a free place, one each in turn. */
   private dispatch(): void {
+    this.startWorkers();
     for (let depth = 1; depth <= this.options.batchesPerWorker && this.queued() > 0; depth++) {
       for (const member of this.members) {
         if (this.queued() === 0) break;

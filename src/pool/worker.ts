@@ -62,6 +62,8 @@ export async function serve(
         .finally(() => port.close());
     }
   });
+  // A worker that replaces a dead one after the run was told to stop has missed the message.
+  if (context.stopped()) abort.abort();
   post({ type: "ready" });
 }
 

@@ -13,7 +13,7 @@ import { fsPath } from "../names/path-text.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import { secondsOfStat } from "../scan/mtime.ts";
 import { flushFileSystem } from "../storage/local/durability.ts";
-import { readPieces, writeFully } from "../storage/local/file-io.ts";
+import { readPiecesReusing, writeFully } from "../storage/local/file-io.ts";
 import { TemporaryFolder } from "../storage/local/temporary.ts";
 import type { Existing, RestoreTarget } from "./restore-target.ts";
 
@@ -134,7 +134,7 @@ export class LocalTarget implements RestoreTarget {
     const fd = fs.openSync(this.locate(version.path), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
     try {
       const digest = createHash("md5");
-      for (const piece of readPieces(fd, 0, version.size)) digest.update(piece);
+      for (const piece of readPiecesReusing(fd, 0, version.size)) digest.update(piece);
       return md5ToBase36(digest.digest());
     } finally {
       fs.closeSync(fd);

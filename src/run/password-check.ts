@@ -116,23 +116,38 @@ async function examine(
   context: OpenContext,
 ): Promise<Examined | undefined> {
   try {
-    const asConfigured = {
-      kind: "opens",
-      encryption: context.classic.encryption,
-      compress: config.compress,
-    } as const;
-    if (await opensAsConfigured(version, context)) {
-      if (!config.encrypt) return asConfigured;
-      const head = await context.destination.readWhole(version.key, { range: { start: 0, end: SALT_BYTES } });
-      return { ...asConfigured, salt: new Uint8Array(head) };
-    }
-    const stored = await readSample(version, context);
-    if (context.keyRing !== undefined) await prepareCrypto("cha");
-    return diagnose(stored, version, context.keyRing);
+    const found = await diagnoseObject(version, config, context);
+    if (found.kind === "closed" || !config.encrypt) return found;
+    const head = await context.destination.readWhole(version.key, { range: { start: 0, end: SALT_BYTES } });
+    return { ...found, salt: new Uint8Array(head) };
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     throw error;
   }
+}
+
+/**
+ * Small objects are opened as the settings say, which nearly always decides. Of a large one the beginning is read
+ * first: decrypted with the right key it shows a codec's magic, or at least no noise. Only if it shows neither (stored
+ * media, say) is the whole object read.
+ */
+async function diagnoseObject(
+  version: StoredVersion,
+  config: Config,
+  context: OpenContext,
+): Promise<Diagnosis> {
+  const small = opensWhole(version);
+  const asConfigured = {
+    kind: "opens",
+    encryption: context.classic.encryption,
+    compress: config.compress,
+  } as const;
+  if (small && (await opensAsConfigured(version, context))) return asConfigured;
+  const stored = await readSample(version, context);
+  if (context.keyRing !== undefined) await prepareCrypto("cha");
+  const found = diagnose(stored, version, context.keyRing);
+  if (!small && found.kind === "closed" && (await opensAsConfigured(version, context))) return asConfigured;
+  return found;
 }
 
 async function opensAsConfigured(version: StoredVersion, context: OpenContext): Promise<boolean> {

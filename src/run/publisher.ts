@@ -4,6 +4,7 @@
  * A group is published when it is large enough or old enough, while the workers go on with the next one. Objects that
  * are already in place (S3) pass straight through.
  */
+import { messageOf } from "../errors.ts";
 import type { StagedObject, Storage } from "../storage/storage.ts";
 
 const GROUP_OBJECTS = 4000;
@@ -22,6 +23,7 @@ export class Publisher {
   private timer: NodeJS.Timeout | undefined;
   private work: Promise<void> = Promise.resolve();
   private publishing = 0;
+  private failure: unknown;
 
   constructor(storage: Storage) {
     this.storage = storage;
@@ -35,19 +37,25 @@ export class Publisher {
     }
     this.group.push({ staged, done });
     this.groupBytes += staged.size;
-    if (this.group.length >= GROUP_OBJECTS || this.groupBytes >= GROUP_BYTES) {
+    if (this.isFull()) {
+      // While a group is on its way the next one grows on: `publish` looks at it when it has ended.
       if (this.publishing === 0) this.publishGroup();
     } else {
       this.timer ??= setTimeout(() => this.publishGroup(), GROUP_AGE_MS);
     }
   }
 
-  /** Publishes all that was taken so far. */
+  /** Publishes all that was taken so far. Throws what a `done` threw. */
   async flush(): Promise<void> {
     while (this.group.length > 0 || this.publishing > 0) {
       this.publishGroup();
       await this.work;
     }
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  private isFull(): boolean {
+    return this.group.length >= GROUP_OBJECTS || this.groupBytes >= GROUP_BYTES;
   }
 
   private publishGroup(): void {
@@ -62,10 +70,29 @@ export class Publisher {
   }
 
   private async publish(group: readonly Waiting[]): Promise<void> {
-    const results = await this.storage.publish(group.map(({ staged }) => staged));
-    group.forEach(({ done }, i) => {
-      done(results[i]?.error);
-    });
+    const errors = await this.errorsOf(group);
     this.publishing--;
+    group.forEach(({ done }, i) => {
+      try {
+        done(errors[i]);
+      } catch (error) {
+        this.failure ??= error;
+      }
+    });
+    if (this.publishing === 0 && this.isFull()) this.publishGroup();
+  }
+
+  /** What went wrong with each object. A call that fails as a whole, or forgets an object, published nothing. */
+  private async errorsOf(group: readonly Waiting[]): Promise<(Error | undefined)[]> {
+    try {
+      const results = await this.storage.publish(group.map(({ staged }) => staged));
+      return group.map((_, i) => {
+        const result = results[i];
+        return result === undefined ? new Error("was not published") : result.error;
+      });
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(messageOf(thrown));
+      return group.map(() => error);
+    }
   }
 }

@@ -8,6 +8,8 @@ export interface Progress {
   /** Files and bytes of the source (or the stored originals) dealt with so far. */
   readonly files: number;
   readonly bytes: number;
+  /** Bytes that were read or written back, those of files in flight included: what the rate is made of. */
+  readonly worked: number;
   /** How much there is to do, once that is known. */
   readonly totalFiles?: number;
   readonly totalBytes?: number;

@@ -138,14 +138,20 @@ async function storeLarge(
     signal: context.signal,
   });
   let staged: StagedObject;
+  let counted = 0;
+  const count = (bytes: number) => {
+    counted += bytes;
+    context.progress(bytes);
+  };
   try {
-    for await (const piece of sealer.seal(watched(file, context), size)) await writer.write(piece);
+    for await (const piece of sealer.seal(watched(file, context, count), size)) await writer.write(piece);
     if (md5 !== undefined && sealer.md5 !== md5) throw new ChangedMeanwhile();
     if (!(await file.isUnchanged())) throw new ChangedMeanwhile();
     const key = md5 === undefined ? keyFor({ ...fields, md5: sealer.md5 }, context) : undefined;
     staged = await writer.finish({ head: sealer.head(), ...(key !== undefined && { key }) });
   } catch (error) {
     await writer.abort();
+    context.progress(-counted); // the next attempt counts from the beginning
     throw error;
   }
   return { kind: "stored", read: { size, mtime, md5: sealer.md5 }, staged };
@@ -161,12 +167,16 @@ async function hashPass(file: SourceFile, context: StoreContext): Promise<string
   return md5ToBase36(digest.digest());
 }
 
-/** The file's pieces, counted for the progress line, ending early when the run is told to stop. */
-async function* watched(file: SourceFile, context: StoreContext): AsyncGenerator<Buffer> {
+/** The file's pieces, handed on with a word to `count`, ending early when the run is told to stop. */
+async function* watched(
+  file: SourceFile,
+  context: StoreContext,
+  count: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
   for await (const piece of file.read(context.signal)) {
     if (context.stopped()) throw new ChangedMeanwhile();
     yield piece;
-    context.progress(piece.length);
+    count(piece.length);
   }
 }
 

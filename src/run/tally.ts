@@ -1,8 +1,9 @@
 /**
  * Counting what a run did: files and bytes by outcome, and the failures by kind, which decide the exit code.
  */
+import { WHOLE_LIMIT } from "../container/classic.ts";
 import type { ErrorKind, ErrorReport } from "../errors.ts";
-import type { Progress, Reporter } from "./reporter.ts";
+import type { Reporter } from "./reporter.ts";
 
 export interface Count {
   readonly files: number;
@@ -45,7 +46,8 @@ export class Tally {
     this.processedBytes += processed;
     this.files++;
     this.bytes += bytes;
-    this.partialBytes = Math.max(0, this.partialBytes - processed);
+    // Only files too large for memory report bytes before they end; well or not, these are in `bytes` now.
+    if (bytes > WHOLE_LIMIT) this.partialBytes = Math.max(0, this.partialBytes - bytes);
     this.showProgress();
   }
 
@@ -71,9 +73,9 @@ export class Tally {
     this.reporter.error(report);
   }
 
-  /** Bytes done within a task that goes on. */
+  /** Bytes done within a task that goes on; negative where an attempt starts again. */
   partial(bytes: number): void {
-    this.partialBytes += bytes;
+    this.partialBytes = Math.max(0, this.partialBytes + bytes);
     this.showProgress();
   }
 
@@ -100,7 +102,11 @@ export class Tally {
   }
 
   private showProgress(): void {
-    const progress: Progress = { files: this.files, bytes: this.bytes + this.partialBytes, ...this.totals };
-    this.reporter.progress(progress);
+    this.reporter.progress({
+      files: this.files,
+      bytes: this.bytes + this.partialBytes,
+      worked: this.processedBytes + this.partialBytes,
+      ...this.totals,
+    });
   }
 }

@@ -10,7 +10,7 @@ import { setImmediate } from "node:timers/promises";
 import { errorCode, messageOf, reportOf, StorageError } from "../errors.ts";
 import { fsPath, sortPaths } from "../names/path-text.ts";
 import { sortKeyOf } from "../names/stored-name.ts";
-import { readPieces, readUpTo } from "../storage/local/file-io.ts";
+import { readPiecesReusing, readUpTo } from "../storage/local/file-io.ts";
 import { readFolder } from "../storage/local/list.ts";
 import { isTemporaryFolder } from "../storage/local/temporary.ts";
 import type { Entry } from "./entry.ts";
@@ -161,7 +161,7 @@ class OpenLocalFile implements SourceFile {
 
   async *read(signal?: AbortSignal): AsyncGenerator<Buffer> {
     try {
-      for (const piece of readPieces(this.fd, 0, this.size)) {
+      for (const piece of readPiecesReusing(this.fd, 0, this.size)) {
         signal?.throwIfAborted();
         yield piece;
       }

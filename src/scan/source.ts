@@ -35,7 +35,7 @@ export interface SourceFile {
   readonly mtime: number;
   /** What the storage says the content's md5 is, as hexadecimal digits, where it may be trusted as a guess (S3). */
   readonly md5Hint?: string;
-  /** The first `size` bytes. Each call reads from the beginning. */
+  /** The first `size` bytes. Each call reads from the beginning; a piece is valid until the next is asked for. */
   read(signal?: AbortSignal): AsyncIterable<Buffer>;
   readWhole(signal?: AbortSignal): Promise<Buffer>;
   /** False once the file is no longer what it was when it was opened: what was read may be torn. */

@@ -50,9 +50,12 @@ export class SpillFile {
 
 function openNameless(): number {
   const folder = fs.mkdtempSync(path.join(tmpdir(), "backup-spill-"));
-  const file = path.join(folder, "table");
-  const fd = fs.openSync(file, "wx+", 0o600);
-  fs.unlinkSync(file);
-  fs.rmdirSync(folder);
-  return fd;
+  try {
+    const file = path.join(folder, "table");
+    const fd = fs.openSync(file, "wx+", 0o600);
+    fs.unlinkSync(file);
+    return fd;
+  } finally {
+    fs.rmdirSync(folder);
+  }
 }

@@ -16,11 +16,12 @@ const FEW = 16;
 const PARALLEL_FSYNCS = 8;
 let syncCommandMissing = false;
 
-/** Resolves when the data of all `files` (all on the file system of `root`) is on the disk; throws when any is not. */
-export async function flushFiles(root: string, files: readonly string[]): Promise<void> {
-  if (files.length > FEW && (await flushFileSystem(root))) return;
+/** Brings the data of all `files` (all on the file system of `root`) to the disk; what failed, for each of them. */
+export async function flushFiles(root: string, files: readonly string[]): Promise<unknown[]> {
+  if (files.length > FEW && (await flushFileSystem(root))) return files.map(() => undefined);
   const limit = pLimit(PARALLEL_FSYNCS);
-  await Promise.all(files.map((file) => limit(() => fsync(file))));
+  const flushed = await Promise.allSettled(files.map((file) => limit(() => fsync(file))));
+  return flushed.map((result) => (result.status === "rejected" ? result.reason : undefined));
 }
 
 /** Resolves when the entries of all `folders` are on the disk. */

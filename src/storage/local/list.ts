@@ -6,6 +6,7 @@
  */
 import * as fs from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import { errorCode } from "../../errors.ts";
 import { fsPath, pathOfBytes, sortPaths } from "../../names/path-text.ts";
 import type { ListedObject } from "../storage.ts";
 import { isTemporaryFolder } from "./temporary.ts";
@@ -19,7 +20,7 @@ const BATCH = 1000;
  */
 export async function* listFolder(root: string, signal?: AbortSignal): AsyncGenerator<ListedObject[]> {
   let batch: ListedObject[] = [];
-  for (const key of walk(root, "")) {
+  for (const key of walk(root, "", identityOf(root))) {
     batch.push({ key });
     if (batch.length < BATCH) continue;
     yield batch;
@@ -31,11 +32,34 @@ export async function* listFolder(root: string, signal?: AbortSignal): AsyncGene
   if (batch.length > 0) yield batch;
 }
 
-function* walk(root: string, prefix: string): Generator<string> {
-  for (const name of sortedNames(root, prefix)) {
-    if (name.endsWith("/")) yield* walk(root, prefix + name);
+function* walk(root: string, prefix: string, identity: string): Generator<string> {
+  for (const name of namesOrNone(root, prefix, identity)) {
+    if (name.endsWith("/")) yield* walk(root, prefix + name, identity);
     else yield prefix + name;
   }
+}
+
+/**
+ * A folder that another run emptied and removed since its parent was read holds nothing. But when the root is not what
+ * it was (unmounted, say), folders are missing for another reason, and the listing would be cut short in silence.
+ */
+function namesOrNone(root: string, prefix: string, identity: string): string[] {
+  try {
+    return sortedNames(root, prefix);
+  } catch (error) {
+    if (prefix === "" || !isGone(root, prefix, error) || identityOf(root) !== identity) throw error;
+    return [];
+  }
+}
+
+function isGone(root: string, prefix: string, error: unknown): boolean {
+  const folder = fsPath(`${root}/${prefix}`);
+  return errorCode(error) === "ENOENT" && fs.lstatSync(folder, { throwIfNoEntry: false }) === undefined;
+}
+
+function identityOf(folder: string): string {
+  const stat = fs.statSync(folder);
+  return `${stat.dev}:${stat.ino}`;
 }
 
 /** The names in one folder, subfolders with a trailing slash, in byte order. */

@@ -142,7 +142,7 @@ export class LocalStorage implements Storage {
       }
       return { key, size: bytes.length, temporary };
     } catch (error) {
-      if (temporary !== undefined) fs.rmSync(temporary, { force: true });
+      if (temporary !== undefined) removeQuietly(temporary);
       throw this.wrap(error, "cannot be written", key);
     }
   }
@@ -171,18 +171,11 @@ export class LocalStorage implements Storage {
   }
 
   async publish(staged: readonly StagedObject[]): Promise<PublishResult[]> {
-    try {
-      await flushFiles(
-        this.location,
-        staged.map((object) => temporaryOf(object)),
-      );
-    } catch (error) {
-      // The disk did not take some of them, and which ones is not known: none gets its name.
-      const failure = this.wrap(error, "could not be made durable");
-      await this.discard(staged);
-      return staged.map((object) => ({ staged: object, error: failure }));
-    }
-    const results = staged.map((object) => this.moveIntoPlace(object));
+    const failures = await flushFiles(
+      this.location,
+      staged.map((object) => temporaryOf(object)),
+    );
+    const results = staged.map((object, i) => this.moveIntoPlace(object, failures[i]));
     try {
       await this.folders.flush();
       return results;
@@ -193,9 +186,7 @@ export class LocalStorage implements Storage {
   }
 
   async discard(staged: readonly StagedObject[]): Promise<void> {
-    for (const object of staged) {
-      if (object.temporary !== undefined) fs.rmSync(object.temporary, { force: true });
-    }
+    for (const { temporary } of staged) if (temporary !== undefined) removeQuietly(temporary);
   }
 
   /** A hard link where the file system has them: objects are never changed in place, so sharing is safe. */
@@ -212,7 +203,7 @@ export class LocalStorage implements Storage {
       }
       return { key: to, size, temporary };
     } catch (error) {
-      if (temporary !== undefined) fs.rmSync(temporary, { force: true });
+      if (temporary !== undefined) removeQuietly(temporary);
       throw this.wrap(error, "cannot be copied", from);
     }
   }
@@ -221,6 +212,8 @@ export class LocalStorage implements Storage {
     if (from === to) throw new StorageError(this.side, "cannot be renamed to itself", { path: from });
     try {
       this.renameIntoPlace(this.pathOf(from), to);
+      // Between two names of one file (hard links, as `copy` makes them) rename(2) does nothing, and says it did.
+      fs.rmSync(this.pathOf(from), { force: true });
       this.folders.touch(from, true);
     } catch (error) {
       throw this.wrap(error, "cannot be renamed", from);
@@ -270,13 +263,16 @@ export class LocalStorage implements Storage {
     this.temporary.remove();
   }
 
-  private moveIntoPlace(object: StagedObject): PublishResult {
+  /** `failure`: why the disk did not take the data; such an object never gets its name. */
+  private moveIntoPlace(object: StagedObject, failure: unknown): PublishResult {
     try {
+      if (failure !== undefined) throw failure;
       this.renameIntoPlace(temporaryOf(object), object.key);
       return { staged: object };
     } catch (error) {
-      fs.rmSync(temporaryOf(object), { force: true });
-      return { staged: object, error: this.wrap(error, "cannot be put in its place", object.key) };
+      removeQuietly(temporaryOf(object));
+      const what = failure === undefined ? "cannot be put in its place" : "could not be made durable";
+      return { staged: object, error: this.wrap(error, what, object.key) };
     }
   }
 
@@ -289,7 +285,12 @@ export class LocalStorage implements Storage {
       // Another run may have removed the folder while it was empty; if not, the second try fails the same way.
       this.folders.forget(key);
       this.folders.ensureFor(key);
-      fs.renameSync(from, this.pathOf(key));
+      try {
+        fs.renameSync(from, this.pathOf(key));
+      } catch (second) {
+        this.folders.touch(key, true); // a folder made for nothing goes with the next flush
+        throw second;
+      }
     }
   }
 
@@ -316,6 +317,15 @@ const REMEDIES: Record<string, string> = {
   EROFS: "mount the file system for writing",
   ENOENT: "check that the path is right and mounted",
 };
+
+/** For what is litter already: `sweep` finds what could not be removed. */
+function removeQuietly(file: string): void {
+  try {
+    fs.rmSync(file, { force: true });
+  } catch {
+    // The failure that made it litter is the one to tell.
+  }
+}
 
 function temporaryOf(object: StagedObject): string {
   if (object.temporary === undefined) throw new Error("not staged by a local storage");

@@ -3,7 +3,7 @@
  */
 import * as fs from "node:fs";
 import type { StagedObject, Writer, WriterOptions } from "../storage.ts";
-import { readPieces, writeFully } from "./file-io.ts";
+import { readPiecesReusing, writeFully } from "./file-io.ts";
 
 export class LocalWriter implements Writer {
   private readonly key: string;
@@ -38,7 +38,7 @@ export class LocalWriter implements Writer {
   async copyFrom(key: string, range: { start: number; end: number }): Promise<void> {
     const from = fs.openSync(this.pathOf(key), "r");
     try {
-      for (const piece of readPieces(from, range.start, range.end)) await this.write(piece);
+      for (const piece of readPiecesReusing(from, range.start, range.end)) await this.write(piece);
     } finally {
       fs.closeSync(from);
     }

@@ -5,11 +5,14 @@
  * system as their final place. The folder's name says which host (and which process namespace: two containers
  * may share a host name), which process and when that process started (process numbers are used again):
  *
- *     .backup-tmp.HOST-NAMESPACE.PID.STARTED
+ *     .backup-tmp.HOST-MACHINE-NAMESPACE.PID.STARTED
+ *
+ * MACHINE is a hash of the machine's id: hosts that share a folder over the network may well share a name too.
  *
  * So a later run of the same host knows at once what a dead process left behind; what belongs to other hosts goes
  * by age. No name here ends in `.enc`, so neither this tool nor the older one ever takes it for an object.
  */
+import { hash } from "node:crypto";
 import * as fs from "node:fs";
 import { hostname } from "node:os";
 import * as path from "node:path";
@@ -58,11 +61,19 @@ export function sweepTemporaryFolders(root: string, maxAgeMs: number, now: numbe
     const folder = path.join(root, name);
     if (name === ownFolderName()) continue;
     const litter = ownerOf(name) === "dead" || now - lastChange(folder) > maxAgeMs;
-    if (!litter) continue;
-    fs.rmSync(folder, { recursive: true, force: true });
-    removed++;
+    if (litter && removeFolder(folder)) removed++;
   }
   return removed;
+}
+
+/** False where this user may not: another user's litter must not keep a run from going on. */
+function removeFolder(folder: string): boolean {
+  try {
+    fs.rmSync(folder, { recursive: true, force: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function ownerOf(name: string): "alive" | "dead" | "unknown" {
@@ -78,11 +89,17 @@ function ownFolderName(): string {
 
 /** The host, and on Linux the process namespace, in characters that need no care. */
 function hostId(): string {
-  const host = hostname().replace(/[^A-Za-z0-9-]/g, "_");
+  const host = hostname().replace(/[^A-Za-z0-9-]/g, "_").slice(0, 64);
+  const machine = orNone(() => fs.readFileSync("/etc/machine-id", "latin1").trim());
+  const namespace = orNone(() => fs.readlinkSync("/proc/self/ns/pid").replace(/\D/g, ""));
+  return `${host}-${hash("sha256", machine).slice(0, 8)}-${namespace}`;
+}
+
+function orNone(read: () => string): string {
   try {
-    return `${host}-${fs.readlinkSync("/proc/self/ns/pid").replace(/\D/g, "")}`;
+    return read();
   } catch {
-    return `${host}-0`;
+    return "0";
   }
 }
 
@@ -117,9 +134,13 @@ function readNames(folder: string): string[] {
 /** The newest change of the folder or of a file in it: a large file grows for hours without touching its folder. */
 function lastChange(folder: string): number {
   let newest = 0;
-  for (const name of [".", ...readNames(folder)]) {
-    const stat = fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false });
-    if (stat !== undefined) newest = Math.max(newest, stat.mtimeMs);
+  try {
+    for (const name of ["", ...readNames(folder)]) {
+      const stat = fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false });
+      if (stat !== undefined) newest = Math.max(newest, stat.mtimeMs);
+    }
+  } catch {
+    // A file of such a name, or a folder closed to this user: what is known of it decides.
   }
   return newest;
 }
