@@ -10,6 +10,7 @@ import { runRestore } from "../run/restore.ts";
 import type { RunOptions } from "../run/run-options.ts";
 import type { RunResult } from "../run/tally.ts";
 import { runVerify } from "../run/verify.ts";
+import { keepNurserySmall } from "./memory.ts";
 import type { CommandLine } from "./options.ts";
 import { formatError, Output } from "./output.ts";
 import { exitCodeOf, summaryLines, verdict } from "./summary.ts";
@@ -21,6 +22,7 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Does what the command line says. Resolves to the exit code; never throws. */
 export async function runCommand(commandLine: RunCommand): Promise<number> {
+  keepNurserySmall();
   const output = new Output(process.stdout, process.stderr);
   const stopping = new AbortController();
   let signalCode: number | undefined;
