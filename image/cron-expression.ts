@@ -146,7 +146,7 @@ function parseNumber(field: Field, text: string, item: string): number {
 
 function wrongField(field: Field, item: string): CronSyntaxError {
   return new CronSyntaxError(
-    `${JSON.stringify(item)} is not a ${field.name}: write ${field.from} to ${field.to}, a range such as ` +
+    `${JSON.stringify(item)} does not fit the field ${field.name}: write ${field.from} to ${field.to}, a range such as ` +
       `${field.from}-${field.to}, steps such as */5, or a list of these with commas`,
   );
 }

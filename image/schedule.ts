@@ -60,8 +60,15 @@ class Scheduler {
     this.#folder = folder;
   }
 
+  /** @throws when the run folder cannot be written. */
   start(): void {
-    this.#saveState();
+    try {
+      this.#saveState();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const remedy = `mount a folder there that user ${process.getuid?.()} may write, as with --tmpfs ${this.#folder}:mode=1777`;
+      throw new Error(`RUN_DIR: ${reason}; ${remedy}`, { cause: error });
+    }
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => this.#stop(signal));
     for (const job of this.#jobs) say(`line ${job.line} (${job.schedule}): next ${this.#nextOf(job)}`);
     this.#tick();

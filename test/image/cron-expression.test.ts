@@ -49,7 +49,7 @@ describe("a schedule that is not one", () => {
   });
 
   test("the message names the field and what to write", () => {
-    expect(() => parseCron("0 99 * * *")).toThrow('"99" is not a hour: write 0 to 23');
+    expect(() => parseCron("0 99 * * *")).toThrow('"99" does not fit the field hour: write 0 to 23');
   });
 });
 

@@ -63,7 +63,7 @@ describe("the crontab", () => {
     ["no job", "# only a comment\n", /no job/],
     ["no command", "* * * * *\n", /line 1/],
     ["an assignment", "\nPATH=/bin\n", /line 2/],
-    ["a bad field", "@hourly a\n61 * * * * b", /line 2: "61" is not a minute/],
+    ["a bad field", "@hourly a\n61 * * * * b", /line 2: "61" does not fit the field minute/],
     ["an unknown nickname", "@reboot a", /line 1/],
     ["a percent sign, which cron gives a meaning", "@hourly date +%s", /line 1: "%"/],
     ["the setting left unfilled", "$CRONTAB backup", /line 1/],
