@@ -47,7 +47,13 @@ export class Selection {
  */
 function globOf(text: string): (path: string) => boolean {
   const literalParentheses = text.replace(/(?<!\\)[()]/g, "\\$&");
-  return picomatch(literalParentheses, { dot: true, nonegate: true, noextglob: true, posix: true, flags: "s" });
+  return picomatch(literalParentheses, {
+    dot: true,
+    nonegate: true,
+    noextglob: true,
+    posix: true,
+    flags: "s",
+  });
 }
 
 function matches({ text, glob }: Pattern, path: string): boolean {

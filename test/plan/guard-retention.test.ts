@@ -1,0 +1,80 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { A_HANDFUL, type GuardFacts, guardAgainstLoss } from "../../src/plan/guard.ts";
+import { dateStamp, daysBetween, isExpired } from "../../src/plan/retention.ts";
+
+const settings = { massDeleteShare: 0.5, allowMassDelete: false };
+const facts: GuardFacts = { sourceFiles: 100, livePaths: 100, lost: 0, partial: false };
+const guard = (some: Partial<GuardFacts>, others: Partial<typeof settings> = {}) =>
+  guardAgainstLoss({ ...facts, ...some }, { ...settings, ...others });
+
+describe("the guard", () => {
+  it.each<[string, Partial<GuardFacts>]>([
+    ["nothing is missing", {}],
+    ["the first backup of an empty folder", { sourceFiles: 0, livePaths: 0 }],
+    ["an empty source whose files were all deleted long ago", { sourceFiles: 0, livePaths: 0, lost: 0 }],
+    ["a handful, whatever its share", { sourceFiles: 1, livePaths: A_HANDFUL + 1, lost: A_HANDFUL }],
+    ["exactly the share", { sourceFiles: 50, lost: 50 }],
+  ])("lets pass: %s", (_, some) => {
+    expect(guard(some)).toBeUndefined();
+  });
+
+  it.each<[string, Partial<GuardFacts>]>([
+    ["one file missing from a source that is empty", { sourceFiles: 0, livePaths: 1, lost: 1 }],
+    ["one more than the share", { sourceFiles: 49, lost: 51 }],
+    ["one more than a handful when that is everything stored", { sourceFiles: 500, livePaths: 11, lost: 11 }],
+    ["a part that could not be listed", { partial: true }],
+    ["a part that could not be listed, with few missing", { partial: true, lost: 1 }],
+  ])("refuses: %s", (_, some) => {
+    const refusal = guard(some);
+    expect(refusal).toMatchObject({ kind: "refused", side: "source", code: "EMASSDELETE" });
+    expect(refusal?.remedy).toMatch(/--allow-mass-delete/);
+    expect(guard(some, { allowMassDelete: true })).toBeUndefined();
+  });
+
+  it("follows the share that is set, 0 and 1 included", () => {
+    expect(guard({ lost: 11 }, { massDeleteShare: 0 })).toBeDefined();
+    expect(guard({ lost: 10 }, { massDeleteShare: 0 })).toBeUndefined();
+    expect(guard({ lost: 100, sourceFiles: 5 }, { massDeleteShare: 1 })).toBeUndefined();
+  });
+});
+
+describe("dates of deletion", () => {
+  const zone = process.env.TZ;
+  afterEach(() => {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  });
+
+  it("are those of the local calendar", () => {
+    const moment = new Date("2026-11-20T23:30:00Z");
+    for (const [name, expected] of [
+      ["UTC", 20261120],
+      ["Pacific/Kiritimati", 20261121],
+      ["America/New_York", 20261120],
+    ] as const) {
+      process.env.TZ = name;
+      expect(dateStamp(moment), name).toBe(expected);
+    }
+  });
+
+  it("are counted in whole days, over summer time, month ends and leap days, in any zone", () => {
+    for (const name of ["UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Kathmandu"]) {
+      process.env.TZ = name;
+      expect(daysBetween(20260328, 20260330)).toBe(2);
+      expect(daysBetween(20261024, 20261026)).toBe(2);
+      expect(daysBetween(20240131, 20240301)).toBe(30);
+      expect(daysBetween(20230131, 20230301)).toBe(29);
+      expect(daysBetween(20251231, 20260101)).toBe(1);
+      expect(daysBetween(20261120, 20261120)).toBe(0);
+      expect(daysBetween(20261121, 20261120)).toBe(-1);
+      expect(daysBetween(10000101, 99991231)).toBe(3287181);
+    }
+  });
+
+  it("expire strictly after the days to keep, and never with null", () => {
+    expect(isExpired(20261119, 20261120, 1)).toBe(false);
+    expect(isExpired(20261118, 20261120, 1)).toBe(true);
+    expect(isExpired(20261120, 20261120, 0)).toBe(false);
+    expect(isExpired(10000101, 99991231, null)).toBe(false);
+  });
+});
