@@ -216,8 +216,10 @@ class Backup {
         if (!this.source.isUnknown(group.path)) found.vanished.append(plan);
         return;
       case "gone":
+        for (const version of plan.surplus) {
+          retirements.removeFirst({ version, successor: { key: plan.version.key }, why: "surplus" });
+        }
         if (plan.expired) retirements.remove({ version: plan.version, why: "expired" });
-        this.removeSurplus(plan.version, plan.surplus);
         return;
     }
   }
@@ -275,13 +277,15 @@ class Backup {
     const { retirements, vanished } = this.found;
     for (const { version, surplus } of vanished) {
       if (unsettled.has(contentKey(version))) continue;
+      for (const other of surplus) {
+        retirements.removeFirst({ version: other, successor: { key: version.key }, why: "surplus" });
+      }
       if (this.config.deletedKeepDays === 0) {
         retirements.remove({ version, why: "deleted" });
-        for (const other of surplus) retirements.remove({ version: other, why: "surplus" });
       } else {
         const { path, size, mtime, md5 } = version;
         const to = { path, size, mtime, md5, deleted: this.plan.today };
-        retirements.rename({ version, to, why: "deleted", surplus });
+        retirements.rename({ version, to, why: "deleted", surplus: [] });
       }
     }
   }

@@ -50,11 +50,20 @@ export interface RetireContext {
 const REMOVALS_PER_CALL = 1000;
 
 export class Retirements {
+  private readonly doubles = new SpillList<Removal>();
   private readonly removals = new SpillList<Removal>();
   private readonly renamings = new SpillList<Renaming>();
 
   remove(removal: Removal): void {
     this.removals.append(removal);
+  }
+
+  /**
+   * Removes a version beside one that is about to be marked deleted or removed itself, and before that: the other way
+   * round a kill in between would leave the older version live, and the next run would keep that one.
+   */
+  removeFirst(removal: Removal): void {
+    this.doubles.append(removal);
   }
 
   rename(renaming: Renaming): void {
@@ -64,22 +73,16 @@ export class Retirements {
   /** Carries everything out. Failures are counted, one by one; only a signal ends it early. */
   async carryOut(context: RetireContext): Promise<void> {
     const limit = pLimit(context.config.backupProcesses);
+    await removeAll(this.doubles, limit, context);
     await inGroups(this.renamings, REMOVALS_PER_CALL, async (group) => {
       await Promise.all(group.map((renaming) => limit(() => this.renameOne(renaming, context))));
       await context.storage.flush();
     });
-    await inGroups(this.removals, REMOVALS_PER_CALL, async (group) => {
-      context.signal.throwIfAborted();
-      const seen = await Promise.all(group.map((removal) => limit(() => isSucceeded(removal, context))));
-      await removeGroup(
-        group.filter((_, i) => seen[i]),
-        context,
-      );
-    });
-    await context.storage.flush();
+    await removeAll(this.removals, limit, context);
   }
 
   close(): void {
+    this.doubles.close();
     this.removals.close();
     this.renamings.close();
   }
@@ -114,6 +117,22 @@ export class Retirements {
     }
     for (const other of surplus) this.remove({ version: other, successor: { key }, why: "surplus" });
   }
+}
+
+async function removeAll(
+  removals: SpillList<Removal>,
+  limit: ReturnType<typeof pLimit>,
+  context: RetireContext,
+): Promise<void> {
+  await inGroups(removals, REMOVALS_PER_CALL, async (group) => {
+    context.signal.throwIfAborted();
+    const seen = await Promise.all(group.map((removal) => limit(() => isSucceeded(removal, context))));
+    await removeGroup(
+      group.filter((_, i) => seen[i]),
+      context,
+    );
+  });
+  await context.storage.flush();
 }
 
 async function isSucceeded({ version, successor }: Removal, context: RetireContext): Promise<boolean> {

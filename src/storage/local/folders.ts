@@ -55,6 +55,14 @@ export class Folders {
     if (removed) this.emptied.add(folder);
   }
 
+  /**
+   * Notes a folder that a listing found empty: a run that was killed between removing the last object and the folder
+   * leaves such. The folder that file systems keep for their repairs is theirs.
+   */
+  foundEmpty(folder: string): void {
+    if (folder !== "lost+found") this.emptied.add(folder);
+  }
+
   /** Removes folders that became empty, then makes all changes of entries durable. */
   async flush(): Promise<void> {
     for (const folder of this.emptied) this.removeIfEmpty(folder);

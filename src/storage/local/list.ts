@@ -15,12 +15,17 @@ const BATCH = 1000;
 
 /**
  * All regular files below `root`, links to files included, links to folders not entered, hidden ones too.
- * Sizes and times are left out: they would cost a call per file. Throws the plain `node:fs` error when any folder
+ * Sizes and times are left out: they would cost a call per file. `onEmptyFolder` gets folders in which nothing was
+ * found to list, their path below the root. Throws the plain `node:fs` error when any folder
  * cannot be read: a listing is complete or it is none.
  */
-export async function* listFolder(root: string, signal?: AbortSignal): AsyncGenerator<ListedObject[]> {
+export async function* listFolder(
+  root: string,
+  signal?: AbortSignal,
+  onEmptyFolder?: (folder: string) => void,
+): AsyncGenerator<ListedObject[]> {
   let batch: ListedObject[] = [];
-  for (const key of walk(root, "", identityOf(root))) {
+  for (const key of walk(root, "", identityOf(root), onEmptyFolder)) {
     batch.push({ key });
     if (batch.length < BATCH) continue;
     yield batch;
@@ -32,9 +37,16 @@ export async function* listFolder(root: string, signal?: AbortSignal): AsyncGene
   if (batch.length > 0) yield batch;
 }
 
-function* walk(root: string, prefix: string, identity: string): Generator<string> {
-  for (const name of namesOrNone(root, prefix, identity)) {
-    if (name.endsWith("/")) yield* walk(root, prefix + name, identity);
+function* walk(
+  root: string,
+  prefix: string,
+  identity: string,
+  onEmptyFolder?: (folder: string) => void,
+): Generator<string> {
+  const names = namesOrNone(root, prefix, identity);
+  if (names.length === 0 && prefix !== "") onEmptyFolder?.(prefix.slice(0, -1));
+  for (const name of names) {
+    if (name.endsWith("/")) yield* walk(root, prefix + name, identity, onEmptyFolder);
     else yield prefix + name;
   }
 }

@@ -71,7 +71,7 @@ export class LocalStorage implements Storage {
 
   async *list(signal?: AbortSignal): AsyncGenerator<ListedObject[]> {
     try {
-      yield* listFolder(this.location, signal);
+      yield* listFolder(this.location, signal, (folder) => this.folders.foundEmpty(folder));
     } catch (error) {
       if (signal?.aborted) throw error;
       throw this.wrap(error, "cannot be listed");

@@ -5,7 +5,7 @@ import { getEnvironmentData, setEnvironmentData } from "node:worker_threads";
 
 const KEY = "backup-test-call-counter";
 
-/** `amid`: after a write has done half of its bytes; other calls are not cut in two. */
+/** `amid`: after a write has done half of its bytes; before calls that are not cut in two. */
 export type Moment = "before" | "amid" | "after";
 
 interface Shared {
@@ -45,11 +45,8 @@ export class CallCounter {
   /** Counts a synchronous call; `half` does half of it. */
   sync<T>(call: () => T, half?: () => void): T {
     const dies = this.next();
-    if (dies === "before") die();
-    if (dies === "amid" && half !== undefined) {
-      half();
-      die();
-    }
+    if (dies === "amid") half?.();
+    if (dies === "amid" || dies === "before") die();
     try {
       return call();
     } finally {
@@ -59,7 +56,7 @@ export class CallCounter {
 
   async async<T>(call: () => Promise<T>): Promise<T> {
     const dies = this.next();
-    if (dies === "before") die();
+    if (dies === "amid" || dies === "before") die();
     try {
       return await call();
     } finally {
@@ -70,7 +67,7 @@ export class CallCounter {
   /** Counts the whole of an iteration as one call, from its first step to its end. */
   async *iteration<T>(iterate: () => AsyncIterable<T>): AsyncGenerator<T> {
     const dies = this.next();
-    if (dies === "before") die();
+    if (dies === "amid" || dies === "before") die();
     try {
       yield* iterate();
     } finally {
