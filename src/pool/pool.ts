@@ -9,7 +9,7 @@
  * on. Only when workers die before they ever worked does the pool give up.
  */
 import { Worker } from "node:worker_threads";
-import { BackupError, type ErrorReport } from "../errors.ts";
+import { BackupError, type ErrorReport, messageOf } from "../errors.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
 
 export interface PoolOptions<Task, Outcome> {
@@ -57,7 +57,9 @@ export class Pool<Task, Outcome> {
   private held = 0;
   private waiting: (() => void)[] = [];
   private closing = false;
-  private broken: BackupError | undefined;
+  private broken: Error | undefined;
+  /** Who waits in `ask`, to be told when the pool breaks. */
+  private readonly asking = new Set<(error: Error) => void>();
 
   constructor(options: PoolOptions<Task, Outcome>) {
     this.options = options;
@@ -68,16 +70,25 @@ export class Pool<Task, Outcome> {
    * cannot work at all.
    */
   async submit(task: Task, done: (outcome: Outcome) => void): Promise<void> {
+    if (this.broken !== undefined) throw this.broken;
     this.queue.push({ task, done });
     this.dispatch();
-    while (this.queued() >= QUEUE_LIMIT) await this.nextChange();
+    while (this.queued() >= QUEUE_LIMIT && this.broken === undefined) await this.nextChange();
     if (this.broken !== undefined) throw this.broken;
   }
 
-  /** The outcome of one task. */
+  /** The outcome of one task. Throws when the pool cannot work, or stops being able to before the task was done. */
   ask(task: Task): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      this.submit(task, resolve).catch(reject);
+      this.asking.add(reject);
+      const answered = (outcome: Outcome) => {
+        this.asking.delete(reject);
+        resolve(outcome);
+      };
+      this.submit(task, answered).catch((error: unknown) => {
+        this.asking.delete(reject);
+        reject(error);
+      });
     });
   }
 
@@ -100,7 +111,7 @@ export class Pool<Task, Outcome> {
     const dropped = this.queue.slice(this.queueStart);
     this.queue = [];
     this.queueStart = 0;
-    for (const { done } of dropped) done(this.options.stopped);
+    for (const job of dropped) this.answer(job, this.options.stopped);
     Atomics.store(new Int32Array(this.stopFlag), 0, 1);
     for (const { worker } of this.members) worker.postMessage({ type: "stop" } satisfies ToWorker);
     this.changed();
@@ -148,7 +159,7 @@ export class Pool<Task, Outcome> {
       else this.finishBatch(member, message);
     });
     worker.on("error", (error) => {
-      cause = error.message;
+      cause = messageOf(error); // whatever was thrown, it need not be an Error
     });
     worker.on("exit", () => this.buryWorker(member, cause, fatal));
   }
@@ -164,12 +175,27 @@ export class Pool<Task, Outcome> {
       code: "EWORKER",
       remedy: "the next run tries again; lower backup_processes if memory is short",
     };
-    for (const { task, done } of lost) done(this.options.lost(task, report));
+    for (const job of lost) this.answer(job, this.options.lost(job.task, report));
     if (!this.closing) {
       if (member.ready) this.dispatch();
-      else this.broken ??= brokenPool(fatal ?? report);
+      else this.break(brokenPool(fatal ?? report));
     }
     this.changed();
+  }
+
+  private break(error: Error): void {
+    this.broken ??= error;
+    for (const reject of this.asking) reject(this.broken);
+    this.asking.clear();
+  }
+
+  /** Whoever takes an outcome may fail at it (a full disk under a spilled table): then `submit` and `drain` say so. */
+  private answer({ done }: Job<Task, Outcome>, outcome: Outcome): void {
+    try {
+      done(outcome);
+    } catch (error) {
+      this.break(error instanceof Error ? error : new Error(messageOf(error)));
+    }
   }
 
   private finishBatch(member: Member<Task, Outcome>, message: FromWorker & { type: "done" }): void {
@@ -177,8 +203,8 @@ export class Pool<Task, Outcome> {
     member.batches.delete(message.id);
     this.held -= jobs.length;
     this.dispatch();
-    jobs.forEach(({ done }, i) => {
-      done(message.outcomes[i] as Outcome);
+    jobs.forEach((job, i) => {
+      this.answer(job, message.outcomes[i] as Outcome);
     });
     this.changed();
   }

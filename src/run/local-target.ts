@@ -13,8 +13,8 @@ import { fsPath } from "../names/path-text.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import { secondsOfStat } from "../scan/mtime.ts";
 import { flushFileSystem } from "../storage/local/durability.ts";
-import { readPiecesReusing, writeFully } from "../storage/local/file-io.ts";
-import { TemporaryFolder } from "../storage/local/temporary.ts";
+import { readPiecesReusing, removeQuietly, writeFully } from "../storage/local/file-io.ts";
+import { isTemporaryFolder, TemporaryFolder } from "../storage/local/temporary.ts";
 import type { Existing, RestoreTarget } from "./restore-target.ts";
 
 const REMEMBERED = 50_000;
@@ -53,6 +53,7 @@ export class LocalTarget implements RestoreTarget {
   }
 
   async put(version: StoredVersion, content: AsyncIterable<Buffer>): Promise<void> {
+    this.checkPath(version.path);
     let temporary: string | undefined;
     let fd: number | undefined;
     try {
@@ -65,13 +66,14 @@ export class LocalTarget implements RestoreTarget {
       }
       fs.fchmodSync(fd, this.modeFor(version.path));
       fs.futimesSync(fd, version.mtime, version.mtime);
-      fs.closeSync(fd);
-      fd = undefined;
+      const written = fd;
+      fd = undefined; // closed whether or not close(2) fails
+      fs.closeSync(written);
       this.makeFolders(version.path);
       fs.renameSync(temporary, this.locate(version.path));
     } catch (error) {
       if (fd !== undefined) fs.closeSync(fd);
-      if (temporary !== undefined) fs.rmSync(temporary, { force: true });
+      if (temporary !== undefined) removeQuietly(temporary);
       throw wrap(error, version.path);
     }
   }
@@ -93,6 +95,8 @@ export class LocalTarget implements RestoreTarget {
     if (components.includes("") || components.includes(".")) {
       throw refusal(file, "a folder cannot hold a path with an empty or '.' component");
     }
+    if (isTemporaryFolder(components[0] ?? ""))
+      throw refusal(file, "the name is reserved for temporary files");
     if (file.includes("\0")) throw refusal(file, "the path holds a zero byte");
   }
 

@@ -24,7 +24,8 @@ export class LocalSource implements Source {
   readonly location: string;
   private readonly ignore: IgnoreRules;
   private readonly unknownPaths = new Set<string>();
-  private readonly unknownFolders: string[] = [];
+  /** With a trailing slash; the empty one is the root. */
+  private readonly unknownFolders = new Set<string>();
 
   constructor(root: string, ignore: IgnoreRules) {
     this.location = path.resolve(root);
@@ -47,7 +48,11 @@ export class LocalSource implements Source {
   }
 
   isUnknown(file: string): boolean {
-    return this.unknownPaths.has(file) || this.unknownFolders.some((folder) => file.startsWith(folder));
+    if (this.unknownFolders.size === 0) return this.unknownPaths.has(file);
+    for (let at = 0; at !== -1; at = file.indexOf("/", at) + 1 || -1) {
+      if (this.unknownFolders.has(file.slice(0, at))) return true;
+    }
+    return this.unknownPaths.has(file);
   }
 
   async open(entry: { path: string }): Promise<SourceFile> {
@@ -89,8 +94,9 @@ export class LocalSource implements Source {
       const file = prefix + name;
       if (kind === "folder") {
         const folder = `${file}/`;
-        if (prefix === "" && isTemporaryFolder(name)) continue;
-        if (!this.ignore.ignoresFolder(folder)) found.set(folder, folder);
+        if (prefix === "" && isTemporaryFolder(name))
+          this.skip(folder, findings, "a folder of temporary files");
+        else if (!this.ignore.ignoresFolder(folder)) found.set(folder, folder);
       } else if (!this.ignore.ignores(file)) {
         const entry = kind === "other" ? this.skip(file, findings) : this.examine(file, kind, findings);
         if (entry !== undefined) found.set(entry.sortKey, entry);
@@ -104,9 +110,10 @@ export class LocalSource implements Source {
     try {
       return readFolder(folder);
     } catch (error) {
-      // A folder that was removed while the scan went on is no longer there: its files are gone with it.
-      if (prefix !== "" && errorCode(error) === "ENOENT") return [];
-      this.unknownFolders.push(prefix);
+      this.unknownFolders.add(prefix);
+      // Removed while the scan went on, most likely: nothing to complain of. It may have been unmounted as well, so its
+      // files count as unknown, and the next run sees for sure. Nor is there a word about what is to be ignored anyway.
+      if (prefix !== "" && (errorCode(error) === "ENOENT" || this.ignore.ignores(prefix))) return [];
       findings.onError(reportOf(wrap(error, prefix || this.location, "cannot be listed"), "source"));
       return [];
     }
@@ -116,8 +123,11 @@ export class LocalSource implements Source {
     const location = fsPath(`${this.location}/${file}`);
     try {
       const stat = fs.statSync(location, { throwIfNoEntry: false });
-      if (stat === undefined)
-        return kind === "link" ? this.skip(file, findings, "a dangling link") : undefined;
+      if (stat === undefined) {
+        if (kind === "link") return this.skip(file, findings, "a dangling link");
+        this.unknownPaths.add(file); // gone since its folder was read: as with folders
+        return undefined;
+      }
       if (!stat.isFile()) {
         return this.skip(file, findings, stat.isDirectory() ? "a link to a folder" : "not a regular file");
       }

@@ -55,6 +55,15 @@ export function* readPieces(fd: number, start: number, end: number): Generator<B
   }
 }
 
+/** For what is litter already: the sweep of a later run finds what could not be removed. */
+export function removeQuietly(file: string): void {
+  try {
+    fs.rmSync(file, { force: true });
+  } catch {
+    // The failure that made it litter is the one to tell.
+  }
+}
+
 function endedEarly(at: number, end: number): Error {
   return Object.assign(new Error(`ended after ${at} of ${end} bytes`), { code: "ESHORT" });
 }

@@ -22,10 +22,10 @@ import type {
   WriterOptions,
 } from "../storage.ts";
 import { flushFiles } from "./durability.ts";
-import { readPieces, readUpTo, writeFully } from "./file-io.ts";
+import { readPieces, readUpTo, removeQuietly, writeFully } from "./file-io.ts";
 import { Folders } from "./folders.ts";
 import { listFolder } from "./list.ts";
-import { LocalWriter } from "./local-writer.ts";
+import { LocalWriter, type WriterPlace } from "./local-writer.ts";
 import { isTemporaryFolder, sweepTemporaryFolders, TemporaryFolder } from "./temporary.ts";
 
 /** Linux: NAME_MAX and PATH_MAX, the latter with its closing zero byte. */
@@ -40,6 +40,10 @@ export class LocalStorage implements Storage {
   private readonly rootBytes: number;
   private readonly folders: Folders;
   private readonly temporary: TemporaryFolder;
+  private readonly place: WriterPlace = {
+    pathOf: (key) => this.pathOf(key),
+    wrap: (error, key) => this.wrap(error, "cannot be written", key),
+  };
 
   /** `root` may be relative to the working directory; it need not exist yet. */
   constructor(root: string, side: Side) {
@@ -149,7 +153,7 @@ export class LocalStorage implements Storage {
 
   async createWriter(key: string, options: WriterOptions): Promise<Writer> {
     try {
-      return new LocalWriter(key, this.temporary.newPath(), (other) => this.pathOf(other), options);
+      return new LocalWriter(key, this.temporary.newPath(), this.place, options);
     } catch (error) {
       throw this.wrap(error, "cannot be written", key);
     }
@@ -317,15 +321,6 @@ const REMEDIES: Record<string, string> = {
   EROFS: "mount the file system for writing",
   ENOENT: "check that the path is right and mounted",
 };
-
-/** For what is litter already: `sweep` finds what could not be removed. */
-function removeQuietly(file: string): void {
-  try {
-    fs.rmSync(file, { force: true });
-  } catch {
-    // The failure that made it litter is the one to tell.
-  }
-}
 
 function temporaryOf(object: StagedObject): string {
   if (object.temporary === undefined) throw new Error("not staged by a local storage");

@@ -3,27 +3,29 @@
  */
 import * as fs from "node:fs";
 import type { StagedObject, Writer, WriterOptions } from "../storage.ts";
-import { readPiecesReusing, writeFully } from "./file-io.ts";
+import { readPiecesReusing, removeQuietly, writeFully } from "./file-io.ts";
+
+/** What a writer needs of its storage. */
+export interface WriterPlace {
+  pathOf(key: string): string | Buffer;
+  /** The storage's own error for what went wrong with a key. */
+  wrap(error: unknown, key: string): Error;
+}
 
 export class LocalWriter implements Writer {
   private readonly key: string;
   private readonly temporary: string;
   private readonly reserve: number;
-  private readonly pathOf: (key: string) => string | Buffer;
+  private readonly place: WriterPlace;
   private readonly signal: AbortSignal | undefined;
   private fd: number | undefined;
   private position: number;
 
-  constructor(
-    key: string,
-    temporary: string,
-    pathOf: (key: string) => string | Buffer,
-    { reserve = 0, signal }: WriterOptions,
-  ) {
+  constructor(key: string, temporary: string, place: WriterPlace, { reserve = 0, signal }: WriterOptions) {
     this.key = key;
     this.temporary = temporary;
     this.reserve = reserve;
-    this.pathOf = pathOf;
+    this.place = place;
     this.signal = signal;
     this.fd = fs.openSync(temporary, "wx", 0o600);
     this.position = reserve;
@@ -31,14 +33,16 @@ export class LocalWriter implements Writer {
 
   async write(bytes: Uint8Array): Promise<void> {
     this.signal?.throwIfAborted();
-    writeFully(this.opened(), bytes, this.position);
+    this.wrapped(() => writeFully(this.opened(), bytes, this.position));
     this.position += bytes.length;
   }
 
   async copyFrom(key: string, range: { start: number; end: number }): Promise<void> {
-    const from = fs.openSync(this.pathOf(key), "r");
+    const from = this.wrapped(() => fs.openSync(this.place.pathOf(key), "r"));
     try {
       for (const piece of readPiecesReusing(from, range.start, range.end)) await this.write(piece);
+    } catch (error) {
+      throw this.signal?.aborted ? error : this.place.wrap(error, this.key);
     } finally {
       fs.closeSync(from);
     }
@@ -46,14 +50,28 @@ export class LocalWriter implements Writer {
 
   async finish({ head, key = this.key }: { head?: Uint8Array; key?: string } = {}): Promise<StagedObject> {
     if ((head?.length ?? 0) !== this.reserve) throw new RangeError("the head must fill the reserved bytes");
-    if (head !== undefined) writeFully(this.opened(), head, 0);
-    this.close();
+    this.wrapped(() => {
+      if (head !== undefined) writeFully(this.opened(), head, 0);
+      this.close(); // where some file systems tell that the disk is full
+    });
     return { key, size: this.position, temporary: this.temporary };
   }
 
   async abort(): Promise<void> {
-    this.close();
-    fs.rmSync(this.temporary, { force: true });
+    try {
+      this.close();
+    } catch {
+      // It is thrown away all the same.
+    }
+    removeQuietly(this.temporary);
+  }
+
+  private wrapped<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw this.place.wrap(error, this.key);
+    }
   }
 
   private opened(): number {

@@ -89,7 +89,9 @@ function ownFolderName(): string {
 
 /** The host, and on Linux the process namespace, in characters that need no care. */
 function hostId(): string {
-  const host = hostname().replace(/[^A-Za-z0-9-]/g, "_").slice(0, 64);
+  const host = hostname()
+    .replace(/[^A-Za-z0-9-]/g, "_")
+    .slice(0, 64);
   const machine = orNone(() => fs.readFileSync("/etc/machine-id", "latin1").trim());
   const namespace = orNone(() => fs.readlinkSync("/proc/self/ns/pid").replace(/\D/g, ""));
   return `${host}-${hash("sha256", machine).slice(0, 8)}-${namespace}`;
