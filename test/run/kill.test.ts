@@ -18,7 +18,7 @@ import pLimit from "p-limit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Config, S3StorageConfig } from "../../src/config/config.ts";
 import { openStorage } from "../../src/storage/open.ts";
-import type { Storage } from "../../src/storage/storage.ts";
+import type { ListedObject, Storage } from "../../src/storage/storage.ts";
 import { dropBucket, freshBucket, whyNoServer } from "../s3-server/s3-server.ts";
 import { expectRestorable } from "./kill/aftermath.ts";
 import type { Moment } from "./kill/call-counter.ts";
@@ -202,8 +202,13 @@ describe.skipIf(skip !== undefined)(`a run to a bucket that is killed${skip ? ` 
   const copies: Copies = {
     async make(n) {
       await inBucket(async (storage) => {
-        const keys = await keysBelow(storage, "template/");
-        await Promise.all(keys.map((key) => storage.copy(`template/${key}`, `copy-${n}/${key}`)));
+        const objects: ListedObject[] = [];
+        for await (const some of storage.list()) objects.push(...some);
+        // One after another, as they were stored: which of two versions is the newer one must not change.
+        objects.sort((a, b) => (a.modified ?? 0) - (b.modified ?? 0));
+        for (const { key } of objects) {
+          if (key.startsWith("template/")) await storage.copy(key, `copy-${n}/${key.slice(9)}`);
+        }
       });
       return at(`copy-${n}`);
     },
