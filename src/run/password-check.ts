@@ -11,7 +11,7 @@ import { type Diagnosis, diagnose } from "../container/classic.ts";
 import { prepareCrypto } from "../crypto/aead.ts";
 import { SALT_BYTES } from "../crypto/kdf.ts";
 import type { KeyRing } from "../crypto/key-ring.ts";
-import { ConfigError, errorCode, WrongPasswordError } from "../errors.ts";
+import { ConfigError, errorCode, StorageError, WrongPasswordError } from "../errors.ts";
 import { parseSealedName, saltOfSealedName } from "../names/sealed-name.ts";
 import { looksSealed, parseStoredName, type StoredVersion } from "../names/stored-name.ts";
 import type { ListedObject } from "../storage/storage.ts";
@@ -40,6 +40,8 @@ export async function checkSettings(
   const content = await checkContents(versions, config, context);
   if (content.verdict === "closed" && names.verdict !== "opens") throw wrongPassword(config);
   if (names.verdict === "closed" && content.verdict !== "opens") throw wrongPassword(config);
+  // Nothing could be asked though there was something: better no run than one with a password that may be wrong.
+  if (content.verdict === "none" && names.verdict === "none" && content.failure) throw content.failure;
   const salt = content.salt ?? names.salt;
   return salt === undefined ? {} : { salt };
 }
@@ -48,6 +50,8 @@ interface Findings {
   /** `none`: there was nothing to ask, or nothing that decides. */
   readonly verdict: "opens" | "closed" | "none";
   readonly salt?: Uint8Array;
+  /** Why an object could not be asked. */
+  readonly failure?: Error;
 }
 
 async function checkNames(
@@ -96,25 +100,27 @@ async function checkContents(
   const sample = [...versions].sort((a, b) => a.size - b.size).slice(0, SAMPLE);
   let other: (Diagnosis & { kind: "opens" | "damaged" }) | undefined;
   let closed = 0;
+  let failure: Error | undefined;
   for (const version of sample) {
     const found = await examine(version, config, context);
     if (found === undefined) continue;
-    if (found.kind === "closed") closed++;
+    if (found instanceof Error) failure ??= found;
+    else if (found.kind === "closed") closed++;
     else if (fits(found, config)) return { verdict: "opens", ...(found.salt && { salt: found.salt }) };
     else if (other === undefined || found.kind === "opens") other = found;
   }
   if (other !== undefined) throw contradictionOf(other, config);
-  return { verdict: closed > 0 ? "closed" : "none" };
+  return { verdict: closed > 0 ? "closed" : "none", ...(failure && { failure }) };
 }
 
 type Examined = Diagnosis & { readonly salt?: Uint8Array };
 
-/** Undefined: the object has gone, or only its storage failed, which decides nothing. */
+/** Undefined: the object has gone; an error: its storage failed (an archived object, say). Neither decides anything. */
 async function examine(
   version: StoredVersion,
   config: Config,
   context: OpenContext,
-): Promise<Examined | undefined> {
+): Promise<Examined | Error | undefined> {
   try {
     const found = await diagnoseObject(version, config, context);
     if (found.kind === "closed" || !config.encrypt) return found;
@@ -122,6 +128,7 @@ async function examine(
     return { ...found, salt: new Uint8Array(head) };
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
+    if (error instanceof StorageError && !context.signal.aborted) return error;
     throw error;
   }
 }
