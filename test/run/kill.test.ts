@@ -12,7 +12,6 @@
  */
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
-import os from "node:os";
 import path from "node:path";
 import pLimit from "p-limit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -49,18 +48,13 @@ interface Walk {
 }
 
 const KILLED = Symbol("killed");
-/** Half of the time of such short runs would go into compiling the same sources again and again. */
-const compiled = fs.mkdtempSync(path.join(os.tmpdir(), "backup-compiled-"));
-const env = { ...process.env, NODE_COMPILE_CACHE: compiled };
-afterAll(() => fs.rmSync(compiled, { recursive: true, force: true }));
-
 /** Runs one backup in a process of its own; resolves to its number of calls, or `KILLED`. */
 function runKilled(config: Config, layer: Job["layer"], at: number, moment: Moment) {
   return new Promise<number | typeof KILLED>((resolve, reject) => {
     const { ignore: _, salt = new Uint8Array(), ...rest } = config;
     const job: Job = { config: { ...rest, salt: [...salt] }, now: LAST_DAY.getTime(), layer, at, moment };
     const script = path.join(import.meta.dirname, "kill/killed-run.ts");
-    const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "pipe"], env });
+    const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "pipe"] });
     let output = "";
     let errors = "";
     child.stdout.on("data", (piece) => {
