@@ -36,7 +36,11 @@ export async function* gzipStream(
   let crc = 0;
   let size = 0;
   let before: Buffer | undefined;
-  for await (const chunk of chunksOf(source)) {
+  // A chunk's buffer is used again once the chunk and its successor, which refers to it, have been given out.
+  const buffers = Array.from({ length: Math.max(1, parallel) + 2 }, () =>
+    Buffer.allocUnsafeSlow(GZIP_CHUNK_BYTES),
+  );
+  for await (const chunk of chunksOf(source, buffers)) {
     crc = crc32(chunk, crc);
     size += chunk.length;
     inWork.push(startChunk(chunk, before, level));
@@ -66,9 +70,14 @@ function startChunk(chunk: Buffer, before: Buffer | undefined, level: number): P
   return result;
 }
 
-/** Cuts a stream into chunks of its own memory, all of them whole but the last. */
-async function* chunksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  let chunk = Buffer.allocUnsafe(GZIP_CHUNK_BYTES);
+/** Cuts a stream into chunks, all of them whole but the last, in buffers used in turn. */
+async function* chunksOf(
+  source: AsyncIterable<Uint8Array>,
+  buffers: readonly Buffer[],
+): AsyncGenerator<Buffer> {
+  let turn = 0;
+  const next = () => buffers[turn++ % buffers.length] as Buffer;
+  let chunk = next();
   let filled = 0;
   for await (const piece of source) {
     for (let at = 0; at < piece.length; ) {
@@ -78,7 +87,7 @@ async function* chunksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buff
       at += taken;
       if (filled === GZIP_CHUNK_BYTES) {
         yield chunk;
-        chunk = Buffer.allocUnsafe(GZIP_CHUNK_BYTES);
+        chunk = next();
         filled = 0;
       }
     }

@@ -14,7 +14,7 @@ const USUAL_PART_BYTES = 8 * MIB;
 /** Until this size, parts grow to stay within a thousand of them; from there on only to stay within 10,000. */
 const COMFORTABLE_PART_BYTES = 32 * MIB;
 const COMFORTABLE_PARTS = 1000;
-const BYTES_IN_FLIGHT = 64 * MIB;
+const BYTES_IN_FLIGHT = 48 * MIB;
 const COPY_PART_BYTES = 256 * MIB;
 const MAX_PART_BYTES = 5 * 2 ** 30;
 
@@ -26,7 +26,7 @@ export function partBytesFor(size: number): number {
 
 /** How many parts of this size may be on the wire at once: their buffers are the memory of a writer. */
 export function partsInFlight(partBytes: number): number {
-  return Math.max(1, Math.min(4, Math.floor(BYTES_IN_FLIGHT / partBytes)));
+  return Math.max(1, Math.min(3, Math.floor(BYTES_IN_FLIGHT / partBytes)));
 }
 
 /**
