@@ -108,23 +108,31 @@ export class Pool<Task, Outcome> {
    * returns soon.
    */
   stop(): void {
-    const dropped = this.queue.slice(this.queueStart);
-    this.queue = [];
-    this.queueStart = 0;
-    for (const job of dropped) this.answer(job, this.options.stopped);
+    this.dropQueue();
     Atomics.store(new Int32Array(this.stopFlag), 0, 1);
     for (const { worker } of this.members) worker.postMessage({ type: "stop" } satisfies ToWorker);
     this.changed();
   }
 
-  /** Ends the workers, once they have closed what they hold. */
+  /**
+   * Ends the workers, once they have done what they were handed and closed what they hold. What is still queued is
+   * answered with `stopped`.
+   */
   async close(): Promise<void> {
     this.closing = true;
+    this.dropQueue();
     const ended = [...this.members].map(
       ({ worker }) => new Promise<void>((resolve) => worker.once("exit", () => resolve())),
     );
     for (const { worker } of this.members) worker.postMessage({ type: "end" } satisfies ToWorker);
     await Promise.all(ended);
+  }
+
+  private dropQueue(): void {
+    const dropped = this.queue.slice(this.queueStart);
+    this.queue = [];
+    this.queueStart = 0;
+    for (const job of dropped) this.answer(job, this.options.stopped);
   }
 
   private queued(): number {

@@ -1,0 +1,213 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { Pool, type PoolOptions } from "../../src/pool/pool.ts";
+
+vi.setConfig({ testTimeout: 30_000 });
+
+const SCRIPT = new URL("./fixtures/odd-worker.ts", import.meta.url);
+let pool: Pool<string, unknown>;
+let counters: Int32Array;
+
+function open(
+  settings: { failToOpen?: boolean; throwOnLoad?: boolean } = {},
+  options: Partial<PoolOptions<string, unknown>> = {},
+) {
+  const shared = new SharedArrayBuffer(8);
+  counters = new Int32Array(shared);
+  pool = new Pool<string, unknown>({
+    script: SCRIPT,
+    settings: { ...settings, counters: shared },
+    workers: 2,
+    batchesPerWorker: 2,
+    batchTasks: 10,
+    weigh: () => 1,
+    lost: (task, { message, code }) => `lost ${task}: ${code} ${message}`,
+    stopped: "stopped",
+    ...options,
+  });
+  return pool;
+}
+
+afterEach(async () => {
+  await pool.close();
+});
+
+describe("a pool", () => {
+  it("gives every task its outcome exactly once, as many as there are", async () => {
+    open();
+    const outcomes = new Map<number, unknown[]>();
+    for (let i = 0; i < 5000; i++) {
+      await pool.submit(String(i), (outcome) => outcomes.set(i, [...(outcomes.get(i) ?? []), outcome]));
+    }
+    await pool.drain();
+    expect(outcomes.size).toBe(5000);
+    for (const [i, got] of outcomes) expect(got).toEqual([`did ${i}`]);
+    expect(counters[0]).toBe(5000);
+  });
+
+  it("with one worker does tasks in the order in which they came", async () => {
+    open({}, { workers: 1 });
+    const order: unknown[] = [];
+    for (let i = 0; i < 300; i++) await pool.submit(String(i), (outcome) => order.push(outcome));
+    await pool.drain();
+    expect(order).toEqual(Array.from({ length: 300 }, (_, i) => `did ${i}`));
+  });
+
+  it("lets nobody run far ahead of its workers", async () => {
+    open({}, { workers: 1, batchesPerWorker: 1, batchTasks: 1 });
+    let submitted = 0;
+    let done = 0;
+    let ahead = 0;
+    for (; submitted < 6000; submitted++) {
+      await pool.submit("x", () => done++);
+      ahead = Math.max(ahead, submitted - done);
+    }
+    await pool.drain();
+    expect(done).toBe(6000);
+    expect(ahead).toBeLessThan(2100);
+  });
+
+  it("cuts batches by weight: a heavy task travels alone", async () => {
+    const weigh = (task: string) => (task === "exit" ? 1e9 : 1);
+    open({}, { workers: 1, batchesPerWorker: 1, batchTasks: 100, weigh });
+    const outcomes = await Promise.all(
+      ["exit", ...Array<string>(40).fill("x")].map((task) => pool.ask(task)),
+    );
+    expect(outcomes.filter((outcome) => String(outcome).startsWith("lost")).length).toBe(1);
+  });
+
+  it("drains at once when there is nothing to do, and starts no worker for it", async () => {
+    open({ throwOnLoad: true });
+    await pool.drain();
+    await pool.close();
+  });
+
+  it("passes progress on", async () => {
+    const bytes: number[] = [];
+    open({}, { onProgress: (count) => bytes.push(count) });
+    expect(await pool.ask("progress")).toBe("progressed");
+    expect(bytes).toEqual([7, 5]);
+  });
+});
+
+describe("a worker that dies", () => {
+  it.each([
+    ["exit", /ended without a word/],
+    ["uncaught", /nobody caught this/],
+    ["throw null", /null/],
+    ["throw", /a handler that throws/],
+    ["no clone", /clone/i],
+  ])("of %s fails what it held, and is replaced", async (task, cause) => {
+    open({}, { batchesPerWorker: 1 });
+    const outcome = await pool.ask(task);
+    expect(outcome).toMatch(/^lost .*EWORKER/);
+    expect(outcome).toMatch(cause);
+    expect(await Promise.all(["a", "b", "c"].map((each) => pool.ask(each)))).toEqual([
+      "did a",
+      "did b",
+      "did c",
+    ]);
+  });
+
+  it("again and again holds nobody up, and fails no task of another worker", async () => {
+    open({}, { batchesPerWorker: 1, batchTasks: 1 });
+    const outcomes: unknown[] = [];
+    for (let i = 0; i < 20; i++)
+      await pool.submit(i % 10 === 0 ? "exit" : `t${i}`, (outcome) => outcomes.push(outcome));
+    await pool.drain();
+    expect(outcomes.length).toBe(20);
+    expect(outcomes.filter((outcome) => String(outcome).startsWith("lost exit")).length).toBe(2);
+    expect(outcomes.filter((outcome) => String(outcome).startsWith("did")).length).toBe(18);
+  });
+
+  it("takes only the tasks of its own batches with it", async () => {
+    open({}, { workers: 1, batchesPerWorker: 1, batchTasks: 3 });
+    const outcomes = await Promise.all(
+      ["first", "a", "exit", "b", "c", "d", "e", "f", "g"].map((task) => pool.ask(task)),
+    );
+    const lost = outcomes.filter((outcome) => String(outcome).startsWith("lost"));
+    expect(lost.length).toBeGreaterThanOrEqual(1);
+    expect(lost.length).toBeLessThanOrEqual(3);
+    expect(outcomes.length - lost.length).toBe(
+      outcomes.filter((outcome) => String(outcome).startsWith("did")).length,
+    );
+  });
+});
+
+describe("a pool that cannot work", () => {
+  it.each<[{ failToOpen?: boolean; throwOnLoad?: boolean }, RegExp]>([
+    [{ failToOpen: true }, /no such bucket/],
+    [{ throwOnLoad: true }, /cannot even be loaded/],
+  ])("says why to whoever asks, submits or drains: %j", async (settings, why) => {
+    open(settings);
+    await expect(pool.ask("x")).rejects.toThrow(why);
+    await expect(pool.submit("x", () => {})).rejects.toThrow(why);
+    await expect(pool.drain()).rejects.toThrow(why);
+    expect(pool.hasRoom).toBe(false);
+  });
+
+  it("lets nobody wait for room for ever", async () => {
+    open({ failToOpen: true });
+    const filling = async () => {
+      for (let i = 0; i < 100_000; i++) await pool.submit("x", () => {});
+    };
+    await expect(filling()).rejects.toThrow(/no such bucket/);
+    await expect(Promise.all(Array.from({ length: 3000 }, () => pool.submit("x", () => {})))).rejects.toThrow(
+      /no such bucket/,
+    );
+  });
+
+  it("tells of an outcome that could not be taken, once, and crashes nothing", async () => {
+    open();
+    await pool.submit("x", () => {
+      throw new Error("no space for the table");
+    });
+    await expect(pool.drain()).rejects.toThrow("no space for the table");
+  });
+});
+
+describe("a pool that is stopped", () => {
+  it("answers what waits, tells its workers, and drains", async () => {
+    open({}, { workers: 1, batchesPerWorker: 1, batchTasks: 1 });
+    const running = pool.ask("wait for stop");
+    await vi.waitFor(() => expect(counters[0]).toBe(1));
+    const outcomes: unknown[] = [];
+    for (let i = 0; i < 100; i++) await pool.submit("x", (outcome) => outcomes.push(outcome));
+    pool.stop();
+    expect(outcomes).toEqual(Array.from({ length: 100 }, () => "stopped"));
+    await pool.drain();
+    expect(await running).toBe("saw the stop");
+    pool.stop();
+    await pool.drain();
+  });
+
+  it("tells a worker that starts afterwards, too", async () => {
+    open();
+    pool.stop();
+    expect(await pool.ask("is aborted")).toBe(true);
+    await pool.ask("exit");
+    expect(await pool.ask("is aborted")).toBe(true);
+  });
+});
+
+describe("closing a pool", () => {
+  it("waits for what workers were handed, and until each has closed what it holds", async () => {
+    open({}, { workers: 1, batchesPerWorker: 2, batchTasks: 1 });
+    const outcomes: unknown[] = [];
+    for (let i = 0; i < 5; i++) void pool.submit("slow", (outcome) => outcomes.push(outcome));
+    await vi.waitFor(() => expect(counters[0]).toBeGreaterThanOrEqual(1));
+    await pool.close();
+    expect(outcomes.filter((outcome) => outcome === "slow done").length).toBeGreaterThanOrEqual(1);
+    expect(outcomes.every((outcome) => outcome === "slow done" || outcome === "stopped")).toBe(true);
+    expect(outcomes.length).toBe(5);
+    expect(counters[1]).toBe(1);
+    await pool.close();
+  });
+
+  it("while workers are starting ends them, too, and answers who waits", async () => {
+    open();
+    const waiting = pool.ask("x");
+    await pool.close();
+    expect(await waiting).toBe("stopped");
+    expect(counters[1]).toBe(1);
+  });
+});

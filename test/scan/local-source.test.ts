@@ -1,0 +1,322 @@
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+import os from "node:os";
+import path from "node:path";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ErrorReport } from "../../src/errors.ts";
+import { bytesOfPath, comparePaths, fsPath } from "../../src/names/path-text.ts";
+import type { Entry } from "../../src/scan/entry.ts";
+import { IgnoreRules } from "../../src/scan/ignore.ts";
+import { LocalSource } from "../../src/scan/local-source.ts";
+import { anyPath, isFilePath } from "../plan/worlds.ts";
+
+let root: string;
+const NOTHING = new IgnoreRules([], []);
+const isRoot = process.getuid?.() === 0;
+
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(os.tmpdir(), "local-source-"));
+});
+afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
+
+const put = (file: string, text = file) => {
+  const location = fsPath(`${root}/${file}`);
+  fs.mkdirSync(fsPath(path.dirname(`${root}/${file}`)), { recursive: true });
+  fs.writeFileSync(location, text);
+};
+
+async function scan(ignore = NOTHING, source = new LocalSource(root, ignore)) {
+  const errors: ErrorReport[] = [];
+  const skipped: [string, string][] = [];
+  const entries: Entry[] = [];
+  const findings = {
+    onError: (report: ErrorReport) => errors.push(report),
+    onSkipped: (file: string, reason: string) => skipped.push([file, reason]),
+  };
+  for await (const batch of source.scan(findings)) entries.push(...batch);
+  return { source, entries, paths: entries.map(({ path }) => path), errors, skipped };
+}
+
+/** Puts something in the place of `readdirSync`, for all who import it; gives back how to undo that. */
+function insteadOfReaddir(
+  replacement: (original: (...all: unknown[]) => unknown, ...all: unknown[]) => unknown,
+): () => void {
+  const holder = fs as { readdirSync: unknown };
+  const original = holder.readdirSync as (...all: unknown[]) => unknown;
+  holder.readdirSync = (...all: unknown[]) => replacement(original, ...all);
+  syncBuiltinESMExports();
+  return () => {
+    holder.readdirSync = original;
+    syncBuiltinESMExports();
+  };
+}
+
+/** Does something once, just before the source reads the folder `at`. */
+function justBefore(at: string, act: () => void): () => void {
+  let done = false;
+  return insteadOfReaddir((original, folder, ...rest) => {
+    if (!done && String(folder).replace(/\/$/, "") === at) {
+      done = true;
+      act();
+    }
+    return original(folder, ...rest);
+  });
+}
+
+describe("scanning a folder", () => {
+  it("finds nothing in an empty one, and fails where there is none", async () => {
+    expect((await scan()).paths).toEqual([]);
+    await expect(scan(NOTHING, new LocalSource(`${root}/none`, NOTHING))).rejects.toMatchObject({
+      code: "ENOENT",
+      side: "source",
+    });
+    put("file");
+    await expect(scan(NOTHING, new LocalSource(`${root}/file`, NOTHING))).rejects.toMatchObject({
+      code: "ENOENT",
+    });
+    expect(fs.readdirSync(root)).toEqual(["file"]);
+  });
+
+  it("gives files in the byte order of their sort keys, whatever their names", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(anyPath.filter(isFilePath), { maxLength: 25 }), async (paths) => {
+        fs.rmSync(root, { recursive: true });
+        fs.mkdirSync(root);
+        const made: string[] = [];
+        for (const file of paths) {
+          try {
+            put(file, "x".repeat(made.length));
+            made.push(file);
+          } catch {
+            // A file is in the place of a folder, or a folder in that of the file.
+          }
+        }
+        const { entries, errors, skipped } = await scan();
+        const keys = entries.map(({ sortKey }) => sortKey);
+        expect(keys).toEqual([...keys].sort(comparePaths));
+        expect(entries.map((entry) => entry.path).sort()).toEqual([...made].sort());
+        expect([errors, skipped]).toEqual([[], []]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it("keeps every name apart: bytes that are not UTF-8, and the character that replaces them", async () => {
+    for (const name of ["\ufffd", "\udcff", "\udcfe", "\udcef\udcbf", "a\udc80/b\udcff", "a\ufffd/b"])
+      put(name, name);
+    const { paths, source } = await scan();
+    expect(paths.length).toBe(6);
+    for (const file of paths) {
+      const opened = await source.open({ path: file });
+      expect(await opened.readWhole()).toEqual(Buffer.from(file));
+      await opened.close();
+      expect(fs.existsSync(Buffer.concat([Buffer.from(`${root}/`), bytesOfPath(file)]))).toBe(true);
+    }
+  });
+
+  it("takes links to files for files, and names what it leaves out", async () => {
+    put("real/file", "content");
+    fs.symlinkSync("real/file", `${root}/link`);
+    fs.symlinkSync("link", `${root}/link to link`);
+    fs.symlinkSync("real", `${root}/folder link`);
+    fs.symlinkSync("none", `${root}/dangling`);
+    fs.symlinkSync("real/file/x", `${root}/through a file`);
+    fs.symlinkSync("loop", `${root}/loop`);
+    execFileSync("mkfifo", [`${root}/fifo`]);
+    fs.symlinkSync("fifo", `${root}/fifo link`);
+    fs.mkdirSync(`${root}/empty`);
+    const { paths, errors, skipped, entries } = await scan();
+    expect(paths).toEqual(["link to link", "link", "real/file"]);
+    expect(entries.every(({ size }) => size === 7)).toBe(true);
+    expect(errors).toEqual([]);
+    expect(Object.fromEntries(skipped)).toEqual({
+      dangling: "a dangling link",
+      "through a file": "a dangling link",
+      fifo: "not a regular file",
+      "fifo link": "not a regular file",
+      "folder link": "a link to a folder",
+      loop: "a link to itself",
+    });
+  });
+
+  it("leaves out what is to be ignored, and does not enter where the destination lies", async () => {
+    for (const file of ["a.tmp", "b/a.tmp", "b/c", "backup/x", "backup2/x", "x/backup/y"]) put(file);
+    const { paths } = await scan(new IgnoreRules([/^(?:.*\.tmp)/v], ["backup/"]));
+    expect(paths).toEqual(["b/c", "backup2/x", "x/backup/y"]);
+    const unread = justBefore(`${root}/backup`, () => expect.unreachable("entered"));
+    await scan(new IgnoreRules([], ["backup/"]));
+    unread();
+  });
+
+  it("names folders that look like its own temporary ones, at the top only", async () => {
+    put(".backup-tmp.host.1.2/0-0");
+    put("sub/.backup-tmp.host.1.2/0-0");
+    const { paths, skipped } = await scan();
+    expect(paths).toEqual(["sub/.backup-tmp.host.1.2/0-0"]);
+    expect(skipped.map(([file]) => file)).toEqual([".backup-tmp.host.1.2/"]);
+  });
+
+  it("stops when it is told to", async () => {
+    for (let i = 0; i < 600; i++) put(`f${i}`, "");
+    const stop = AbortSignal.abort(new Error("stop"));
+    const run = async () => {
+      for await (const _ of new LocalSource(root, NOTHING).scan({ onError() {}, onSkipped() {} }, stop));
+    };
+    await expect(run()).rejects.toThrow("stop");
+  });
+});
+
+describe("what cannot be seen is unknown, not gone:", () => {
+  it("a folder that was replaced while the scan went on is an error", async () => {
+    put("a/x");
+    put("b/x");
+    const restore = justBefore(`${root}/b`, () => {
+      fs.rmSync(`${root}/b`, { recursive: true });
+      fs.symlinkSync("b", `${root}/b`); // ELOOP
+    });
+    const { paths, errors, source } = await scan();
+    restore();
+    expect(paths).toEqual(["a/x"]);
+    expect(errors).toEqual([expect.objectContaining({ path: "b/", side: "source", code: "ELOOP" })]);
+    expect(source.isUnknown("b/x")).toBe(true);
+    expect(source.isUnknown("b/deep/er/x")).toBe(true);
+    expect(source.isUnknown("b")).toBe(false);
+    expect(source.isUnknown("b-/x")).toBe(false);
+    expect(source.isUnknown("a/x")).toBe(false);
+  });
+
+  it("a folder, or a file, that went away while the scan went on", async () => {
+    put("a/x");
+    put("b/x");
+    put("b/sub/y");
+    put("z");
+    const restore = justBefore(`${root}/b`, () => fs.rmSync(`${root}/b`, { recursive: true }));
+    const { paths, errors, source } = await scan();
+    restore();
+    expect(paths).toEqual(["a/x", "z"]);
+    expect(errors).toEqual([]);
+    expect(source.isUnknown("b/x")).toBe(true);
+    expect(source.isUnknown("b/sub/y")).toBe(true);
+    const undo = insteadOfReaddir((original, ...all) => {
+      const found = original(...all);
+      fs.rmSync(`${root}/z`, { force: true });
+      return found;
+    });
+    const again = await scan();
+    undo();
+    expect(again.paths).toEqual(["a/x"]);
+    expect(again.source.isUnknown("z")).toBe(true);
+    expect((await scan()).source.isUnknown("z")).toBe(false); // the next run sees for sure
+  });
+
+  it("the root itself, if it cannot be read", async () => {
+    put("x");
+    const undo = insteadOfReaddir(() => {
+      throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+    });
+    const { errors, source } = await scan();
+    undo();
+    expect(errors).toEqual([expect.objectContaining({ code: "EIO", path: root })]);
+    expect(source.isUnknown("x")).toBe(true);
+    expect(source.isUnknown("a/b")).toBe(true);
+  });
+
+  it.skipIf(!isRoot)(
+    "a folder that this user may not read; to be ignored, it is passed over in silence",
+    async () => {
+      put("open/x");
+      put("closed/x");
+      fs.chmodSync(root, 0o755);
+      fs.chmodSync(`${root}/closed`, 0o700);
+      const script = `
+      import { LocalSource } from ${JSON.stringify(path.resolve("src/scan/local-source.ts"))};
+      import { IgnoreRules } from ${JSON.stringify(path.resolve("src/scan/ignore.ts"))};
+      process.setgroups([]); process.setgid(65534); process.setuid(65534);
+      for (const rules of [[], [/^closed\\//v]]) {
+        const errors = [], paths = [];
+        const source = new LocalSource(${JSON.stringify(root)}, new IgnoreRules(rules, []));
+        for await (const batch of source.scan({ onError: (e) => errors.push(e), onSkipped() {} })) paths.push(...batch.map((e) => e.path));
+        console.log(JSON.stringify({ errors, paths, unknown: source.isUnknown("closed/x") }));
+      }`;
+      const file = path.join(root, "open", "as-nobody.mts");
+      fs.writeFileSync(file, script);
+      const output = execFileSync(process.execPath, ["--no-warnings", file], { encoding: "utf8" });
+      const [told, ignored] = output
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line));
+      expect(told.paths).toEqual(["open/as-nobody.mts", "open/x"]);
+      expect(told.errors).toEqual([
+        expect.objectContaining({
+          path: "closed/",
+          code: "EACCES",
+          remedy: expect.stringContaining("ignore"),
+        }),
+      ]);
+      expect(told.unknown).toBe(true);
+      expect(ignored).toMatchObject({ errors: [], unknown: true });
+    },
+  );
+});
+
+describe("a file that is read", () => {
+  const open = (file = "f") => new LocalSource(root, NOTHING).open({ path: file });
+  const openFiles = () => fs.readdirSync("/proc/self/fd").length;
+
+  it("has the size and time it had when it was opened, and closes", async () => {
+    put("f", "hello");
+    fs.utimesSync(`${root}/f`, 1_600_000_000, 1_600_000_000);
+    const files = openFiles();
+    const file = await open();
+    expect(file).toMatchObject({ size: 5, mtime: 1_600_000_000 });
+    expect((await file.readWhole()).toString()).toBe("hello");
+    expect(await file.isUnchanged()).toBe(true);
+    await file.close();
+    expect(openFiles()).toBe(files);
+  });
+
+  it("says when it was changed meanwhile, even within its second and size, or by its time alone", async () => {
+    for (const change of [
+      () => fs.writeFileSync(`${root}/f`, "HELLO"),
+      () => fs.appendFileSync(`${root}/f`, "!"),
+      () => fs.truncateSync(`${root}/f`, 1),
+      () => fs.utimesSync(`${root}/f`, 5, 5),
+    ]) {
+      put("f", "hello");
+      const file = await open();
+      await new Promise((resolve) => setTimeout(resolve, 12)); // a tick of the file system's clock
+      change();
+      expect(await file.isUnchanged(), String(change)).toBe(false);
+      await file.close();
+    }
+  });
+
+  it("gives no more than it had, and fails if it has less", async () => {
+    put("f", "hello");
+    const file = await open();
+    fs.appendFileSync(`${root}/f`, " world");
+    expect((await file.readWhole()).toString()).toBe("hello");
+    let streamed = "";
+    for await (const piece of file.read()) streamed += piece;
+    expect(streamed).toBe("hello");
+    fs.truncateSync(`${root}/f`, 2);
+    await expect(file.readWhole()).rejects.toMatchObject({ code: "ESHORT", side: "source" });
+    const streaming = async () => {
+      for await (const _ of file.read());
+    };
+    await expect(streaming()).rejects.toMatchObject({ code: "ESHORT", side: "source" });
+    await file.close();
+  });
+
+  it("that went away, or was replaced by something else, is told from others and never waited for", async () => {
+    const files = openFiles();
+    await expect(open("none")).rejects.toMatchObject({ code: "ENOENT", side: "source", path: "none" });
+    execFileSync("mkfifo", [`${root}/fifo`]);
+    await expect(open("fifo")).rejects.toThrow(/no longer a regular file/);
+    fs.mkdirSync(`${root}/folder`);
+    await expect(open("folder")).rejects.toThrow(/no longer a regular file/);
+    expect(openFiles()).toBe(files);
+  });
+});

@@ -1,0 +1,137 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { comparePaths } from "../../src/names/path-text.ts";
+import { sortKeyOf } from "../../src/names/stored-name.ts";
+import type { Entry } from "../../src/scan/entry.ts";
+import { IgnoreRules } from "../../src/scan/ignore.ts";
+import { S3Source } from "../../src/scan/s3-source.ts";
+import type { ListedObject, Storage } from "../../src/storage/storage.ts";
+import { anyPath, cut } from "../plan/worlds.ts";
+
+const NOTHING = new IgnoreRules([], []);
+
+function bucket(objects: readonly ListedObject[], cuts: number[] = []) {
+  let listed = 0;
+  const storage = {
+    location: "s3://bucket",
+    async *list() {
+      for await (const batch of cut(objects, cuts)) {
+        listed += batch.length;
+        yield batch;
+      }
+    },
+    stat: async (key: string) => {
+      const object = objects.find((each) => each.key === key);
+      return object && { size: 99, modified: 5999, etag: "new" };
+    },
+    readWhole: async (key: string, options: unknown) => Buffer.from(JSON.stringify([key, options])),
+    close: async () => {},
+  };
+  return { storage: storage as unknown as Storage, listed: () => listed };
+}
+
+async function scan(objects: readonly ListedObject[], { ignore = NOTHING, cuts = [] as number[] } = {}) {
+  const { storage, listed } = bucket(objects, cuts);
+  const skipped: string[] = [];
+  const entries: Entry[] = [];
+  let heldMost = 0;
+  const findings = {
+    onError: () => expect.unreachable(),
+    onSkipped: (key: string) => skipped.push(key),
+  };
+  for await (const batch of new S3Source(storage, ignore).scan(findings)) {
+    entries.push(...batch);
+    heldMost = Math.max(heldMost, listed() - entries.length);
+  }
+  return { entries, skipped, heldMost };
+}
+
+describe("a bucket as a source", () => {
+  it("gives its objects in the order of the join, though it lists them in that of keys", async () => {
+    const keys = ["a", "a!", "a-", "a-b", "a.b", "a/b", "ab"];
+    const { entries } = await scan(
+      keys.map((key) => ({ key, size: 1, modified: 1999 })),
+      { cuts: [1] },
+    );
+    expect(entries.map(({ path }) => path)).toEqual(
+      ["a!", "a-b", "a-", "a", "a.b", "a/b", "ab"].sort((a, b) =>
+        comparePaths(sortKeyOf(a, 1, 1), sortKeyOf(b, 1, 1)),
+      ),
+    );
+    expect(entries[0]).toEqual({ path: "a!", size: 1, mtime: 1, sortKey: "a!.1.1." });
+  });
+
+  it("ascends for any set of keys, cut anyhow, and leaves none out", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.tuple(anyPath, fc.nat({ max: 40 }), fc.nat({ max: 40_000 })), {
+          selector: ([key]) => key,
+          maxLength: 40,
+        }),
+        fc.array(fc.nat({ max: 5 }), { maxLength: 5 }),
+        async (objects, cuts) => {
+          const listed = objects
+            .filter(([key]) => !key.endsWith("/"))
+            .map(([key, size, modified]) => ({ key, size, modified }))
+            .sort((a, b) => comparePaths(a.key, b.key));
+          const { entries } = await scan(listed, { cuts });
+          const keys = entries.map(({ sortKey }) => sortKey);
+          expect(keys).toEqual([...keys].sort(comparePaths));
+          expect(entries.map(({ path }) => path).sort()).toEqual(listed.map(({ key }) => key).sort());
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it("holds back only keys that begin the one listed, not the listing", async () => {
+    const keys: string[] = [];
+    for (let i = 0; i < 3000; i++) {
+      const name = `f${String(i).padStart(5, "0")}`;
+      keys.push(name, `${name}!`, `${name}-`, `${name}-a`, `${name}.x`, `${name}/x`);
+    }
+    keys.sort(comparePaths);
+    const { entries, heldMost } = await scan(
+      keys.map((key) => ({ key, size: 1, modified: 0 })),
+      { cuts: [1] },
+    );
+    expect(entries.length).toBe(18_000);
+    expect(heldMost).toBeLessThan(8);
+  });
+
+  it("takes whole seconds, keeps the ETag, and nothing before 1970", async () => {
+    const { entries } = await scan([
+      { key: "a", size: 3, modified: 1_600_000_000_999, etag: "e" },
+      { key: "b", size: 0, modified: -1 },
+    ]);
+    expect(entries).toEqual([
+      { path: "a", size: 3, mtime: 1_600_000_000, etag: "e", sortKey: "a.qgljwg.3." },
+      { path: "b", size: 0, mtime: 0, sortKey: "b.0.0." },
+    ]);
+  });
+
+  it("names and leaves out what stands for a folder, and leaves out what is ignored", async () => {
+    const ignore = new IgnoreRules([/^x/v], ["backup/"]);
+    const { entries, skipped } = await scan(
+      ["backup/a", "folder/", "x1", "y"].map((key) => ({ key, size: 1, modified: 0 })),
+      { ignore },
+    );
+    expect(entries.map(({ path }) => path)).toEqual(["y"]);
+    expect(skipped).toEqual(["folder/"]);
+  });
+
+  it("pins what it reads to what was listed; looked at afresh, to what is there now", async () => {
+    const source = new S3Source(bucket([{ key: "a" }]).storage, NOTHING);
+    const listed = await source.open({ path: "a", size: 3, mtime: 4, etag: "0".repeat(32) });
+    expect(listed).toMatchObject({ size: 3, mtime: 4, md5Hint: "0".repeat(32) });
+    expect((await listed.readWhole()).toString()).toContain("0".repeat(32));
+    const fresh = await source.open({ path: "a", size: 3, mtime: 4 });
+    expect(fresh).toMatchObject({ size: 99, mtime: 5 });
+    expect(fresh.md5Hint).toBeUndefined();
+    expect((await fresh.readWhole()).toString()).toContain('"etag":"new"');
+    await expect(source.open({ path: "gone", size: 3, mtime: 4 })).rejects.toMatchObject({
+      code: "ENOENT",
+      side: "source",
+    });
+  });
+});
