@@ -8,6 +8,7 @@ import { BackupError, ConfigError, errorCode, InterruptedError, RefusedError } f
 import type { PathGroup, Version } from "../plan/group.ts";
 import { currentVersion } from "../plan/plan-path.ts";
 import { Selection } from "../plan/selection.ts";
+import { sweepTemporaryFolders } from "../storage/local/temporary.ts";
 import { type OpenDestination, openDestination, withSortedFallback } from "./destination.ts";
 import { openTarget } from "./open-target.ts";
 import type { Overwrite } from "./restore-file.ts";
@@ -15,6 +16,8 @@ import { type RunOptions, withDefaults } from "./run-options.ts";
 import { storedGroups, withStoredTimes } from "./stored-groups.ts";
 import { type RunResult, Tally } from "./tally.ts";
 import type { RestoreOutcome } from "./tasks.ts";
+
+const DAY_MS = 86_400_000;
 
 export interface RestoreOptions extends RunOptions {
   /** Restore files that were deleted at the source, too. */
@@ -46,7 +49,7 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
       overwrite,
       checksum,
     });
-    await prepareTarget(config);
+    await prepareTarget(config, complete.now());
     const restore = new Restore(destination, options, tally, selection, deleted);
     await withSortedFallback(destination, (versions) => restore.pass(versions));
     await destination.workers.drain();
@@ -136,15 +139,19 @@ function nothingMatches(text: string) {
 }
 
 /**
- * Makes the target folder. The default one lies under a known name in a folder that everyone may write to, so it has
+ * Makes the target folder, and clears away what restores that were cut off left in it. The default one lies under a known name in a folder that everyone may write to, so it has
  * to be a real folder, ours, and closed to others.
  */
-async function prepareTarget({ restore, restoreIsDefault }: Config): Promise<void> {
+async function prepareTarget(
+  { restore, restoreIsDefault, unfinishedKeepDays }: Config,
+  now: Date,
+): Promise<void> {
   if (restore.kind !== "local") return;
   const root = path.resolve(restore.path);
   try {
     if (restoreIsDefault) makePrivate(root);
     else fs.mkdirSync(root, { recursive: true });
+    sweepTemporaryFolders(root, unfinishedKeepDays * DAY_MS, now.getTime());
   } catch (error) {
     if (error instanceof BackupError) throw error;
     throw new ConfigError(`the restore folder cannot be made (${errorCode(error)})`, {
