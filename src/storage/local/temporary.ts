@@ -135,9 +135,9 @@ function readNames(folder: string): string[] {
 
 /** The newest change of the folder or of a file in it: a large file grows for hours without touching its folder. */
 function lastChange(folder: string): number {
-  let newest = 0;
+  let newest = fs.lstatSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   try {
-    for (const name of ["", ...readNames(folder)]) {
+    for (const name of readNames(folder)) {
       const stat = fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false });
       if (stat !== undefined) newest = Math.max(newest, stat.mtimeMs);
     }

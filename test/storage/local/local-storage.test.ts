@@ -1,0 +1,359 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LocalStorage } from "../../../src/storage/local/local-storage.ts";
+import type { StagedObject } from "../../../src/storage/storage.ts";
+import { list } from "../conformance.ts";
+
+let folder: string;
+let root: string;
+let storage: LocalStorage;
+
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), "local-storage-"));
+  root = path.join(folder, "store");
+  fs.mkdirSync(root);
+  storage = new LocalStorage(root, "destination");
+});
+afterEach(async () => {
+  await storage.close();
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+const put = async (key: string, text = key) => {
+  const [result] = await storage.publish([await storage.write(key, Buffer.from(text))]);
+  expect(result?.error).toBeUndefined();
+};
+const keys = async () => (await list(storage)).map(({ key }) => key);
+const staged = () =>
+  (fs.readdirSync(root, { recursive: true }) as string[]).filter((name) =>
+    /^\.backup-tmp\.[^/]*\//.test(name),
+  );
+
+/** Replaces functions of node:fs, for all who import them, while `work` goes on. */
+async function withFs<T>(replacements: Record<string, unknown>, work: () => Promise<T>): Promise<T> {
+  const holder = fs as unknown as Record<string, unknown>;
+  const originals = Object.fromEntries(Object.keys(replacements).map((name) => [name, holder[name]]));
+  Object.assign(holder, replacements);
+  syncBuiltinESMExports();
+  try {
+    return await work();
+  } finally {
+    Object.assign(holder, originals);
+    syncBuiltinESMExports();
+  }
+}
+
+const failing = (code: string) => () => {
+  throw Object.assign(new Error(`${code}: simulated`), { code });
+};
+
+describe("publishing", () => {
+  it.skipIf(spawnSync("strace", ["-V"]).status !== 0)(
+    "flushes the data before the name is there, and the folders before it says so",
+    () => {
+      const script = path.join(folder, "publish.mts");
+      const module = path.resolve("src/storage/local/local-storage.ts");
+      fs.writeFileSync(
+        script,
+        `import type { StagedObject } from "../../../src/storage/storage.ts";
+import { LocalStorage } from ${JSON.stringify(module)};
+         import { writeSync } from "node:fs";
+         const storage = new LocalStorage(${JSON.stringify(root)}, "destination");
+         for (const count of [3, 40]) {
+           const staged = [];
+           for (let i = 0; i < count; i++) staged.push(await storage.write("new" + count + "/sub/k" + i, Buffer.from("x")));
+           const results = await storage.publish(staged);
+           writeSync(1, "published " + count + " " + results.filter((r) => r.error).length + "\\n");
+         }
+         await storage.close();`,
+      );
+      const log = path.join(folder, "strace");
+      const calls = "trace=fsync,fdatasync,syncfs,rename,renameat,renameat2,mkdir,write,openat,close";
+      execFileSync("strace", [
+        "-f",
+        "-y",
+        "-s",
+        "40",
+        "-e",
+        calls,
+        "-o",
+        log,
+        process.execPath,
+        "--no-warnings",
+        script,
+      ]);
+      const lines = fs.readFileSync(log, "utf8").split("\n");
+      // A call that another thread interrupted is there twice; where it *ended* is what counts for flushes.
+      const at = (pattern: RegExp, from = 0) => lines.findIndex((line, i) => i >= from && pattern.test(line));
+      const last = (pattern: RegExp, before: number) =>
+        lines.slice(0, before).findLastIndex((line) => pattern.test(line));
+      const rename = /rename(at2?)?\(.*new3\/sub/;
+      const published3 = at(/published 3 0/);
+      expect(published3).toBeGreaterThan(0);
+      expect(lines.slice(0, published3).filter((line) => rename.test(line)).length).toBe(3);
+      const flushed = lines.slice(0, at(rename)).filter((line) => /fsync\(\d+<[^>]*\.backup-tmp/.test(line));
+      expect(flushed.length).toBe(3);
+      // The folder of the new names, its parent, and the root that holds the parent.
+      const afterNames = lines.slice(last(rename, published3), published3).join("\n");
+      for (const place of ["/new3/sub>", "/new3>", "/store>"])
+        expect(afterNames, place).toMatch(new RegExp(`fsync\\(\\d+<[^>]*${place}`));
+      // Many: the whole file system before the first name, and again before the end (or each file, where that fails).
+      const published40 = at(/published 40 0/);
+      const firstName = at(/rename(at2?)?\(.*new40\/sub/);
+      const lastName = last(/rename(at2?)?\(.*new40\/sub/, published40);
+      expect(
+        lines.slice(published3, firstName).some((line) => /syncfs\(|fsync\(\d+<[^>]*\.backup-tmp/.test(line)),
+      ).toBe(true);
+      expect(
+        lines.slice(lastName, published40).some((line) => /syncfs\(|fsync\(\d+<[^>]*new40\/sub/.test(line)),
+      ).toBe(true);
+    },
+    60_000,
+  );
+
+  it("of some that cannot be put in place leaves the others alone, and says which", async () => {
+    await put("file");
+    const objects: StagedObject[] = [];
+    for (const key of ["a", "file/below", "b", "x".repeat(255), "y".repeat(256)])
+      objects.push(await storage.write(key, Buffer.from("1")));
+    const results = await storage.publish(objects);
+    expect(results.map(({ error }) => (error as NodeJS.ErrnoException | undefined)?.code)).toEqual([
+      undefined,
+      "ENOTDIR",
+      undefined,
+      undefined,
+      "ENAMETOOLONG",
+    ]);
+    expect(results.map(({ staged }) => staged)).toEqual(objects);
+    expect(results[1]?.error).toMatchObject({ side: "destination", path: "file/below" });
+    expect(await keys()).toEqual(["a", "b", "file", "x".repeat(255)]);
+    expect(staged()).toEqual([]);
+  });
+
+  it("of one whose data does not reach the disk never gives it its name; the others get theirs", async () => {
+    await put("b", "old");
+    const objects: StagedObject[] = [];
+    for (const key of ["a", "b", "c"]) objects.push(await storage.write(key, Buffer.from("new")));
+    const open = fs.promises.open;
+    fs.promises.open = async (file, ...rest) => {
+      const handle = await open(file, ...rest);
+      if (String(file) === objects[1]?.temporary) handle.sync = async () => failing("EIO")();
+      return handle;
+    };
+    const results = await storage.publish(objects).finally(() => {
+      fs.promises.open = open;
+    });
+    expect(results.map(({ error }) => (error as NodeJS.ErrnoException | undefined)?.code)).toEqual([
+      undefined,
+      "EIO",
+      undefined,
+    ]);
+    expect((await storage.readWhole("b")).toString()).toBe("old");
+    expect((await storage.readWhole("c")).toString()).toBe("new");
+    expect(staged()).toEqual([]);
+  });
+
+  it("says nothing is durable when the folders could not be flushed", async () => {
+    const object = await storage.write("sub/a", Buffer.from("x"));
+    const open = fs.promises.open;
+    fs.promises.open = async (file, ...rest) => {
+      const handle = await open(file, ...rest);
+      if (String(file).endsWith("/sub")) handle.sync = async () => failing("EIO")();
+      return handle;
+    };
+    const results = await storage.publish([object]).finally(() => {
+      fs.promises.open = open;
+    });
+    expect(results).toEqual([
+      { staged: object, error: expect.objectContaining({ code: "EIO", side: "destination" }) },
+    ]);
+  });
+
+  it("goes on when the folder was removed by another run, between two objects", async () => {
+    await put("sub/deep/a");
+    await storage.remove(["sub/deep/a"]);
+    const other = new LocalStorage(root, "destination");
+    await other.remove(["sub/deep/none"]);
+    fs.rmSync(path.join(root, "sub"), { recursive: true });
+    await put("sub/deep/b");
+    expect(await keys()).toEqual(["sub/deep/b"]);
+  });
+
+  it("of nothing is nothing", async () => {
+    expect(await storage.publish([])).toEqual([]);
+  });
+});
+
+describe("folders that became empty", () => {
+  it("go with the flush, up to the root, and not before", async () => {
+    await put("a/b/c/x");
+    await put("a/y");
+    await storage.remove(["a/b/c/x"]);
+    expect(fs.existsSync(path.join(root, "a/b/c"))).toBe(true);
+    await storage.flush();
+    expect(fs.existsSync(path.join(root, "a/b"))).toBe(false);
+    await storage.rename("a/y", "z");
+    await storage.flush();
+    expect(fs.readdirSync(root).filter((name) => !name.startsWith("."))).toEqual(["z"]);
+    await put("a/b/c/x"); // the storage has not kept in mind that they were there
+    expect(await keys()).toEqual(["a/b/c/x", "z"]);
+  });
+
+  it("stay while anything is in them, be it none of ours", async () => {
+    await put("a/x");
+    fs.writeFileSync(path.join(root, "a/.hidden"), "");
+    await storage.remove(["a/x"]);
+    await storage.flush();
+    expect(fs.readdirSync(path.join(root, "a"))).toEqual([".hidden"]);
+    expect(fs.existsSync(root)).toBe(true);
+  });
+
+  it("are not left by a renaming that failed", async () => {
+    await expect(storage.rename("none", "new/folder/x")).rejects.toMatchObject({ code: "ENOENT" });
+    await storage.flush();
+    expect(fs.existsSync(path.join(root, "new"))).toBe(false);
+  });
+});
+
+describe("a copy", () => {
+  it("shares the bytes, and outlives the original", async () => {
+    await put("a", "content");
+    const copied = await storage.copy("a", "b");
+    expect(await keys()).toEqual(["a"]);
+    await storage.publish([copied]);
+    expect(fs.statSync(path.join(root, "a")).ino).toBe(fs.statSync(path.join(root, "b")).ino);
+    await storage.remove(["a"]);
+    expect((await storage.readWhole("b")).toString()).toBe("content");
+    await put("a", "other");
+    expect((await storage.readWhole("b")).toString()).toBe("content");
+  });
+
+  it("moves the bytes where the file system has no links", async () => {
+    await put("a", "content");
+    const copied = await withFs({ linkSync: failing("EPERM") }, () => storage.copy("a", "b"));
+    await storage.publish([copied]);
+    expect(fs.statSync(path.join(root, "a")).ino).not.toBe(fs.statSync(path.join(root, "b")).ino);
+    expect((await storage.readWhole("b")).toString()).toBe("content");
+  });
+
+  it("renamed onto its original leaves one of them, as renaming does", async () => {
+    await put("a", "content");
+    await storage.publish([await storage.copy("a", "b")]);
+    await storage.rename("a", "b");
+    expect(await keys()).toEqual(["b"]);
+    expect((await storage.readWhole("b")).toString()).toBe("content");
+  });
+});
+
+describe("a listing", () => {
+  it("leaves out folders of temporary files at the top, and keeps them elsewhere", async () => {
+    await storage.write("staged", Buffer.from("x"));
+    await put("sub/.backup-tmp.x/a");
+    expect(await keys()).toEqual(["sub/.backup-tmp.x/a"]);
+    expect(storage.keyProblem(".backup-tmp.x/a")).toMatch(/reserved/);
+  });
+
+  it("goes on past a folder that another run removed meanwhile", async () => {
+    for (const key of ["a/x", "b/x", "c/x"]) await put(key);
+    const read = fs.readdirSync as (...all: unknown[]) => unknown;
+    const readdirSync = (at: string, ...rest: unknown[]) => {
+      if (at.endsWith("/b/")) fs.rmSync(path.join(root, "b"), { recursive: true, force: true });
+      return read(at, ...rest);
+    };
+    expect(await withFs({ readdirSync }, keys)).toEqual(["a/x", "c/x"]);
+  });
+
+  it("fails when the folder that is missing is the whole place, taken away meanwhile", async () => {
+    for (const key of ["a/x", "b/x"]) await put(key);
+    const read = fs.readdirSync as (...all: unknown[]) => unknown;
+    const readdirSync = (at: string, ...rest: unknown[]) => {
+      if (at.endsWith("/b/")) {
+        fs.renameSync(root, `${root}.unmounted`);
+        fs.mkdirSync(root); // the mount point
+      }
+      return read(at, ...rest);
+    };
+    await expect(withFs({ readdirSync }, keys)).rejects.toMatchObject({
+      code: "ENOENT",
+      side: "destination",
+    });
+  });
+
+  it("fails as a whole when any folder cannot be read", async () => {
+    await put("a/x");
+    await put("b/x");
+    const read = fs.readdirSync as (...all: unknown[]) => unknown;
+    const readdirSync = (at: string, ...rest: unknown[]) =>
+      at.endsWith("/b/") ? failing("EACCES")() : read(at, ...rest);
+    await expect(withFs({ readdirSync }, keys)).rejects.toMatchObject({
+      code: "EACCES",
+      side: "destination",
+    });
+  });
+});
+
+describe("failures", () => {
+  const openFiles = () => fs.readdirSync("/proc/self/fd").length;
+
+  it.each(["writeSync", "openSync", "closeSync"])(
+    "of %s name the side and the key, and leave nothing",
+    async (call) => {
+      const files = openFiles();
+      await storage.write("warm up", Buffer.from("x")).then((object) => storage.discard([object]));
+      const run = withFs({ [call]: failing("ENOSPC") }, () => storage.write("k", Buffer.from("x")));
+      await expect(run).rejects.toMatchObject({
+        code: "ENOSPC",
+        side: "destination",
+        path: "k",
+        remedy: expect.stringContaining("space"),
+      });
+      expect(staged()).toEqual([]);
+      if (call !== "closeSync") expect(openFiles()).toBe(files);
+    },
+  );
+
+  it("while a large object is written are the destination's", async () => {
+    const writer = await storage.createWriter("k", { sizeHint: 10, reserve: 2 });
+    const expected = { code: "ENOSPC", side: "destination", path: "k" };
+    await withFs({ writeSync: failing("ENOSPC") }, async () => {
+      await expect(writer.write(Buffer.from("x"))).rejects.toMatchObject(expected);
+      await expect(writer.finish({ head: Buffer.alloc(2) })).rejects.toMatchObject(expected);
+    });
+    await expect(writer.copyFrom("none", { start: 0, end: 1 })).rejects.toMatchObject({
+      code: "ENOENT",
+      side: "destination",
+    });
+    await withFs({ closeSync: failing("EIO"), rmSync: failing("EIO") }, () => writer.abort()); // never throws
+  });
+
+  it("to read an object that became shorter are no short reads", async () => {
+    await put("k", "0123456789");
+    const stat = fs.fstatSync;
+    const fstatSync = (fd: number) => ({ ...stat(fd), size: 20 });
+    await expect(withFs({ fstatSync }, () => storage.readWhole("k"))).rejects.toMatchObject({
+      code: "ESHORT",
+    });
+    const streamed = async () => {
+      for await (const _ of storage.read("k"));
+    };
+    await expect(withFs({ fstatSync }, streamed)).rejects.toMatchObject({ code: "ESHORT" });
+  });
+});
+
+it("closes what it reads, however the reading ends", async () => {
+  await put("k", "x".repeat(1_000_000));
+  const files = fs.readdirSync("/proc/self/fd").length;
+  for await (const _ of storage.read("k")) break;
+  await storage.readWhole("k");
+  await storage.readWhole("none").catch(() => undefined);
+  const stop = AbortSignal.abort(new Error("stop"));
+  const run = async () => {
+    for await (const _ of storage.read("k", { signal: stop }));
+  };
+  await expect(run()).rejects.toThrow("stop");
+  expect(fs.readdirSync("/proc/self/fd").length).toBe(files);
+});
