@@ -49,7 +49,11 @@ export function parseFields(bytes: Buffer): Field[] {
 export function checkFields(fields: readonly Field[], type: string): void {
   const unknown = fields.find((field) => field.type >= REQUIRED && field.type !== TOMBSTONE);
   if (unknown !== undefined) {
-    throw failure("trailer", `needs a feature (${unknown.type}) unknown to this version`, "use a newer release");
+    throw failure(
+      "trailer",
+      `needs a feature (${unknown.type}) unknown to this version`,
+      "use a newer release",
+    );
   }
   const mark = fields.find((field) => field.type === TOMBSTONE);
   if ((mark !== undefined) !== (type === "tombstone")) {

@@ -59,9 +59,9 @@ export function makeHeader(keys: DestinationKeys, blockLog: number, fileSalt: Ui
 export function headerLength(start: Buffer): number {
   if (start.length < HEADER_LEAST) throw failure("header", "is cut off within its header");
   if (!hasMagic(start)) throw failure("header", "does not begin as an object of this tool");
-  if (start[8] !== VERSION) {
-    throw failure("header", `is of version ${start[8]}, unknown to this one`, "use a newer release");
-  }
+  if (start[8] !== VERSION) throw unsupported(`is of version ${start[8]}, unknown to this one`);
+  const kind = start.readUInt8(SOURCE_AT);
+  if (kind > 1) throw unsupported(`its key source (${kind}) is unknown to this version`);
   const sourceBytes = start.readUInt16BE(SOURCE_AT + 1);
   if (sourceBytes > SOURCE_MOST) throw failure("header", "its key source has a strange length");
   return HEADER_LEAST + sourceBytes;

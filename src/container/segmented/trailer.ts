@@ -45,7 +45,9 @@ export function trailerBytes(
   positioned: boolean,
   fields: readonly Field[],
 ): number {
-  return PATH_AT + pathBytes + 4 + (positioned ? 6 : 0) + extents * extentBytes(positioned) + sizeOfFields(fields);
+  return (
+    PATH_AT + pathBytes + 4 + (positioned ? 6 : 0) + extents * extentBytes(positioned) + sizeOfFields(fields)
+  );
 }
 
 /** Sealed trailer and locator: what follows a body that ends at `bodyEnd`. Throws BackupError (ERANGE). */
@@ -138,7 +140,13 @@ function parseTrailer(plain: Buffer, header: Header, bodyEnd: number): Trailer {
 
 function checkRange({ mtime, size, path: text }: RecordMeta, path: Buffer, length: number): void {
   const inRange = (value: number) => Number.isSafeInteger(value) && value >= 0 && value <= U48_MOST;
-  if (path.length === 0 || path.length > 0xffff || !inRange(mtime) || !inRange(size) || length > TRAILER_MOST) {
+  if (
+    path.length === 0 ||
+    path.length > 0xffff ||
+    !inRange(mtime) ||
+    !inRange(size) ||
+    length > TRAILER_MOST
+  ) {
     throw new BackupError("source", "its path, time or size is beyond what an object can hold", {
       path: text,
       code: "ERANGE",

@@ -1,0 +1,56 @@
+/**
+ * The segmented container: one stored object per file that says what it is, opens at any position, and is continued
+ * by its next version (docs/format.md, sections 5 to 9).
+ *
+ * `sealSmall` and `openSmall` take small files in memory and synchronously; `FileSealer`, `openStream`, `openPlaced`
+ * and `openRange` any size in bounded memory; `DeltaWriter` and `rewriteTrailer` make the next version of an object.
+ */
+
+export { type BlockSealer, type SealedBlock, sealBlock, weakSum } from "./segmented/block.ts";
+export type { Extent, ExtentTable } from "./segmented/extents.ts";
+export { type Layer, layerOf } from "./segmented/failure.ts";
+export {
+  type Field,
+  tombstoneField,
+  tombstonePeriod,
+  userMetadata,
+  userMetadataField,
+} from "./segmented/fields.ts";
+export {
+  HEADER_LEAST,
+  type Header,
+  hasMagic,
+  headerLength,
+  MAGIC,
+  parseHeader,
+  type ReadPolicy,
+  unlockHeader,
+} from "./segmented/header.ts";
+export { blockLogFor, isSigned, maxStoredSize, SOLID_MOST } from "./segmented/layout.ts";
+export { LOCATOR_BYTES, parseLocator, TAIL_BYTES, trailerIn } from "./segmented/locator.ts";
+export {
+  DeltaWriter,
+  deadBytes,
+  type Renaming,
+  rewriteTrailer,
+  tailBytes,
+} from "./segmented/next-version.ts";
+export {
+  type ExpectedRecord,
+  type OpenedObject,
+  openObject,
+  openStored,
+  type Reading,
+  type ReadRange,
+} from "./segmented/object.ts";
+export { openPlaced, openRange, openSmall, openStream, type PlacedPiece } from "./segmented/open.ts";
+export {
+  type SealedObject,
+  type SealMeta,
+  type SealSettings,
+  sealSmall,
+  sealTombstone,
+} from "./segmented/seal-small.ts";
+export { FileSealer, type StreamSettings } from "./segmented/seal-stream.ts";
+export { SNIFF_BYTES, type Sniffed, sniffContainer } from "./segmented/sniff.ts";
+export type { RecordMeta, RecordType, Trailer } from "./segmented/trailer.ts";

@@ -1,0 +1,81 @@
+/** Sealing and opening one block (docs/format.md, sections 5.2, 6 and 7). Pure: for any thread. */
+
+import { crc32 } from "node:zlib";
+import { type Compressed, type Compression, compressData, compressPooled } from "../../compression/codecs.ts";
+import { label } from "../../crypto/hmac.ts";
+import { openMessage, sealMessage } from "../../crypto/message.ts";
+import { type FileKeys, ID_BYTES } from "../../crypto/segmented-keys.ts";
+import type { Extent } from "./extents.ts";
+
+/** A block as it is stored, and what the table says of it but for its place. */
+export interface SealedBlock extends Omit<Extent, "offset"> {
+  /** Ciphertext and tag. */
+  readonly body: Uint8Array;
+  readonly tag: Uint8Array;
+}
+
+/**
+ * Seals one block of a file on its own; the thread pool or a worker thread may do it for many at once.
+ *
+ * @param occurrence the lowest number whose id the file's table does not hold yet: 0 unless that is taken.
+ */
+export type BlockSealer = (plain: Buffer, occurrence: number) => SealedBlock | Promise<SealedBlock>;
+
+const SEALED = label("block");
+const UNSIGNED = Buffer.alloc(0);
+
+/** Compresses and seals one signed block at once: what a worker thread does. */
+export function sealBlock(
+  keys: FileKeys,
+  plain: Buffer,
+  compression: Compression,
+  occurrence: number,
+): SealedBlock {
+  return sealSigned(keys, plain, compressData(plain, compression), occurrence);
+}
+
+/** A sealer that compresses on the thread pool. */
+export function pooledSealer(keys: FileKeys, compression: Compression): BlockSealer {
+  return async (plain, occurrence) =>
+    sealSigned(keys, plain, await compressPooled(plain, compression), occurrence);
+}
+
+/** Seals stored bytes whose table says nothing of their plaintext. */
+export function sealUnsigned(
+  keys: FileKeys,
+  { codec, data }: Compressed,
+  plain: number,
+  id: Buffer,
+): SealedBlock {
+  const [body, tag] = sealMessage(keys.cipher, keys.blockKey(id), associatedData(id, codec, plain), data);
+  return { id, stored: body.length + tag.length, plain, codec, weak: 0, mac: UNSIGNED, body, tag };
+}
+
+/** The stored bytes of a sealed block; undefined when it does not authenticate. */
+export function openBlock(
+  keys: FileKeys,
+  { id, codec, plain }: Extent,
+  sealed: Uint8Array,
+): Buffer | undefined {
+  return openMessage(keys.cipher, keys.blockKey(id), associatedData(id, codec, plain), sealed);
+}
+
+/** The CRC-32 of a block's plaintext, which can be rolled over a window (`delta`). */
+export function weakSum(plain: Uint8Array): number {
+  return crc32(plain);
+}
+
+function sealSigned(keys: FileKeys, plain: Buffer, compressed: Compressed, occurrence: number): SealedBlock {
+  const id = keys.blockId(compressed.codec, plain.length, occurrence, compressed.data);
+  const sealed = sealUnsigned(keys, compressed, plain.length, id);
+  return { ...sealed, weak: weakSum(plain), mac: keys.plainMac(plain) };
+}
+
+function associatedData(id: Uint8Array, codec: number, plain: number): Buffer {
+  const data = Buffer.allocUnsafe(SEALED.length + ID_BYTES + 5);
+  data.set(SEALED, 0);
+  data.set(id, SEALED.length);
+  data.writeUInt8(codec, SEALED.length + ID_BYTES);
+  data.writeUInt32BE(plain, SEALED.length + ID_BYTES + 1);
+  return data;
+}

@@ -1,0 +1,127 @@
+/**
+ * Sealing a file of any size in bounded memory, no seeking: all that is known last stands at the end. Blocks are
+ * compressed and sealed side by side and written in order.
+ */
+
+import { createHash } from "node:crypto";
+import type { FileKeys } from "../../crypto/segmented-keys.ts";
+import { BackupError, FileChangedError } from "../../errors.ts";
+import { bytesOfPath } from "../../names/path-text.ts";
+import { md5ToBase36 } from "../../names/stored-name.ts";
+import { type BlockSealer, pooledSealer, type SealedBlock } from "./block.ts";
+import { BodyWriter } from "./body-writer.ts";
+import { type Header, makeHeader } from "./header.ts";
+import { blockLogFor, blocksOf, isSigned } from "./layout.ts";
+import { type SealMeta, type SealSettings, sealSmall } from "./seal-small.ts";
+
+export interface StreamSettings extends SealSettings {
+  /** Blocks in work at once; each takes some three times its size. */
+  readonly parallel: number;
+  /** Who seals the blocks, given their header; by default the thread pool compresses them. */
+  readonly sealer?: (header: Header, keys: FileKeys) => BlockSealer;
+}
+
+/** Seals one file. Use it once: `seal` to its end, then `md5` and `storedSize`. */
+export class FileSealer {
+  readonly #meta: SealMeta & { readonly size: number };
+  readonly #settings: StreamSettings;
+  #result: { md5: string; storedSize: number } | undefined;
+
+  /** @param meta its size is what the content has to have. */
+  constructor(meta: SealMeta & { readonly size: number }, settings: StreamSettings) {
+    this.#meta = meta;
+    this.#settings = settings;
+  }
+
+  /** MD5 of what went in, canonical base 36; known after `seal` has ended. */
+  get md5(): string {
+    return this.#known().md5;
+  }
+
+  /** Bytes that came out; known after `seal` has ended. */
+  get storedSize(): number {
+    return this.#known().storedSize;
+  }
+
+  /**
+   * The object of the content, front to back.
+   *
+   * @throws FileChangedError when the content is not of the size that was said. Errors of `plain` pass unchanged.
+   */
+  async *seal(plain: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    yield* isSigned(this.#meta.size) ? this.#large(plain) : this.#small(plain);
+  }
+
+  async *#small(plain: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    const { size, path } = this.#meta;
+    const content = Buffer.allocUnsafe(size);
+    let bytes = 0;
+    for await (const piece of plain) {
+      if (bytes + piece.length > size) throw new FileChangedError(path);
+      content.set(piece, bytes);
+      bytes += piece.length;
+    }
+    if (bytes < size) throw new FileChangedError(path);
+    const sealed = sealSmall(content, this.#meta, this.#settings);
+    this.#result = { md5: sealed.md5, storedSize: sealed.bytes.length };
+    yield sealed.bytes;
+  }
+
+  async *#large(plain: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    const { path, size } = this.#meta;
+    const { keys, compression, parallel, fileSalt, blockLog = blockLogFor(size) } = this.#settings;
+    const header = makeHeader(keys, blockLog, fileSalt ?? keys.fileSalt(bytesOfPath(path)));
+    const fileKeys = keys.fileKeys(header.fileSalt);
+    const seal = this.#settings.sealer?.(header, fileKeys) ?? pooledSealer(fileKeys, compression);
+    const writer = new BodyWriter(fileKeys, header, true);
+    const md5 = createHash("md5");
+    yield header.bytes;
+    let bytes = 0;
+    for await (const { plain: block, sealed } of sealAhead(
+      blocksOf(plain, 2 ** blockLog),
+      (block) => {
+        bytes += block.length;
+        if (bytes > size) throw new FileChangedError(path);
+        md5.update(block);
+        return seal(block, 0);
+      },
+      parallel,
+    )) {
+      const { body, tag } = await writer.addFree(sealed, block, seal);
+      yield asBuffer(body);
+      yield asBuffer(tag);
+    }
+    if (bytes < size) throw new FileChangedError(path);
+    const digest = md5.digest();
+    const tail = writer.finish({ ...this.#meta, fields: this.#meta.fields ?? [], md5: digest });
+    this.#result = { md5: md5ToBase36(digest), storedSize: writer.offset + tail.length };
+    yield tail;
+  }
+
+  #known(): { md5: string; storedSize: number } {
+    if (this.#result === undefined) throw new BackupError("internal", "asked of a sealer before its end");
+    return this.#result;
+  }
+}
+
+/** Keeps so many blocks in work, and gives them in order. */
+async function* sealAhead(
+  blocks: AsyncIterable<Buffer>,
+  start: (block: Buffer) => SealedBlock | Promise<SealedBlock>,
+  parallel: number,
+): AsyncGenerator<{ plain: Buffer; sealed: SealedBlock }> {
+  const inWork: { plain: Buffer; sealed: Promise<SealedBlock> }[] = [];
+  for await (const plain of blocks) {
+    const sealed = Promise.resolve(start(plain));
+    sealed.catch(() => {}); // it is awaited in its turn, unless something else fails first
+    inWork.push({ plain, sealed });
+    if (inWork.length < Math.max(1, parallel)) continue;
+    const first = inWork.shift() as (typeof inWork)[number];
+    yield { plain: first.plain, sealed: await first.sealed };
+  }
+  for (const { plain, sealed } of inWork) yield { plain, sealed: await sealed };
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}

@@ -1,0 +1,46 @@
+/**
+ * The reserved names of metadata manifests, and how files of the source keep out of their way (docs/format.md,
+ * section 9).
+ */
+
+const RESERVED = ".backup-meta";
+const ESCAPE = "=";
+const MANIFEST = /(?:^|\/)\.backup-meta\.([0-9a-z])\.(0|[1-9a-z][0-9a-z]{0,3})$/;
+
+/** Manifests have no time of their own, so that equal metadata give equal names. */
+export const MANIFEST_MTIME = 0;
+
+/**
+ * The path of one of a folder's 2^log manifests.
+ *
+ * @param folder path of the folder, empty for the root.
+ */
+export function manifestPath(folder: string, log: number, index: number): string {
+  const name = `${RESERVED}.${log.toString(36)}.${index.toString(36)}`;
+  return folder === "" ? name : `${folder}/${name}`;
+}
+
+/** Which manifest a path names; undefined when it names none. */
+export function parseManifestPath(path: string): { folder: string; log: number; index: number } | undefined {
+  const match = MANIFEST.exec(path);
+  if (match === null) return undefined;
+  const log = Number.parseInt(match[1] as string, 36);
+  const index = Number.parseInt(match[2] as string, 36);
+  return index < 2 ** log ? { folder: path.slice(0, match.index), log, index } : undefined;
+}
+
+/** The path under which a file of the source is stored: out of the way of manifests. */
+export function escapePath(path: string): string {
+  const name = path.lastIndexOf("/") + 1;
+  if (!path.startsWith(RESERVED, name)) return path;
+  const at = name + RESERVED.length;
+  return path.slice(0, at) + ESCAPE + path.slice(at);
+}
+
+/** Inverse of `escapePath`. */
+export function unescapePath(path: string): string {
+  const name = path.lastIndexOf("/") + 1;
+  if (!path.startsWith(RESERVED + ESCAPE, name)) return path;
+  const at = name + RESERVED.length;
+  return path.slice(0, at) + path.slice(at + ESCAPE.length);
+}
