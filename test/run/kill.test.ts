@@ -7,8 +7,8 @@
  * another run finds nothing to do.
  *
  * How many of the kills take place is a matter of time. `KILL_STRIDE=1` walks through all of them; otherwise a local
- * destination is killed at every second call (with the two settings of `deleted_keep_days` taking turns), and a
- * bucket, where every call costs milliseconds, at every ninth.
+ * destination is killed at every second call (the two settings of `deleted_keep_days` taking turns) and every fourth
+ * change of the file system, and a bucket, where every call costs milliseconds, at every ninth call.
  */
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
@@ -156,7 +156,7 @@ describe("a run to a folder that is killed", () => {
   ] as const)(
     "before a change of the file system or amid a write loses nothing and leaves no litter, with deleted_keep_days %s",
     (deletedKeepDays, first) =>
-      walk({ copies, layer: "file system", moments: ["amid"], deletedKeepDays, stride: 2 * stride, first }),
+      walk({ copies, layer: "file system", moments: ["amid"], deletedKeepDays, stride: STRIDE || 4, first }),
     TIMEOUT,
   );
 });
