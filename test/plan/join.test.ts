@@ -98,6 +98,20 @@ describe("the join", () => {
     }
   });
 
+  it("finds a path again behind a version of a shorter one that lies between its own", async () => {
+    const versions = [
+      versionOf("a.1.2", { mtime: 1, size: 0 }),
+      versionOf("a", { mtime: 1, size: 2 }), // a.1.2.1.0.enc, where a.1.2.1.0.1.0.enc comes before and a.1.2.1.1.… after
+      versionOf("a.1.2", { mtime: 1, size: 1 }),
+    ];
+    expect([...versions].sort((a, b) => comparePaths(a.key, b.key))).toEqual(versions);
+    const groups = await joined([], versions, [], [1]);
+    expect(groups.map(({ path, versions: found }) => [path, found.length]).sort()).toEqual([
+      ["a", 1],
+      ["a.1.2", 2],
+    ]);
+  });
+
   it("closes both listings when it is left early, and when one of them fails", async () => {
     const closed: string[] = [];
     const listing = async function* <T>(name: string, item: T, failAt: number): AsyncGenerator<T[]> {
