@@ -106,8 +106,12 @@ export async function lookAhead(
     first.push(...next.value);
   }
   async function* whole(): AsyncGenerator<ListedObject[]> {
-    yield first;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+    try {
+      yield first;
+      for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+    } finally {
+      await iterator.return?.(); // whoever stops early ends the listing too
+    }
   }
   return { first, whole: whole() };
 }
