@@ -5,8 +5,9 @@
  * a hundred to a message (a message costs 5 to 24 microseconds, a file of 4 KiB not much more). `submit` waits while
  * enough is queued, so that whoever makes tasks cannot run ahead of those who do them.
  *
- * A worker that dies (out of memory, a crash in native code) fails the tasks it held and is replaced: the run goes
- * on. Only when workers die before they ever worked does the pool give up.
+ * A worker that dies (out of memory, a crash in native code) is replaced, and the tasks it held are done again one by
+ * one, so that only the one that killed it fails: the run goes on. Only when workers die before they ever worked does
+ * the pool give up.
  */
 import { Worker } from "node:worker_threads";
 import { BackupError, type ErrorReport, messageOf } from "../errors.ts";
@@ -34,6 +35,8 @@ export interface PoolOptions<Task, Outcome> {
 interface Job<Task, Outcome> {
   readonly task: Task;
   readonly done: (outcome: Outcome) => void;
+  /** A worker died while it held this task among others: the next one gets it with nothing beside it. */
+  readonly alone?: boolean;
 }
 
 const BATCH_BYTES = 4 * 1024 * 1024;
@@ -129,10 +132,19 @@ export class Pool<Task, Outcome> {
   }
 
   private dropQueue(): void {
-    const dropped = this.queue.slice(this.queueStart);
+    for (const job of this.takeQueue()) this.answer(job, this.options.stopped);
+  }
+
+  /** All that is queued; the queue is empty afterwards. */
+  private takeQueue(): Job<Task, Outcome>[] {
+    const queued = this.queue.slice(this.queueStart);
     this.queue = [];
     this.queueStart = 0;
-    for (const job of dropped) this.answer(job, this.options.stopped);
+    return queued;
+  }
+
+  private get stopping(): boolean {
+    return Atomics.load(new Int32Array(this.stopFlag), 0) === 1;
   }
 
   private queued(): number {
@@ -174,8 +186,8 @@ export class Pool<Task, Outcome> {
 
   private buryWorker(member: Member<Task, Outcome>, cause: string, fatal: ErrorReport | undefined): void {
     this.members.delete(member);
-    const lost = [...member.batches.values()].flat();
-    this.held -= lost.length;
+    const held = [...member.batches.values()].flat();
+    this.held -= held.length;
     const report: ErrorReport = {
       side: "internal",
       kind: "failed",
@@ -183,7 +195,10 @@ export class Pool<Task, Outcome> {
       code: "EWORKER",
       remedy: "the next run tries again; lower backup_processes if memory is short",
     };
-    for (const job of lost) this.answer(job, this.options.lost(job.task, report));
+    // Only a task that was alone with the worker is known to be what killed it; the others get another worker.
+    const again = held.length > 1 && !this.closing && !this.stopping;
+    if (again) this.queue = [...held.map((job) => ({ ...job, alone: true })), ...this.takeQueue()];
+    else for (const job of held) this.answer(job, this.options.lost(job.task, report));
     if (!this.closing) {
       if (member.ready) this.dispatch();
       else this.break(brokenPool(fatal ?? report));
@@ -223,13 +238,19 @@ export class Pool<Task, Outcome> {
     for (let depth = 1; depth <= this.options.batchesPerWorker && this.queued() > 0; depth++) {
       for (const member of this.members) {
         if (this.queued() === 0) break;
-        if (member.ready && member.batches.size < depth) this.send(member);
+        if (member.ready && member.batches.size < this.depthFor(member, depth)) this.send(member);
       }
     }
     if (this.queueStart > QUEUE_LIMIT) {
       this.queue = this.queue.slice(this.queueStart);
       this.queueStart = 0;
     }
+  }
+
+  /** A task that has to be alone is given to a worker that holds nothing, which then gets nothing else. */
+  private depthFor(member: Member<Task, Outcome>, depth: number): number {
+    const [batch] = member.batches.values();
+    return this.queue[this.queueStart]?.alone || batch?.[0]?.alone ? 1 : depth;
   }
 
   private send(member: Member<Task, Outcome>): void {
@@ -239,8 +260,11 @@ export class Pool<Task, Outcome> {
     const share = Math.ceil(this.queued() / (2 * this.options.workers));
     const most = Math.min(this.options.batchTasks, Math.max(1, share));
     while (jobs.length < most && weight < BATCH_BYTES && this.queueStart < this.queue.length) {
-      const job = this.queue[this.queueStart++] as Job<Task, Outcome>;
+      const job = this.queue[this.queueStart] as Job<Task, Outcome>;
+      if (job.alone && jobs.length > 0) break;
+      this.queueStart++;
       jobs.push(job);
+      if (job.alone) break;
       weight += this.options.weigh(job.task);
     }
     const id = this.nextBatch++;
