@@ -2,7 +2,6 @@
  * Runs as processes, among others and under signals: two at once over one destination, SIGINT and SIGTERM, and
  * workers that die.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import path from "node:path";
@@ -11,10 +10,9 @@ import type { S3StorageConfig } from "../../src/config/config.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { FaultProxy } from "../s3-server/fault-proxy.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
+import { configure, start } from "./command.ts";
 import { backup, clean, filesIn, restore, treeOf, verify, World } from "./world.ts";
 
-const COMMAND = path.join(import.meta.dirname, "../../bin/backup.ts");
-const PASSWORD = "a password for tests"; // that of world.ts
 const MIB = 2 ** 20;
 
 let world: World;
@@ -22,56 +20,6 @@ beforeEach(() => {
   world = new World();
 });
 afterEach(() => world.dispose());
-
-/** Writes a configuration file for the command. */
-function configure(dest: Record<string, unknown>, settings: Record<string, unknown> = {}): string {
-  const file = world.at("config.json");
-  const config = { src: { local_path: world.src }, dest, encryption_password: PASSWORD, ...settings };
-  fs.writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
-  return file;
-}
-
-interface Ended {
-  readonly code: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
-
-/** Starts the command. */
-function start(
-  config: string,
-  ...args: string[]
-): { child: ChildProcess; ended: Promise<Ended>; said(text: string): Promise<void> } {
-  const child = spawn(process.execPath, [COMMAND, "--config", config, ...args], {
-    cwd: world.root,
-    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
-  });
-  let output = "";
-  let errors = "";
-  child.stderr.on("data", (piece) => {
-    errors += piece;
-  });
-  const ended = new Promise<Ended>((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, output, errors }));
-  });
-  child.stdout.on("data", (piece) => {
-    output += piece;
-  });
-  const said = (text: string) =>
-    new Promise<void>((resolve, reject) => {
-      const look = () => {
-        if (output.includes(text)) resolve();
-      };
-      child.stdout.on("data", look);
-      ended.then(
-        ({ errors }) => reject(new Error(`ended without saying ${text}: ${output}${errors}`)),
-        reject,
-      );
-      look();
-    });
-  return { child, ended, said };
-}
 
 describe("two runs at once over one destination", () => {
   it.each([null, 0])("both end well and lose nothing, deleted_keep_days %s", async (deletedKeepDays) => {
@@ -91,7 +39,7 @@ describe("two runs at once over one destination", () => {
       world.write(`touched/${i}`, `touched ${i}`, 10);
       world.write(`new/${i}`, `new ${i}`);
     }
-    const file = configure({ local_path: world.dest }, { deleted_keep_days: deletedKeepDays });
+    const file = configure(world, { local_path: world.dest }, { deleted_keep_days: deletedKeepDays });
     const runs = await Promise.all([start(file).ended, start(file).ended]);
     for (const { code, errors } of runs) expect({ code, errors }).toEqual({ code: 0, errors: "" });
 
@@ -106,7 +54,7 @@ describe("two runs at once over one destination", () => {
 
   it("a first backup, twice at once, is one backup", async () => {
     for (let i = 0; i < 100; i++) world.write(`folder ${i % 7}/${i}`, `content ${i}`);
-    const file = configure({ local_path: world.dest });
+    const file = configure(world, { local_path: world.dest });
     const runs = await Promise.all([start(file).ended, start(file).ended, start(file).ended]);
     for (const { code, errors } of runs) expect({ code, errors }).toEqual({ code: 0, errors: "" });
     expect(world.stored()).toHaveLength(100);
@@ -121,8 +69,8 @@ describe.each([
   it("ends a backup to a folder: what is complete is kept, nothing is left half-done, the next run goes on", async () => {
     for (let i = 0; i < 100; i++) world.write(`a small one ${i}`, `content ${i}`);
     // Noise made of few characters: slow to compress.
-    for (let i = 0; i < 8; i++) world.write(`large ${i}`, randomBytes(MIB / 2).toString("hex"));
-    const file = configure({ local_path: world.dest }, { backup_processes: 1 });
+    for (let i = 0; i < 16; i++) world.write(`large ${i}`, randomBytes(MIB / 2).toString("hex"));
+    const file = configure(world, { local_path: world.dest }, { backup_processes: 1, lzma_level: 9 });
     const { child, ended, said } = start(file);
     await said("a small one 5");
     child.kill(signal);
@@ -131,10 +79,10 @@ describe.each([
     expect(output).toContain(`Interrupted by ${signal}`);
     const kept = filesIn(world.dest).length;
     expect(kept).toBeGreaterThan(0);
-    expect(kept).toBeLessThan(108);
+    expect(kept).toBeLessThan(116);
     expect(filesIn(world.dest).filter((name) => !name.endsWith(".enc"))).toEqual([]);
     expect(await clean(verify(world.config()))).toEqual({ intact: kept });
-    expect(await clean(backup(world.config()))).toEqual({ unchanged: kept, new: 108 - kept });
+    expect(await clean(backup(world.config()))).toEqual({ unchanged: kept, new: 116 - kept });
   });
 
   it("ends a restore: nothing that was not verified is left", async () => {
@@ -142,6 +90,7 @@ describe.each([
     const config = world.config({ compress: false });
     await clean(backup(config));
     const file = configure(
+      world,
       { local_path: world.dest },
       { compress: false, restore: { local_path: world.restored }, restore_processes: 1 },
     );
@@ -168,7 +117,7 @@ describe.each([
         world.write("large", randomBytes(20 * MIB));
         world.write("a small one", "content");
         const { credentials } = bucket;
-        const file = configure({
+        const file = configure(world, {
           aws_access_key_id: credentials?.accessKeyId,
           aws_secret_access_key: credentials?.secretAccessKey,
           s3_bucket: bucket.bucket,
