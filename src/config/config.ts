@@ -32,6 +32,12 @@ export type StorageConfig = LocalStorageConfig | S3StorageConfig;
 /** `aes` = AES-256-GCM, `cha` = XChaCha20-Poly1305. */
 export type EncryptionType = "aes" | "cha";
 
+/** `classic` as the older tool writes it; `segmented` is our own (docs/format.md). */
+export type ContainerKind = "classic" | "segmented";
+
+/** `auto` is zstd with a quick look at whether the data compresses at all. */
+export type CompressionChoice = "auto" | "zstd" | "xz" | "gzip" | "none";
+
 export interface Config {
   /** Needed for a backup only. */
   readonly src?: StorageConfig;
@@ -48,7 +54,12 @@ export interface Config {
   /** 16 bytes; absent: that of the objects already there, or a random one. */
   readonly salt?: Uint8Array;
 
+  /** What new objects are written in; every object says for itself what it is. */
+  readonly container: ContainerKind;
   readonly compress: boolean;
+  /** The codec of the segmented container; `none` where `compress` is off. */
+  readonly compression: CompressionChoice;
+  readonly zstdLevel: number;
   readonly lzmaLevel: number;
   readonly gzipLevel: number;
 

@@ -5,11 +5,31 @@ import type { Config } from "./config.ts";
 export function describeSettings(config: Config): string {
   const parts = [
     config.encrypt ? `encrypt yes (${config.encryptionType})` : "encrypt no",
-    config.compress ? `compress yes (xz ${config.lzmaLevel}, gzip ${config.gzipLevel})` : "compress no",
+    describeCompression(config),
     config.encryptFilenames && !config.encrypt
       ? `encrypt_filenames yes (${config.encryptionType})`
       : `encrypt_filenames ${config.encryptFilenames ? "yes" : "no"}`,
-    "container classic",
+    `container ${config.container}`,
   ];
   return parts.join(", ");
+}
+
+function describeCompression({
+  container,
+  compress,
+  compression,
+  lzmaLevel,
+  gzipLevel,
+  zstdLevel,
+}: Config): string {
+  if (!compress) return "compress no";
+  if (container === "classic") return `compress yes (xz ${lzmaLevel}, gzip ${gzipLevel})`;
+  const level = {
+    auto: ` zstd ${zstdLevel}`,
+    zstd: ` ${zstdLevel}`,
+    xz: ` ${lzmaLevel}`,
+    gzip: ` ${gzipLevel}`,
+    none: "",
+  };
+  return `compress ${compression === "none" ? "no" : "yes"} (${compression}${level[compression]})`;
 }

@@ -30,7 +30,10 @@ export const TOP_KEYS = [
   "encrypt",
   "encrypt_filenames",
   "encryption_type",
+  "container",
   "compress",
+  "compression",
+  "zstd_level",
   "lzma_level",
   "gzip_level",
   "backup_processes",
@@ -66,6 +69,9 @@ const NEW_KEYS: ReadonlySet<string> = new Set([
   "force_path_style",
   "encryption_password_file",
   "encryption_password_command",
+  "container",
+  "compression",
+  "zstd_level",
   "mass_delete_share",
   "unfinished_keep_days",
 ]);
@@ -83,6 +89,14 @@ export function storageVariables(storage: StorageName, key: StorageKey): string[
   const name = `${storage}_${key}`.toUpperCase();
   if (key === "session_token") return [`BACKUP_${name}`, `${storage.toUpperCase()}_AWS_SESSION_TOKEN`];
   return [NEW_KEYS.has(key) ? `BACKUP_${name}` : name];
+}
+
+/** The variables whose values are secrets. */
+export function secretVariables(): string[] {
+  const ofStorages = STORAGES.flatMap((storage) =>
+    STORAGE_KEYS.filter((key) => SECRET_KEYS.has(key)).flatMap((key) => storageVariables(storage, key)),
+  );
+  return [...TOP_KEYS.filter((key) => SECRET_KEYS.has(key)).map(topVariable), ...ofStorages];
 }
 
 /** Every variable that this tool reads. */

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ConfigError, errorCode } from "../errors.ts";
-import { PASSWORD_KEYS } from "./keys.ts";
+import { PASSWORD_KEYS, secretVariables } from "./keys.ts";
 import type { Settings } from "./schema.ts";
 import { quoted } from "./text.ts";
 
@@ -89,11 +89,21 @@ function checkPassword(password: string, origin: string, settings: Settings, wri
   if (!password.isWellFormed() || password.includes("\ufffd")) {
     throw new ConfigError(`${origin}: the password is not valid Unicode text`);
   }
-  if (settings.encryption_type === "aes" && [...password].some((char) => char > "\u00ff")) {
+  if (
+    settings.container === "classic" &&
+    settings.encryption_type === "aes" &&
+    [...password].some((char) => char > "\u00ff")
+  ) {
     throw new ConfigError(
-      `${origin}: with "encryption_type": "aes" the password can only have characters up to U+00FF (Latin-1): choose another password, or "cha"`,
+      `${origin}: with "encryption_type": "aes" the classic container takes only passwords with characters up to U+00FF (Latin-1): choose another password, "cha", or "container": "segmented"`,
     );
   }
+}
+
+/** The environment less our own secrets: the command is somebody else's program. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const secret = new Set(secretVariables());
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !secret.has(name)));
 }
 
 async function readPasswordFile(path: string, origin: string): Promise<Buffer> {
@@ -114,7 +124,7 @@ function runPasswordCommand(command: string, origin: string, context: PasswordCo
   return new Promise((resolvePromise, reject) => {
     const child = spawn("/bin/sh", ["-c", command], {
       cwd: context.cwd,
-      env: context.env,
+      env: withoutSecrets(context.env),
       stdio: ["ignore", "pipe", "ignore"],
     });
     const output: Buffer[] = [];

@@ -124,7 +124,16 @@ export const settingsSchema = v.object({
     v.picklist(["aes", "cha"], 'must be "aes" (AES-256-GCM) or "cha" (XChaCha20-Poly1305), in lower case'),
     "aes",
   ),
+  container: v.nullish(
+    v.picklist(["classic", "segmented"], 'must be "classic" (as the older tool writes) or "segmented"'),
+    "classic",
+  ),
   compress: v.optional(classicSwitch, true),
+  compression: v.nullish(
+    v.picklist(["auto", "zstd", "xz", "gzip", "none"], 'must be "auto", "zstd", "xz", "gzip" or "none"'),
+    "auto",
+  ),
+  zstd_level: v.nullish(integer(1, 22, "must be a whole number from 1 to 22"), 3),
   lzma_level: level,
   gzip_level: level,
   backup_processes: processes(5),

@@ -18,6 +18,7 @@ export {
 } from "./segmented/fields.ts";
 export {
   HEADER_LEAST,
+  HEADER_MOST,
   type Header,
   hasMagic,
   headerLength,

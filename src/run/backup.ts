@@ -127,12 +127,11 @@ class Backup {
     const { unfinishedKeepDays } = this.config;
     const folders = await storage.sweep(unfinishedKeepDays * DAY_MS);
     if (folders > 0) this.options.reporter.info("Removed temporary files of an earlier run that was cut off");
-    await this.unfinished.find((keys) => this.openNames(keys), this.options.now(), unfinishedKeepDays);
-  }
-
-  private async openNames(keys: readonly string[]): Promise<readonly (StoredVersion | undefined)[]> {
-    const outcome = await this.destination.workers.ask({ do: "open-names", keys });
-    return outcome.kind === "names" ? outcome.versions : keys.map(() => undefined);
+    await this.unfinished.find(
+      (keys) => this.destination.openNames(keys),
+      this.options.now(),
+      unfinishedKeepDays,
+    );
   }
 
   /** Phase 1. A second pass starts from nothing, once all that the first one began is in place. */
@@ -181,6 +180,7 @@ class Backup {
     const group =
       listed.versions.length > 1 ? await withStoredTimes(listed, this.destination.storage) : listed;
     const { entry } = group;
+    if (entry === undefined && group.versions.length === 0) return; // another run has removed what was listed
     if (entry !== undefined) {
       found.sourceFiles++;
       found.sourceBytes += entry.size;
@@ -237,9 +237,8 @@ class Backup {
 
   /** Phase 2. */
   private async storeNewFiles(): Promise<MovePhase> {
-    const { found, config, destination, tally, options } = this;
+    const { found, destination, tally, options } = this;
     const moves = new MovePhase({
-      config,
       destination,
       publisher: this.publisher,
       tally,
@@ -268,9 +267,9 @@ class Backup {
     );
     if (refusal === undefined) this.planDeletions(moves.unsettled);
     else tally.error(reportOf(refusal, "source"));
-    const { storage, keyRing, salt } = destination;
+    const { storage, sealer } = destination;
     const { reporter, signal } = options;
-    await found.retirements.carryOut({ config, storage, keyRing, salt, tally, reporter, signal });
+    await found.retirements.carryOut({ config, storage, sealer, tally, reporter, signal });
   }
 
   private planDeletions(unsettled: ReadonlySet<string>): void {

@@ -5,12 +5,13 @@
  * names, or one that does not ascend, goes through an external sort first. Objects whose names are not ours are told
  * of and left alone.
  */
-import { looksSealed, parseStoredName, type StoredVersion, SUFFIX } from "../names/stored-name.ts";
+import { parseStoredName, type StoredVersion, SUFFIX } from "../names/stored-name.ts";
 import type { Version } from "../plan/group.ts";
 import { orderKeyOf } from "../plan/join.ts";
 import { ascending } from "../plan/order.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
 import type { ListedObject } from "../storage/storage.ts";
+import { looksEncrypted } from "./name-opener.ts";
 
 export interface CatalogueFindings {
   /** An object that ends like ours but has no name of ours. */
@@ -59,7 +60,7 @@ export async function* sortedVersions(
 
 /** Whether a listing has to be sorted: encrypted names have an order of their own. */
 export function hasSealedNames(objects: readonly ListedObject[]): boolean {
-  return objects.some(({ key }) => looksSealed(key));
+  return objects.some(({ key }) => looksEncrypted(key));
 }
 
 /** Versions in whatever order the objects are listed. */
@@ -74,7 +75,7 @@ export async function* readNames(
     for (const object of objects) {
       const version = parseStoredName(object.key);
       if (version !== undefined) versions.push(withTime(version, object));
-      else if (looksSealed(object.key)) sealed.push(object);
+      else if (looksEncrypted(object.key)) sealed.push(object);
       else if (object.key.endsWith(SUFFIX)) findings.onForeign(object.key);
     }
     if (sealed.length > 0) {

@@ -2,9 +2,8 @@
  * Opening a destination for any kind of run: the listing's beginning, the password check, the workers, the names.
  */
 import type { Config } from "../config/config.ts";
-import type { KeyRing } from "../crypto/key-ring.ts";
 import { BackupError, type ErrorReport, errorCode } from "../errors.ts";
-import type { StoredVersion } from "../names/stored-name.ts";
+import { looksSealed, type StoredVersion } from "../names/stored-name.ts";
 import type { Version } from "../plan/group.ts";
 import { UnsortedListingError } from "../plan/order.ts";
 import type { ListedObject, Storage } from "../storage/storage.ts";
@@ -16,8 +15,9 @@ import {
   sortedVersions,
   streamedVersions,
 } from "./catalogue.ts";
-import { classicSettings } from "./classic-settings.ts";
-import { chooseSalt, openKeyRing } from "./keys.ts";
+import { chooseSalt, exportKeys, openKeys, type RunKeys } from "./keys.ts";
+import { NameOpener } from "./name-opener.ts";
+import { type ObjectSealer, openSealer } from "./object-sealer.ts";
 import { checkSettings } from "./password-check.ts";
 import type { Overwrite } from "./restore-file.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -33,8 +33,10 @@ const NAMES_PER_TASK = 200;
 export interface OpenDestination {
   readonly storage: Storage;
   readonly workers: Workers;
-  readonly keyRing: KeyRing | undefined;
-  readonly salt: Uint8Array | undefined;
+  readonly keys: RunKeys;
+  readonly sealer: ObjectSealer;
+  /** Opens encrypted names of both forms; undefined where one does not open. */
+  openNames(keys: readonly string[]): Promise<readonly (StoredVersion | undefined)[]>;
   /** Whether there was nothing of anyone's when the run began. */
   readonly empty: boolean;
   /** All versions in the order of the join. A first pass uses the listing that is under way, a later one lists anew. */
@@ -61,22 +63,24 @@ export async function openDestination(
   tally: Tally,
   { mode, overwrite = "always", checksum = false }: OpenOptions,
 ): Promise<OpenDestination> {
-  const keyRing = await openKeyRing(config);
+  const keys = await openKeys(config);
   const { first, whole } = await beginListing(storage, options.signal, mode);
-  const context = { destination: storage, classic: classicSettings(config), keyRing, signal: options.signal };
-  const found = await checkSettings(first, config, context);
-  const salt = chooseSalt(config, keyRing, found.salt);
+  const names = new NameOpener(config, keys, storage);
+  const context = { config, keys, destination: storage, signal: options.signal };
+  const found = await checkSettings(first, context, names);
+  const salt = chooseSalt(config, keys, found.salt);
+  const sealer = openSealer(config, keys, salt, options.now);
   const settings: WorkerSettings = {
     mode,
     config,
-    keys: keyRing?.exportKeys() ?? [],
+    keys: exportKeys(keys),
     ...(salt !== undefined && { salt }),
     overwrite,
     checksum,
   };
   const workers = startWorkers(settings, options, (bytes) => tally.partial(bytes));
   const findings = reportOnce(tally, options);
-  const openNames = (keys: readonly string[]) => openInWorkers(workers, keys);
+  const openNames = (listed: readonly string[]) => openEach(listed, names, workers);
   let begun: AsyncIterable<ListedObject[]> | undefined = whole;
   const listing = () => {
     const objects = begun ?? storage.list(options.signal);
@@ -86,8 +90,9 @@ export async function openDestination(
   return {
     storage,
     workers,
-    keyRing,
-    salt,
+    keys,
+    sealer,
+    openNames,
     empty: first.length === 0,
     sealedNames: hasSealedNames(first),
     versions: (sorted) => (sorted ? sortedVersions : streamedVersions)(listing(), openNames, findings),
@@ -119,6 +124,21 @@ async function beginListing(storage: Storage, signal: AbortSignal, mode: WorkerS
     await storage.create();
     return lookAhead(storage.list(signal), LOOK_AHEAD);
   }
+}
+
+/** In the order of `keys`: segmented names here, classic ones in the workers. */
+async function openEach(
+  keys: readonly string[],
+  names: NameOpener,
+  workers: Workers,
+): Promise<readonly (StoredVersion | undefined)[]> {
+  const classic = keys.filter(looksSealed);
+  const opened = (await openInWorkers(workers, classic)).values();
+  const versions: (StoredVersion | undefined)[] = [];
+  for (const key of keys) {
+    versions.push(looksSealed(key) ? opened.next().value : await names.openSegmented(key));
+  }
+  return versions;
 }
 
 async function openInWorkers(

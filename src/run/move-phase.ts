@@ -5,20 +5,18 @@
  * copied at the destination instead of being uploaded. Only new files whose size some vanished version has are hashed
  * at all; then both are sorted by md5 and met, so that memory stays flat however many there are.
  */
-import pLimit from "p-limit";
-import type { Config } from "../config/config.ts";
 import { reportOf } from "../errors.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
+import { SpillList } from "../spill/spill-list.ts";
+import type { StagedObject } from "../storage/storage.ts";
 import type { OpenDestination } from "./destination.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Reporter } from "./reporter.ts";
-import { storedKey } from "./store-file.ts";
 import type { Tally } from "./tally.ts";
-import type { HashOutcome, ReadFile, SourceRef } from "./tasks.ts";
+import type { CopyOutcome, HashOutcome, ReadFile, SourceRef } from "./tasks.ts";
 
 export interface MoveContext {
-  readonly config: Config;
   readonly destination: OpenDestination;
   readonly publisher: Publisher;
   readonly tally: Tally;
@@ -42,11 +40,11 @@ export class MovePhase {
   /** How many vanished versions live on under another path. */
   explained = 0;
   private readonly context: MoveContext;
-  private readonly copies: ReturnType<typeof pLimit>;
+  /** Moved files that have to be uploaded after all. */
+  private readonly uncopied = new SpillList<SourceRef>();
 
   constructor(context: MoveContext) {
     this.context = context;
-    this.copies = pLimit(context.config.backupProcesses);
   }
 
   /** Copies or queues for upload every new file. */
@@ -68,6 +66,7 @@ export class MovePhase {
     } finally {
       hashed.close();
       candidates.close();
+      this.uncopied.close();
     }
   }
 
@@ -90,7 +89,6 @@ export class MovePhase {
   private async meet(files: Iterator<Hashed>, versions: Iterator<StoredVersion>): Promise<void> {
     let version = versions.next();
     let file = files.next();
-    const running = new Set<Promise<void>>();
     while (!file.done) {
       this.context.signal.throwIfAborted();
       const key = contentKey(file.value.read);
@@ -98,7 +96,7 @@ export class MovePhase {
       const moved = !version.done && contentKey(version.value) === key ? version.value : undefined;
       while (!file.done && contentKey(file.value.read) === key) {
         if (moved === undefined) await this.context.store(file.value.file);
-        else await this.queueCopy(moved, file.value, running);
+        else await this.copy(moved, file.value);
         file = files.next();
       }
       while (!version.done && contentKey(version.value) === key) {
@@ -106,41 +104,35 @@ export class MovePhase {
         version = versions.next();
       }
     }
-    await Promise.all(running);
+    await this.context.destination.workers.drain();
+    for (const uncopied of this.uncopied) await this.context.store(uncopied);
   }
 
-  private async queueCopy(from: StoredVersion, to: Hashed, running: Set<Promise<void>>): Promise<void> {
-    const copy = this.copies(() => this.copy(from, to)).finally(() => running.delete(copy));
-    running.add(copy);
-    if (running.size >= 4 * this.copies.concurrency) await Promise.race(running);
-  }
-
-  private async copy(from: StoredVersion, { file, read }: Hashed): Promise<void> {
-    const { config, destination, publisher, tally, reporter } = this.context;
-    const key = storedKey(
-      { path: file.path, ...read, deleted: 0 },
-      config,
-      destination.keyRing,
-      destination.salt,
-    );
-    try {
-      const staged = await destination.storage.copy(from.key, key);
-      publisher.add(staged, (error) => {
-        if (error === undefined) {
-          tally.count("moved", read.size);
-          reporter.file("moved", file.path);
-        } else {
-          this.unsettled.add(contentKey(read));
-          tally.error({ ...reportOf(error, "destination"), path: file.path });
-          tally.count("failed", file.size);
-        }
-      });
-    } catch {
+  private async copy(version: StoredVersion, { file, read }: Hashed): Promise<void> {
+    const to = { path: file.path, ...read, deleted: 0 };
+    await this.context.destination.workers.submit({ do: "copy", version, to }, (outcome) => {
+      const copied = outcome as CopyOutcome;
+      if (copied.kind === "copied") this.publish(copied.staged, file, read);
+      if (copied.kind !== "failed") return;
       // Whatever keeps the storage from copying (a name too long, an archived object): an upload meets it too, and
       // then says so; or it works.
       this.unsettled.add(contentKey(read));
-      await this.context.store(file);
-    }
+      this.uncopied.append(file);
+    });
+  }
+
+  private publish(staged: StagedObject, file: SourceRef, read: ReadFile): void {
+    const { publisher, tally, reporter } = this.context;
+    publisher.add(staged, (error) => {
+      if (error === undefined) {
+        tally.count("moved", read.size);
+        reporter.file("moved", file.path);
+      } else {
+        this.unsettled.add(contentKey(read));
+        tally.error({ ...reportOf(error, "destination"), path: file.path });
+        tally.count("failed", file.size);
+      }
+    });
   }
 }
 

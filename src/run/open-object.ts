@@ -1,18 +1,34 @@
 /**
- * Reading a stored object back, whole or as a stream, with everything checked that can be.
+ * Reading a stored object back, whole or as a stream, with everything checked that can be. Every object says for
+ * itself which container it is in.
  */
-import { type ClassicSettings, openStream, openWhole, WHOLE_LIMIT } from "../container/classic.ts";
-import type { KeyRing } from "../crypto/key-ring.ts";
+import { createHash, hash } from "node:crypto";
+import { availableParallelism } from "node:os";
+import type { Config } from "../config/config.ts";
+import { openStream as openClassicStream, openWhole, WHOLE_LIMIT } from "../container/classic.ts";
+import {
+  type OpenedObject,
+  openObject,
+  openSmall,
+  openStream,
+  type Reading,
+  type ReadRange,
+  rewriteTrailer,
+  SNIFF_BYTES,
+  sniffContainer,
+} from "../container/segmented.ts";
 import { DamagedError, errorCode, StorageError } from "../errors.ts";
-import type { StoredVersion } from "../names/stored-name.ts";
-import type { Storage } from "../storage/storage.ts";
+import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
+import type { StagedObject, Storage } from "../storage/storage.ts";
+import { classicSettings } from "./classic-settings.ts";
+import type { RunKeys } from "./keys.ts";
 
 const SAMPLE_BYTES = 64 * 1024;
 
 export interface OpenContext {
+  readonly config: Config;
+  readonly keys: RunKeys;
   readonly destination: Storage;
-  readonly classic: ClassicSettings;
-  readonly keyRing: KeyRing | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -28,7 +44,25 @@ export async function readOriginal(version: StoredVersion, context: OpenContext)
   if (stored.length > most) {
     throw new DamagedError("is longer than an object of its size can be", { path: version.path });
   }
-  return openWhole(stored, version, context.classic, context.keyRing);
+  return openStored(stored, version, context);
+}
+
+/** The original in the bytes of a small object. Throws `DamagedError`. */
+export function openStored(stored: Buffer, version: StoredVersion, context: OpenContext): Buffer {
+  if (isSegmented(stored, version)) return openSmall(stored, version, readingOf(context)).plain;
+  return openWhole(stored, version, classicSettings(context.config), context.keys.classic);
+}
+
+/** Whether all bytes of an object, or the first of a large one, are of the segmented container. */
+export function isSegmented(stored: Buffer, { size, md5 }: StoredVersion, length = stored.length): boolean {
+  const sniffed = sniffContainer(stored, length, size);
+  if (sniffed !== "ask-md5" || stored.length < length) return sniffed !== "classic";
+  return md5ToBase36(hash("md5", stored, "buffer")) !== md5;
+}
+
+/** What the segmented container needs to know to open an object. */
+export function readingOf({ config, keys }: OpenContext): Reading {
+  return { ring: keys.segmented, allowUnencrypted: !config.encrypt };
 }
 
 /** The bytes of a small object, or the beginning of a large one: enough to see how it was made. */
@@ -36,20 +70,79 @@ export function readSample(version: StoredVersion, context: OpenContext): Promis
   return readUpTo(opensWhole(version) ? longestStored(version.size) : SAMPLE_BYTES, version, context);
 }
 
+/**
+ * The original of a large version in pieces. They are *unverified* until the last has come and the generator has
+ * returned; it throws `DamagedError` at the latest then, and never gives more than the version's size.
+ */
+export async function* streamOriginal(version: StoredVersion, context: OpenContext): AsyncGenerator<Buffer> {
+  const object = await openIfSegmented(version, context);
+  if (object === undefined) {
+    const stored = context.destination.read(version.key, { signal: context.signal });
+    yield* openClassicStream(stored, version, classicSettings(context.config), context.keys.classic);
+  } else {
+    yield* openStream(object, rangesOf(version, context), { parallel: availableParallelism() });
+  }
+}
+
+/** Header and trailer of a segmented object, authenticated and compared with the name; undefined of a classic one. */
+export async function openIfSegmented(
+  version: StoredVersion,
+  context: OpenContext,
+): Promise<OpenedObject | undefined> {
+  const start = await readUpTo(SNIFF_BYTES, version, context);
+  if (sniffContainer(start, -1, version.size) === "classic") return undefined;
+  const stat = await context.destination.stat(version.key);
+  if (stat === undefined) throw gone(version);
+  const readRange = rangesOf(version, context);
+  if (sniffContainer(start, stat.size, version.size) === "ask-md5" && (await isRaw(version, context))) {
+    return undefined;
+  }
+  return openObject(stat.size, readRange, version, readingOf(context));
+}
+
+/**
+ * Stages a copy of a segmented object under another path or time, with a new trailer behind the same body. Undefined
+ * for a classic object: it does not repeat its name, so a copy or a renaming is enough.
+ */
+export async function copyRenewed(
+  version: StoredVersion,
+  to: { readonly path: string; readonly mtime: number },
+  key: string,
+  context: OpenContext,
+): Promise<StagedObject | undefined> {
+  const object = await openIfSegmented(version, context);
+  if (object === undefined) return undefined;
+  const { destination, signal } = context;
+  const writer = await destination.createWriter(key, {
+    sizeHint: object.length + to.path.length * 3,
+    signal,
+  });
+  try {
+    await writer.copyFrom(version.key, { start: 0, end: object.trailer.bodyEnd });
+    await writer.write(rewriteTrailer(object, { path: to.path, mtime: to.mtime }));
+    return await writer.finish();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+}
+
+/** An unencrypted, uncompressed classic object may look like a segmented one of its length; its md5 tells. */
+async function isRaw(version: StoredVersion, { destination, signal }: OpenContext): Promise<boolean> {
+  const digest = createHash("md5");
+  for await (const piece of destination.read(version.key, { signal })) digest.update(piece);
+  return md5ToBase36(digest.digest()) === version.md5;
+}
+
+function rangesOf(version: StoredVersion, { destination, signal }: OpenContext): ReadRange {
+  return (start, end) => destination.read(version.key, { range: { start, end }, signal });
+}
+
 /** An object under a small file's name may be of any length if it is not ours: never read more than ours can be. */
 function readUpTo(bytes: number, version: StoredVersion, context: OpenContext): Promise<Buffer> {
   return reading(version, () =>
     context.destination.readWhole(version.key, { range: { start: 0, end: bytes }, signal: context.signal }),
   );
-}
-
-/**
- * The original of any version in pieces. They are *unverified* until the last has come and the generator has
- * returned; it throws `DamagedError` at the latest then, and never gives more than the version's size.
- */
-export async function* streamOriginal(version: StoredVersion, context: OpenContext): AsyncGenerator<Buffer> {
-  const stored = context.destination.read(version.key, { signal: context.signal });
-  yield* openStream(stored, version, context.classic, context.keyRing);
 }
 
 /** Compression and containers add little; anything above this is not an object of ours. */
@@ -62,11 +155,14 @@ async function reading<T>(version: StoredVersion, read: () => Promise<T>): Promi
   try {
     return await read();
   } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw error;
-    throw new StorageError("destination", "has gone from the destination since it was listed", {
-      path: version.path,
-      code: "ENOENT",
-      remedy: "another run may have replaced it: run again",
-    });
+    throw errorCode(error) === "ENOENT" ? gone(version) : error;
   }
+}
+
+function gone(version: StoredVersion): StorageError {
+  return new StorageError("destination", "has gone from the destination since it was listed", {
+    path: version.path,
+    code: "ENOENT",
+    remedy: "another run may have replaced it: run again",
+  });
 }

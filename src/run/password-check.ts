@@ -8,14 +8,26 @@
  */
 import type { Config, EncryptionType } from "../config/config.ts";
 import { type Diagnosis, diagnose } from "../container/classic.ts";
+import { layerOf, type OpenedObject, openSmall, parseHeader } from "../container/segmented.ts";
 import { prepareCrypto } from "../crypto/aead.ts";
 import { SALT_BYTES } from "../crypto/kdf.ts";
-import type { KeyRing } from "../crypto/key-ring.ts";
+import { formatKeySource, passwordSource } from "../crypto/key-source.ts";
 import { ConfigError, errorCode, StorageError, WrongPasswordError } from "../errors.ts";
 import { parseSealedName, saltOfSealedName } from "../names/sealed-name.ts";
+import { segmentedNameTag } from "../names/segmented-name.ts";
 import { looksSealed, parseStoredName, type StoredVersion } from "../names/stored-name.ts";
 import type { ListedObject } from "../storage/storage.ts";
-import { type OpenContext, opensWhole, readOriginal, readSample, streamOriginal } from "./open-object.ts";
+import type { NameOpener } from "./name-opener.ts";
+import {
+  isSegmented,
+  type OpenContext,
+  openIfSegmented,
+  openStored,
+  opensWhole,
+  readingOf,
+  readSample,
+  streamOriginal,
+} from "./open-object.ts";
 
 /** How many objects, or names, are asked before the password counts as wrong. */
 const SAMPLE = 32;
@@ -32,17 +44,23 @@ export interface CheckResult {
  */
 export async function checkSettings(
   objects: readonly ListedObject[],
-  config: Config,
   context: OpenContext,
+  opener: NameOpener,
 ): Promise<CheckResult> {
-  const names = await checkNames(objects, config, context.keyRing);
-  const versions = [...objects.flatMap(({ key }) => parseStoredName(key) ?? []), ...names.versions];
-  const content = await checkContents(versions, config, context);
-  if (content.verdict === "closed" && names.verdict !== "opens") throw wrongPassword(config);
-  if (names.verdict === "closed" && content.verdict !== "opens") throw wrongPassword(config);
+  const { config } = context;
+  const classic = await checkNames(objects, context);
+  const segmented = await checkSegmentedNames(objects, context, opener);
+  const versions = [
+    ...objects.flatMap(({ key }) => parseStoredName(key) ?? []),
+    ...classic.versions,
+    ...segmented.versions,
+  ];
+  const content = await checkContents(versions, context);
+  const verdicts = [classic.verdict, segmented.verdict, content.verdict];
+  if (!verdicts.includes("opens") && verdicts.includes("closed")) throw wrongPassword(config);
   // Nothing could be asked though there was something: better no run than one with a password that may be wrong.
-  if (content.verdict === "none" && names.verdict === "none" && content.failure) throw content.failure;
-  const salt = content.salt ?? names.salt;
+  if (!verdicts.includes("opens") && content.failure) throw content.failure;
+  const salt = content.salt ?? (config.container === "classic" ? classic.salt : undefined);
   return salt === undefined ? {} : { salt };
 }
 
@@ -56,18 +74,12 @@ interface Findings {
 
 async function checkNames(
   objects: readonly ListedObject[],
-  config: Config,
-  keyRing: KeyRing | undefined,
+  { config, keys: { classic: keyRing } }: OpenContext,
 ): Promise<Findings & { versions: StoredVersion[] }> {
   const keys = objects.map(({ key }) => key).filter(looksSealed);
   const versions: StoredVersion[] = [];
   if (keys.length === 0) return { verdict: "none", versions };
-  if (keyRing === undefined) {
-    throw new ConfigError("the names at the destination are encrypted, and no password is given", {
-      path: "encryption_password",
-      remedy: "set encryption_password and encrypt_filenames",
-    });
-  }
+  if (keyRing === undefined) throw passwordForNames();
   let opened: string | undefined;
   for (const key of keys.slice(0, SAMPLE)) {
     const version = parseSealedName(key, keyRing, config.encryptionType);
@@ -92,17 +104,38 @@ async function checkNames(
   return { verdict: "closed", versions };
 }
 
-async function checkContents(
-  versions: readonly StoredVersion[],
-  config: Config,
-  context: OpenContext,
-): Promise<Findings> {
+async function checkSegmentedNames(
+  objects: readonly ListedObject[],
+  { keys }: OpenContext,
+  opener: NameOpener,
+): Promise<Findings & { versions: StoredVersion[] }> {
+  const sealed = objects.map(({ key }) => key).filter((key) => segmentedNameTag(key) !== undefined);
+  if (sealed.length === 0) return { verdict: "none", versions: [] };
+  if (keys.classic === undefined) throw passwordForNames();
+  const versions: StoredVersion[] = [];
+  for (const key of sealed.slice(0, SAMPLE)) {
+    const version = await opener.openSegmented(key);
+    if (version !== undefined) versions.push(version);
+    if (versions.length >= 4) break;
+  }
+  return { verdict: versions.length > 0 ? "opens" : "closed", versions };
+}
+
+function passwordForNames(): ConfigError {
+  return new ConfigError("the names at the destination are encrypted, and no password is given", {
+    path: "encryption_password",
+    remedy: "set encryption_password and encrypt_filenames",
+  });
+}
+
+async function checkContents(versions: readonly StoredVersion[], context: OpenContext): Promise<Findings> {
+  const { config } = context;
   const sample = [...versions].sort((a, b) => a.size - b.size).slice(0, SAMPLE);
   let other: (Diagnosis & { kind: "opens" | "damaged" }) | undefined;
   let closed = 0;
   let failure: Error | undefined;
   for (const version of sample) {
-    const found = await examine(version, config, context);
+    const found = await examine(version, context);
     if (found === undefined) continue;
     if (found instanceof Error) failure ??= found;
     else if (found.kind === "closed") closed++;
@@ -116,16 +149,12 @@ async function checkContents(
 type Examined = Diagnosis & { readonly salt?: Uint8Array };
 
 /** Undefined: the object has gone; an error: its storage failed (an archived object, say). Neither decides anything. */
-async function examine(
-  version: StoredVersion,
-  config: Config,
-  context: OpenContext,
-): Promise<Examined | Error | undefined> {
+async function examine(version: StoredVersion, context: OpenContext): Promise<Examined | Error | undefined> {
   try {
-    const found = await diagnoseObject(version, config, context);
-    if (found.kind === "closed" || !config.encrypt) return found;
-    const head = await context.destination.readWhole(version.key, { range: { start: 0, end: SALT_BYTES } });
-    return { ...found, salt: new Uint8Array(head) };
+    const stored = await readSample(version, context);
+    // Of a large object this is the beginning, whose length then says nothing about raw content.
+    const segmented = isSegmented(stored, version, opensWhole(version) ? stored.length : -1);
+    return await (segmented ? examineSegmented : examineClassic)(stored, version, context);
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
     if (error instanceof StorageError && !context.signal.aborted) return error;
@@ -134,33 +163,82 @@ async function examine(
 }
 
 /**
- * Small objects are opened as the settings say, which nearly always decides. Of a large one the beginning is read
+ * Small objects are opened as the settings say, which nearly always decides. Of a large one the beginning is looked at
  * first: decrypted with the right key it shows a codec's magic, or at least no noise. Only if it shows neither (stored
  * media, say) is the whole object read.
  */
-async function diagnoseObject(
+async function examineClassic(
+  stored: Buffer,
   version: StoredVersion,
-  config: Config,
   context: OpenContext,
-): Promise<Diagnosis> {
+): Promise<Examined> {
+  const { encrypt, encryptionType, compress, container } = context.config;
+  const encryption = encrypt ? encryptionType : "none";
+  const salt =
+    encrypt && container === "classic" ? { salt: new Uint8Array(stored.subarray(0, SALT_BYTES)) } : {};
+  const asConfigured = { kind: "opens", encryption, compress, ...salt } as const;
   const small = opensWhole(version);
-  const asConfigured = {
-    kind: "opens",
-    encryption: context.classic.encryption,
-    compress: config.compress,
-  } as const;
-  if (small && (await opensAsConfigured(version, context))) return asConfigured;
-  const stored = await readSample(version, context);
-  if (context.keyRing !== undefined) await prepareCrypto("cha");
-  const found = diagnose(stored, version, context.keyRing);
-  if (!small && found.kind === "closed" && (await opensAsConfigured(version, context))) return asConfigured;
-  return found;
+  if (small && passes(() => openStored(stored, version, context))) return asConfigured;
+  const keyRing = context.keys.classic;
+  if (keyRing !== undefined) await prepareCrypto("cha");
+  const found = diagnose(stored, version, keyRing);
+  if (found.kind !== "closed") return { ...found, ...salt };
+  return !small && (await streamOpens(version, context)) ? asConfigured : found;
 }
 
-async function opensAsConfigured(version: StoredVersion, context: OpenContext): Promise<boolean> {
+/** A segmented object says what it is: only the password, and whether it may be unencrypted, are in question. */
+async function examineSegmented(
+  stored: Buffer,
+  version: StoredVersion,
+  context: OpenContext,
+): Promise<Examined> {
+  const { encrypt, encryptionType, compress } = context.config;
+  const fits = { encryption: encrypt ? encryptionType : "none", compress } as const;
   try {
-    if (opensWhole(version)) await readOriginal(version, context);
-    else for await (const _ of streamOriginal(version, context)) context.signal.throwIfAborted();
+    const object = opensWhole(version)
+      ? openSmall(stored, version, readingOf(context)).object
+      : await openIfSegmented(version, context);
+    return { kind: "opens", ...fits, ...(object !== undefined && saltToAdopt(object, context)) };
+  } catch (error) {
+    if (errorCode(error) === "ENOPASSWORD") return { kind: "closed" };
+    const layer = layerOf(error);
+    if (layer === undefined) throw error;
+    if (layer === "key") return { kind: "closed" };
+    // Before the key check everything is damage but one thing: no encryption where the settings expect it.
+    if (layer !== "header") return { kind: "damaged", ...fits };
+    return isUnencrypted(stored) ? { kind: "opens", encryption: "none", compress } : { kind: "closed" };
+  }
+}
+
+function isUnencrypted(stored: Buffer): boolean {
+  try {
+    return parseHeader(stored).cipher === "none";
+  } catch (error) {
+    if (isDamage(error)) return false;
+    throw error;
+  }
+}
+
+/** The salt of an authenticated object, if a key derived from it would be the one that new objects are sealed with. */
+function saltToAdopt({ header: { source } }: OpenedObject, { config }: OpenContext): { salt?: Uint8Array } {
+  if (source.kind === "none" || config.container !== "segmented") return {};
+  const ours = passwordSource(config.encryptionType, source.salt);
+  return formatKeySource(ours).equals(formatKeySource(source)) ? { salt: new Uint8Array(source.salt) } : {};
+}
+
+async function streamOpens(version: StoredVersion, context: OpenContext): Promise<boolean> {
+  try {
+    for await (const _ of streamOriginal(version, context)) context.signal.throwIfAborted();
+    return true;
+  } catch (error) {
+    if (isDamage(error)) return false;
+    throw error;
+  }
+}
+
+function passes(open: () => unknown): boolean {
+  try {
+    open();
     return true;
   } catch (error) {
     if (isDamage(error)) return false;

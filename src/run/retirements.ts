@@ -7,13 +7,12 @@
  */
 import pLimit from "p-limit";
 import type { Config } from "../config/config.ts";
-import type { KeyRing } from "../crypto/key-ring.ts";
 import { type ErrorReport, errorCode, reportOf } from "../errors.ts";
 import type { NameFields, StoredVersion } from "../names/stored-name.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import type { Storage } from "../storage/storage.ts";
+import type { ObjectSealer } from "./object-sealer.ts";
 import type { Reporter } from "./reporter.ts";
-import { storedKey } from "./store-file.ts";
 import type { Tally } from "./tally.ts";
 
 /** What has to be at the destination before something else may go. */
@@ -40,8 +39,7 @@ interface Renaming {
 export interface RetireContext {
   readonly config: Config;
   readonly storage: Storage;
-  readonly keyRing: KeyRing | undefined;
-  readonly salt: Uint8Array | undefined;
+  readonly sealer: ObjectSealer;
   readonly tally: Tally;
   readonly reporter: Reporter;
   readonly signal: AbortSignal;
@@ -88,9 +86,9 @@ export class Retirements {
   }
 
   private async renameOne({ version, to, why, surplus }: Renaming, context: RetireContext): Promise<void> {
-    const { config, storage, keyRing, salt, tally, reporter, signal } = context;
+    const { storage, sealer, tally, reporter, signal } = context;
     signal.throwIfAborted();
-    const key = storedKey(to, config, keyRing, salt);
+    const key = sealer.keyFor(to);
     const problem = storage.keyProblem(key);
     if (problem !== undefined && why === "deleted") {
       // A name can fit live and not deleted. The version is safe as it is, so it stays.

@@ -7,38 +7,17 @@
  * thrown away and tried again from its new state.
  */
 import { createHash, hash } from "node:crypto";
-import type { Config } from "../config/config.ts";
-import {
-  type ClassicSettings,
-  maxStoredSize,
-  StreamSealer,
-  sealWhole,
-  WHOLE_LIMIT,
-} from "../container/classic.ts";
-import type { KeyRing } from "../crypto/key-ring.ts";
 import { BackupError, errorCode, FileChangedError, reportOf, StorageError } from "../errors.ts";
-import { sealName } from "../names/sealed-name.ts";
-import {
-  formatPlainName,
-  formatStoredName,
-  LARGEST_MD5,
-  md5ToBase36,
-  type NameFields,
-} from "../names/stored-name.ts";
+import { LARGEST_MD5, md5ToBase36, type NameFields, type StoredVersion } from "../names/stored-name.ts";
 import type { Source, SourceFile } from "../scan/source.ts";
-import type { StagedObject, Storage } from "../storage/storage.ts";
-import type { HashOutcome, ReadFile, SourceRef, StoreOutcome, Task } from "./tasks.ts";
+import type { StagedObject } from "../storage/storage.ts";
+import type { ObjectSealer } from "./object-sealer.ts";
+import { copyRenewed, type OpenContext } from "./open-object.ts";
+import type { CopyOutcome, HashOutcome, ReadFile, SourceRef, StoreOutcome, Task } from "./tasks.ts";
 
-export interface StoreContext {
-  readonly config: Config;
-  readonly classic: ClassicSettings;
+export interface StoreContext extends OpenContext {
   readonly source: Source;
-  readonly destination: Storage;
-  readonly keyRing: KeyRing | undefined;
-  /** For all that this run seals. */
-  readonly salt: Uint8Array | undefined;
-  readonly now: () => Date;
-  readonly signal: AbortSignal;
+  readonly sealer: ObjectSealer;
   stopped(): boolean;
   progress(bytes: number): void;
 }
@@ -53,12 +32,16 @@ class ChangedMeanwhile extends Error {}
 export function storeFile(task: Task & { do: "store" }, context: StoreContext): Promise<StoreOutcome> {
   return withRetries(task.file, context, async (file, attempt) => {
     const sameSize = task.sameSize.filter((version) => version.size === file.size);
-    const stored =
-      file.size <= WHOLE_LIMIT
-        ? await storeSmall(file, task.file.path, sameSize, context)
-        : await storeLarge(file, task.file.path, sameSize, attempt, context);
-    return stored;
+    const store = file.size <= context.sealer.wholeLimit ? storeSmall : storeLarge;
+    return store(file, { path: task.file.path, sameSize, attempt }, context);
   });
+}
+
+/** What one attempt at a file needs to know beside the open file. */
+interface Attempt {
+  readonly path: string;
+  readonly sameSize: readonly StoredVersion[];
+  readonly attempt: number;
 }
 
 /** The md5 of one file as it is now. Never throws. */
@@ -97,25 +80,26 @@ async function withRetries<T>(
 
 async function storeSmall(
   file: SourceFile,
-  path: string,
-  sameSize: (Task & { do: "store" })["sameSize"],
+  { path, sameSize }: Attempt,
   context: StoreContext,
 ): Promise<StoreOutcome> {
-  const bytes = await file.readWhole(context.signal);
+  const { size, mtime } = file;
+  const plain = await file.readWhole(context.signal);
   if (!(await file.isUnchanged())) throw new ChangedMeanwhile();
-  const read: ReadFile = { size: file.size, mtime: file.mtime, md5: md5ToBase36(md5Of(bytes)) };
-  const version = sameSize.find((candidate) => candidate.md5 === read.md5);
-  if (version !== undefined) return { kind: "same", read, version };
-  const key = keyFor({ path, ...read, deleted: 0 }, context);
-  const sealed = sealWhole(bytes, context.classic, sealingOf(context), context.now());
-  return { kind: "stored", read, staged: await context.destination.write(key, sealed, context.signal) };
+  if (sameSize.length > 0) {
+    const read = { size, mtime, md5: md5ToBase36(hash("md5", plain, "buffer")) };
+    const version = sameSize.find(({ md5 }) => md5 === read.md5);
+    if (version !== undefined) return keepContent(version, path, read, context);
+  }
+  const { bytes, md5 } = context.sealer.sealSmall(plain, { path, mtime });
+  const key = keyFor({ path, size, mtime, md5, deleted: 0 }, context);
+  const staged = await context.destination.write(key, bytes, context.signal);
+  return { kind: "stored", read: { size, mtime, md5 }, staged };
 }
 
 async function storeLarge(
   file: SourceFile,
-  path: string,
-  sameSize: (Task & { do: "store" })["sameSize"],
-  attempt: number,
+  { path, sameSize, attempt }: Attempt,
   context: StoreContext,
 ): Promise<StoreOutcome> {
   const { size, mtime } = file;
@@ -123,18 +107,13 @@ async function storeLarge(
   if (sameSize.length > 0 || !context.destination.lateKeys) {
     md5 = (attempt === 1 ? hintedMd5(file) : undefined) ?? (await hashPass(file, context));
     const version = sameSize.find((candidate) => candidate.md5 === md5);
-    if (version !== undefined) return { kind: "same", read: { size, mtime, md5 }, version };
+    if (version !== undefined) return keepContent(version, path, { size, mtime, md5 }, context);
   }
   const fields: NameFields = { path, size, mtime, md5: md5 ?? LARGEST_MD5, deleted: 0 };
-  const sealer = new StreamSealer({
-    settings: context.classic,
-    sealing: sealingOf(context),
-    now: context.now(),
-    path,
-  });
+  const sealer = context.sealer.sealLarge({ path, size, mtime });
   const writer = await context.destination.createWriter(keyFor(fields, context), {
     reserve: sealer.reserve,
-    sizeHint: maxStoredSize(size, context.classic),
+    sizeHint: sealer.storedAtMost,
     signal: context.signal,
   });
   let staged: StagedObject;
@@ -144,17 +123,50 @@ async function storeLarge(
     context.progress(bytes);
   };
   try {
-    for await (const piece of sealer.seal(watched(file, context, count), size)) await writer.write(piece);
+    for await (const piece of sealer.seal(watched(file, context, count))) await writer.write(piece);
     if (md5 !== undefined && sealer.md5 !== md5) throw new ChangedMeanwhile();
     if (!(await file.isUnchanged())) throw new ChangedMeanwhile();
+    const head = sealer.head();
     const key = md5 === undefined ? keyFor({ ...fields, md5: sealer.md5 }, context) : undefined;
-    staged = await writer.finish({ head: sealer.head(), ...(key !== undefined && { key }) });
+    staged = await writer.finish({ ...(head !== undefined && { head }), ...(key !== undefined && { key }) });
   } catch (error) {
     await writer.abort();
     context.progress(-counted); // the next attempt counts from the beginning
     throw error;
   }
   return { kind: "stored", read: { size, mtime, md5: sealer.md5 }, staged };
+}
+
+/**
+ * The content is there already, under another time or marked deleted. A new name brings it up to date; an object that
+ * repeats its time inside gets a new trailer with it.
+ */
+async function keepContent(
+  version: StoredVersion,
+  path: string,
+  read: ReadFile,
+  context: StoreContext,
+): Promise<StoreOutcome> {
+  if (version.mtime === read.mtime) return { kind: "same", read, version };
+  const key = keyFor({ path, ...read, deleted: 0 }, context);
+  const staged = await copyRenewed(version, { path, mtime: read.mtime }, key, context);
+  return { kind: "same", read, version, ...(staged !== undefined && { staged }) };
+}
+
+/** Stages a copy of a version under another path or time. Never throws. */
+export async function copyFile(
+  { version, to }: Task & { do: "copy" },
+  context: StoreContext,
+): Promise<CopyOutcome> {
+  if (context.stopped()) return { kind: "stopped" };
+  try {
+    const key = keyFor(to, context);
+    const renewed = await copyRenewed(version, to, key, context);
+    return { kind: "copied", staged: renewed ?? (await context.destination.copy(version.key, key)) };
+  } catch (error) {
+    if (context.stopped()) return { kind: "stopped" };
+    return { kind: "failed", report: reportOf(error, "destination", to.path) };
+  }
 }
 
 async function hashPass(file: SourceFile, context: StoreContext): Promise<string> {
@@ -180,10 +192,14 @@ async function* watched(
   }
 }
 
-/** The key of a new object; throws when the destination cannot hold it. */
-function keyFor(fields: NameFields, context: StoreContext): string {
-  const key = storedKey(fields, context.config, context.keyRing, context.salt);
-  const problem = context.destination.keyProblem(key);
+/** So many characters may stand between the key of a live version and the longest that its path can get. */
+const KEY_GROWTH = 40;
+
+/** The key of a new object; throws when the destination cannot hold it, or not once the version is retired. */
+function keyFor(fields: NameFields, { sealer, destination }: StoreContext): string {
+  const key = sealer.keyFor(fields);
+  const longest = key.length > 255 - KEY_GROWTH ? sealer.longestKeyFor?.(fields) : undefined;
+  const problem = destination.keyProblem(key) ?? (longest && destination.keyProblem(longest));
   if (problem === undefined) return key;
   throw new StorageError("destination", problem, {
     path: fields.path,
@@ -192,34 +208,11 @@ function keyFor(fields: NameFields, context: StoreContext): string {
   });
 }
 
-/** The key under which a version is stored: its plain name, or that name encrypted. */
-export function storedKey(
-  fields: NameFields,
-  { encryptFilenames, encryptionType }: Config,
-  keyRing: KeyRing | undefined,
-  salt: Uint8Array | undefined,
-): string {
-  if (!encryptFilenames) return formatStoredName(fields);
-  if (keyRing === undefined || salt === undefined) throw new BackupError("internal", "names need a key");
-  return sealName(formatPlainName(fields), { type: encryptionType, keyRing, salt });
-}
-
-function sealingOf({ classic, keyRing, salt }: StoreContext) {
-  if (classic.encryption === "none") return undefined;
-  if (keyRing === undefined || salt === undefined)
-    throw new BackupError("internal", "encryption needs a key");
-  return { keyRing, salt };
-}
-
 /** An S3 ETag that looks like an md5 is one, unless the bucket encrypts in certain ways: so it is only a guess. */
 function hintedMd5({ md5Hint }: SourceFile): string | undefined {
   return md5Hint !== undefined && HINTED_MD5.test(md5Hint)
     ? md5ToBase36(Buffer.from(md5Hint, "hex"))
     : undefined;
-}
-
-function md5Of(bytes: Uint8Array): Buffer {
-  return hash("md5", bytes, "buffer");
 }
 
 function isFromSource(error: unknown): boolean {

@@ -54,10 +54,10 @@ export class StorePhase {
     const { file } = request;
     switch (outcome.kind) {
       case "stored":
-        this.publish(request, outcome.read, outcome.staged, retirements);
+        this.publish(request, outcome.read, outcome.staged, actionOf(request), retirements);
         return;
       case "same":
-        this.keepContent(request, outcome.read, outcome.version, retirements);
+        this.keepContent(request, outcome, retirements);
         return;
       case "vanished":
         this.reporter.warning("vanished before it could be read", file.path);
@@ -76,6 +76,7 @@ export class StorePhase {
     { file, previous }: StoreRequest,
     read: ReadFile,
     staged: StagedObject,
+    action: string,
     retirements: Retirements,
   ): void {
     this.publisher.add(staged, (error) => {
@@ -84,7 +85,6 @@ export class StorePhase {
         this.tally.count("failed", file.size);
         return;
       }
-      const action = previous.some(({ deleted }) => deleted === 0) ? "changed" : "new";
       this.tally.count(action, read.size, { stored: staged.size, processed: read.size });
       this.reporter.file(action, file.path);
       for (const version of previous) {
@@ -98,11 +98,11 @@ export class StorePhase {
 
   /** The content is there already, under another time or marked deleted: a renaming brings it up to date. */
   private keepContent(
-    { file, previous }: StoreRequest,
-    read: ReadFile,
-    version: StoredVersion,
+    request: StoreRequest,
+    { read, version, staged }: StoreOutcome & { kind: "same" },
     retirements: Retirements,
   ): void {
+    const { file, previous } = request;
     const surplus = previous.filter(({ key }) => key !== version.key);
     if (version.deleted === 0 && version.mtime === read.mtime) {
       this.tally.count("unchanged", read.size);
@@ -111,9 +111,17 @@ export class StorePhase {
       }
       return;
     }
-    const why = version.deleted === 0 ? "touched" : "revived";
-    this.tally.count(why, read.size, { processed: read.size });
-    this.reporter.file(why, file.path);
-    retirements.rename({ version, to: { path: file.path, ...read, deleted: 0 }, why, surplus });
+    const action = version.deleted === 0 ? "touched" : "revived";
+    if (staged !== undefined) {
+      this.publish(request, read, staged, action, retirements);
+      return;
+    }
+    this.tally.count(action, read.size, { processed: read.size });
+    this.reporter.file(action, file.path);
+    retirements.rename({ version, to: { path: file.path, ...read, deleted: 0 }, why: action, surplus });
   }
+}
+
+function actionOf({ previous }: StoreRequest): "changed" | "new" {
+  return previous.some(({ deleted }) => deleted === 0) ? "changed" : "new";
 }

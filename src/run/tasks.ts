@@ -2,7 +2,7 @@
  * What the main thread asks of workers, and what they answer. Plain data, made to cross threads.
  */
 import type { ErrorReport } from "../errors.ts";
-import type { StoredVersion } from "../names/stored-name.ts";
+import type { NameFields, StoredVersion } from "../names/stored-name.ts";
 import type { StagedObject } from "../storage/storage.ts";
 
 /** A file of the source. */
@@ -18,6 +18,8 @@ export type Task =
   | { readonly do: "store"; readonly file: SourceRef; readonly sameSize: readonly StoredVersion[] }
   /** Only hash it. */
   | { readonly do: "hash"; readonly file: SourceRef }
+  /** Stage a copy of a version under another path or time. */
+  | { readonly do: "copy"; readonly version: StoredVersion; readonly to: NameFields }
   | { readonly do: "restore"; readonly version: StoredVersion }
   | { readonly do: "verify"; readonly version: StoredVersion }
   /** Decrypt names whose keys have to be derived first. */
@@ -36,8 +38,13 @@ export type Stopped = { readonly kind: "stopped" };
 
 export type StoreOutcome =
   | { readonly kind: "stored"; readonly read: ReadFile; readonly staged: StagedObject }
-  /** The content is that of a version there is already. */
-  | { readonly kind: "same"; readonly read: ReadFile; readonly version: StoredVersion }
+  /** The content is that of a version there is already; `staged` is its renewed copy, where a new name is not enough. */
+  | {
+      readonly kind: "same";
+      readonly read: ReadFile;
+      readonly version: StoredVersion;
+      readonly staged?: StagedObject;
+    }
   /** The file has gone since it was listed. */
   | { readonly kind: "vanished" }
   | Failed
@@ -48,6 +55,8 @@ export type HashOutcome =
   | { readonly kind: "vanished" }
   | Failed
   | Stopped;
+
+export type CopyOutcome = { readonly kind: "copied"; readonly staged: StagedObject } | Failed | Stopped;
 
 export type RestoreOutcome =
   | { readonly kind: "restored" }
@@ -65,7 +74,13 @@ export type OpenNamesOutcome =
   | Failed
   | Stopped;
 
-export type Outcome = StoreOutcome | HashOutcome | RestoreOutcome | VerifyOutcome | OpenNamesOutcome;
+export type Outcome =
+  | StoreOutcome
+  | HashOutcome
+  | CopyOutcome
+  | RestoreOutcome
+  | VerifyOutcome
+  | OpenNamesOutcome;
 
 /** Bytes that a task will read: what batches are measured by. */
 export function weightOf(task: Task): number {
@@ -73,6 +88,7 @@ export function weightOf(task: Task): number {
     case "store":
     case "hash":
       return task.file.size;
+    case "copy":
     case "restore":
     case "verify":
       return task.version.size;

@@ -5,9 +5,10 @@
  * belong to a run that is going on somewhere else. Uploads of other programs are never touched.
  */
 import { messageOf } from "../errors.ts";
-import { looksSealed, parseStoredName } from "../names/stored-name.ts";
+import { parseStoredName } from "../names/stored-name.ts";
 import type { Storage, UnfinishedUpload } from "../storage/storage.ts";
 import type { OpenNames } from "./catalogue.ts";
+import { looksEncrypted } from "./name-opener.ts";
 import type { Reporter } from "./reporter.ts";
 
 const DAY_MS = 86_400_000;
@@ -32,7 +33,7 @@ export class UnfinishedUploads {
       this.reporter.warning(`unfinished uploads cannot be listed: ${messageOf(error)}`);
       return;
     }
-    const sealed = uploads.filter(({ key }) => looksSealed(key));
+    const sealed = uploads.filter(({ key }) => looksEncrypted(key));
     const opened = sealed.length === 0 ? [] : await openNames(sealed.map(({ key }) => key));
     for (const upload of uploads) {
       const version = parseStoredName(upload.key) ?? opened[sealed.indexOf(upload)];

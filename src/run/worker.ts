@@ -2,17 +2,17 @@
  * What runs in each worker thread: one file at a time, from its bytes at one side to its bytes at the other.
  */
 import type { Config } from "../config/config.ts";
-import { prepareCrypto } from "../crypto/aead.ts";
-import { type DerivedKey, KeyRing } from "../crypto/key-ring.ts";
+import type { KeyRing } from "../crypto/key-ring.ts";
 import { reportOf } from "../errors.ts";
 import { parseSealedName } from "../names/sealed-name.ts";
 import { serve, type TaskHandler, type WorkerContext } from "../pool/worker.ts";
 import type { OpenStorage } from "../storage/open.ts";
-import { classicSettings } from "./classic-settings.ts";
+import { type DerivedKeys, openKeys } from "./keys.ts";
+import { openSealer } from "./object-sealer.ts";
 import { openSource } from "./open-source.ts";
 import { openTarget } from "./open-target.ts";
 import { type Overwrite, type RestoreContext, restoreFile } from "./restore-file.ts";
-import { hashFile, type StoreContext, storeFile } from "./store-file.ts";
+import { copyFile, hashFile, type StoreContext, storeFile } from "./store-file.ts";
 import type { OpenNamesOutcome, Outcome, Task } from "./tasks.ts";
 import { verifyFile } from "./verify-file.ts";
 
@@ -21,7 +21,7 @@ export interface WorkerSettings {
   readonly mode: "backup" | "restore" | "verify";
   readonly config: Config;
   /** Keys derived so far, so that no thread derives one again. */
-  readonly keys: readonly DerivedKey[];
+  readonly keys: DerivedKeys;
   /** For what this run seals. */
   readonly salt?: Uint8Array;
   readonly overwrite: Overwrite;
@@ -39,20 +39,18 @@ async function open(
   openStorage: OpenStorage,
 ): Promise<TaskHandler> {
   const { config, mode } = settings;
-  const classic = classicSettings(config);
-  await prepareCrypto(needsCrypto(config) ? config.encryptionType : "none");
-  const keyRing = config.password === undefined ? undefined : new KeyRing(config.password, settings.keys);
+  const keys = await openKeys(config, settings.keys);
   const destination = await openStorage(config.dest, "destination");
   const common = {
     config,
-    classic,
-    keyRing,
+    keys,
     destination,
     signal: context.signal,
     stopped: context.stopped,
     progress: context.progress,
   };
   const source = mode === "backup" ? await openSource(config, openStorage) : undefined;
+  const sealer = openSealer(config, keys, settings.salt, () => new Date());
   const target = mode === "restore" ? await openTarget(config.restore, openStorage) : undefined;
 
   const handle = async (task: Task): Promise<Outcome> => {
@@ -61,17 +59,19 @@ async function open(
         return storeFile(task, storeContext());
       case "hash":
         return hashFile(task, storeContext());
+      case "copy":
+        return copyFile(task, storeContext());
       case "restore":
         return restoreFile(task, restoreContext());
       case "verify":
         return verifyFile(task, common);
       case "open-names":
-        return openNames(task.keys, config, keyRing);
+        return openNames(task.keys, config, keys.classic);
     }
   };
   const storeContext = (): StoreContext => {
     if (source === undefined) throw new Error("only a backup reads the source");
-    return { ...common, source, salt: settings.salt, now: () => new Date() };
+    return { ...common, source, sealer };
   };
   const restoreContext = (): RestoreContext => {
     if (target === undefined) throw new Error("only a restore writes a target");
@@ -92,10 +92,6 @@ async function open(
       if (config.restore.kind === "s3") await target?.close();
     },
   };
-}
-
-function needsCrypto(config: Config): boolean {
-  return config.encrypt || config.encryptFilenames || config.password !== undefined;
 }
 
 function openNames(keys: readonly string[], config: Config, keyRing: KeyRing | undefined): OpenNamesOutcome {

@@ -71,7 +71,10 @@ describe("the defaults", () => {
       encryptFilenames: false,
       encryptionType: "aes",
       password: SECRET,
+      container: "classic",
       compress: true,
+      compression: "auto",
+      zstdLevel: 3,
       lzmaLevel: 6,
       gzipLevel: 6,
       backupProcesses: 5,
@@ -728,5 +731,32 @@ describe("docs/configuration.md", () => {
     const known = new Set(allVariables());
     const named = text.match(/\b(?:BACKUP|SRC|DEST|RESTORE)_[A-Z0-9_]+\b/g) ?? [];
     expect(named.filter((name) => !known.has(name) && !name.endsWith("_"))).toEqual([]);
+  });
+});
+
+describe("the segmented container's settings", () => {
+  it("come from the file and, with BACKUP_ in front, from the environment", async () => {
+    const { config, summary } = await load(
+      { ...BASE, container: "segmented", zstd_level: "9" },
+      { BACKUP_COMPRESSION: "zstd" },
+    );
+    expect(config).toMatchObject({ container: "segmented", compression: "zstd", zstdLevel: 9 });
+    expect(summary).toContain("compress yes (zstd 9), encrypt_filenames no, container segmented");
+  });
+
+  it("come to no compression where compress is off", async () => {
+    const { config, summary } = await load({ ...BASE, container: "segmented", compress: false });
+    expect(config.compression).toBe("none");
+    expect(summary).toContain("compress no");
+  });
+
+  it("allow any password, since only the classic container takes Latin-1", async () => {
+    const { config } = await load({ ...BASE, container: "segmented", encryption_password: "日本" });
+    expect(config.password).toBe("日本");
+  });
+
+  it("are refused where they are none", async () => {
+    const settings = { ...BASE, container: "tar", compression: "lz4", zstd_level: 23 };
+    await expect(load(settings)).rejects.toThrow(/container.*\n.*compression.*\n.*zstd_level/s);
   });
 });

@@ -38,8 +38,12 @@ const hasPython =
     "import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)))",
   ]).status === 0;
 
-function python(expressions: readonly string[], paths: readonly string[]): (number[] | null | "slow")[] {
-  const input = JSON.stringify({ expressions, paths });
+function python(
+  expressions: readonly string[],
+  paths: readonly string[],
+  seconds = 0.05,
+): (number[] | null | "slow")[] {
+  const input = JSON.stringify({ expressions, paths, seconds });
   return JSON.parse(execFileSync("python3", [script], { input, encoding: "utf8", timeout: 60_000 })) as (
     | number[]
     | null
@@ -168,6 +172,7 @@ describe.runIf(hasPython)("beside the python3 of this machine", () => {
       python(
         chosen.map((char) => `(?i)${char}`),
         old,
+        30,
       ),
     );
   });

@@ -3,6 +3,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
 import { DamagedError } from "../../src/errors.ts";
 import {
   formatStoredName,
@@ -13,6 +14,7 @@ import {
 import { LocalTarget } from "../../src/run/local-target.ts";
 import { type Overwrite, restoreFile } from "../../src/run/restore-file.ts";
 import type { Storage } from "../../src/storage/storage.ts";
+import { configOf } from "./world.ts";
 
 let folder: string;
 let root: string;
@@ -50,8 +52,8 @@ function restore(
     { do: "restore", version },
     {
       destination,
-      classic: { encryption: "none", compress: false, lzmaLevel: 6, gzipLevel: 6 },
-      keyRing: undefined,
+      config: configOf({ dest: "/nonexistent" }, { encrypt: false, compress: false }),
+      keys: { classic: undefined, segmented: new SegmentedKeyRing(undefined) },
       signal,
       target,
       overwrite,

@@ -3,11 +3,10 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Config } from "../../src/config/config.ts";
-import { prepareCrypto } from "../../src/crypto/aead.ts";
 import { StorageError } from "../../src/errors.ts";
 import { parseStoredName } from "../../src/names/stored-name.ts";
-import { classicSettings } from "../../src/run/classic-settings.ts";
-import { openKeyRing } from "../../src/run/keys.ts";
+import { openKeys } from "../../src/run/keys.ts";
+import { NameOpener } from "../../src/run/name-opener.ts";
 import { checkSettings } from "../../src/run/password-check.ts";
 import { LocalStorage } from "../../src/storage/local/local-storage.ts";
 import type { ListedObject } from "../../src/storage/storage.ts";
@@ -50,6 +49,9 @@ async function check(storage: LocalStorage, some: Some, more: ListedObject[] = [
     encryptFilenames: false,
     encryptionType: "aes",
     compress: true,
+    container: "classic",
+    compression: "auto",
+    zstdLevel: 3,
     lzmaLevel: 6,
     gzipLevel: 6,
     backupProcesses: 1,
@@ -61,13 +63,12 @@ async function check(storage: LocalStorage, some: Some, more: ListedObject[] = [
     unfinishedKeepDays: 7,
     ...some,
   };
-  await prepareCrypto(config.encryptionType);
   const objects: ListedObject[] = [...more];
   for await (const batch of storage.list()) objects.push(...batch);
-  const keyRing = await openKeyRing(config);
+  const keys = await openKeys(config);
   const signal = new AbortController().signal;
-  const context = { destination: storage, classic: classicSettings(config), keyRing, signal };
-  return checkSettings(objects, config, context);
+  const context = { config, keys, destination: storage, signal };
+  return checkSettings(objects, context, new NameOpener(config, keys, storage));
 }
 
 const good = (fixture: string) => ({ password: PASSWORDS.get(fixture) as string });

@@ -6,7 +6,7 @@ import type { Config } from "../../../src/config/config.ts";
 import { KeyRing } from "../../../src/crypto/key-ring.ts";
 import { bytesOfPath } from "../../../src/names/path-text.ts";
 import { md5ToBase36, parseStoredName } from "../../../src/names/stored-name.ts";
-import { storedKey } from "../../../src/run/store-file.ts";
+import { ClassicSealer } from "../../../src/run/classic-sealer.ts";
 import { LocalStorage } from "../../../src/storage/local/local-storage.ts";
 import { backup, clean, md5, restore, T0, treeOf, verify, World } from "../world.ts";
 import { makeUnreadable } from "./unreadable.ts";
@@ -140,10 +140,11 @@ describe("dates of deletion were set anew by every run, so that nothing ever exp
 function longestName(config: Config): string {
   const storage = new LocalStorage(world.dest, "destination");
   const keyRing = new KeyRing(config.password ?? "");
+  const sealer = new ClassicSealer(config, keyRing, config.salt, () => new Date());
   const md5Field = md5ToBase36(Buffer.from(md5("content"), "hex"));
   for (let length = 250; ; length--) {
     const fields = { path: "n".repeat(length), mtime: T0, size: 7, md5: md5Field, deleted: 0 };
-    if (storage.keyProblem(storedKey(fields, config, keyRing, config.salt)) === undefined) return fields.path;
+    if (storage.keyProblem(sealer.keyFor(fields)) === undefined) return fields.path;
   }
 }
 

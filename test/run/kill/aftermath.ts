@@ -2,18 +2,16 @@
 import { createHash } from "node:crypto";
 import { expect } from "vitest";
 import type { Config } from "../../../src/config/config.ts";
-import { prepareCrypto } from "../../../src/crypto/aead.ts";
-import { KeyRing } from "../../../src/crypto/key-ring.ts";
 import { parseStoredName } from "../../../src/names/stored-name.ts";
 import type { Version } from "../../../src/plan/group.ts";
 import { currentVersion } from "../../../src/plan/plan-path.ts";
-import { classicSettings } from "../../../src/run/classic-settings.ts";
+import { openKeys, type RunKeys } from "../../../src/run/keys.ts";
 import { type OpenContext, opensWhole, readOriginal, streamOriginal } from "../../../src/run/open-object.ts";
 import { withStoredTimes } from "../../../src/run/stored-groups.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
 import { type Expectation, MOVES } from "./scenario.ts";
 
-let keyRing: KeyRing | undefined;
+let keys: RunKeys | undefined;
 
 /**
  * Every object is what its name says, and for every path what a restore would take is its old or its new content.
@@ -25,12 +23,11 @@ export async function expectRestorable(
   expected: readonly Expectation[],
   when: string,
 ): Promise<void> {
-  await prepareCrypto(config.encryptionType);
-  keyRing ??= new KeyRing(config.password ?? ""); // one for all, so that keys are derived once
+  keys ??= await openKeys(config); // one for all, so that keys are derived once
   const context: OpenContext = {
     destination: storage,
-    classic: classicSettings(config),
-    keyRing,
+    config,
+    keys,
     signal: new AbortController().signal,
   };
   const versions = new Map<string, Version[]>();

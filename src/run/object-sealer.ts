@@ -1,0 +1,52 @@
+/**
+ * Making objects: their keys and their bytes, in the container that the configuration names.
+ */
+import type { Config } from "../config/config.ts";
+import type { NameFields } from "../names/stored-name.ts";
+import { ClassicSealer } from "./classic-sealer.ts";
+import type { RunKeys } from "./keys.ts";
+import { SegmentedSealer } from "./segmented-sealer.ts";
+
+export interface ObjectSealer {
+  /** Files up to this size, in bytes, are sealed in memory at once; larger ones stream. */
+  readonly wholeLimit: number;
+  /** The key under which a version is stored: its plain name, or that name encrypted. */
+  keyFor(fields: NameFields): string;
+  /** The longest key this path will ever have, live or retired: what the destination has to be able to hold. */
+  longestKeyFor?(fields: NameFields): string;
+  /** Synchronous, for worker threads. `md5` is that of `plain`, in canonical base 36. */
+  sealSmall(plain: Buffer, file: FileMeta): { readonly bytes: Buffer; readonly md5: string };
+  sealLarge(file: FileMeta & { readonly size: number }): LargeSealer;
+}
+
+export interface FileMeta {
+  readonly path: string;
+  /** Whole seconds since 1970. */
+  readonly mtime: number;
+}
+
+/** One large file being sealed: `seal` to its end, then `head` and `md5`. */
+export interface LargeSealer {
+  /** Bytes to keep free in front of what `seal` gives. */
+  readonly reserve: number;
+  /** An upper bound of the object's size. */
+  readonly storedAtMost: number;
+  /** Throws `FileChangedError` when the content is not of the size that was said. */
+  seal(plain: AsyncIterable<Buffer>): AsyncIterable<Buffer>;
+  /** The bytes in front, where some are reserved. */
+  head(): Buffer | undefined;
+  /** Of what went in: canonical base 36. */
+  readonly md5: string;
+}
+
+/** @param salt for all that this run seals; undefined where nothing is encrypted. */
+export function openSealer(
+  config: Config,
+  keys: RunKeys,
+  salt: Uint8Array | undefined,
+  now: () => Date,
+): ObjectSealer {
+  return config.container === "classic"
+    ? new ClassicSealer(config, keys.classic, salt, now)
+    : new SegmentedSealer(config, keys.segmented, salt);
+}
