@@ -13,9 +13,8 @@ export class Selection {
   private readonly patterns: readonly Pattern[];
 
   /**
-   * Each text selects the file of that very path and every file below a folder of that path. Where it holds `*`, `?`,
-   * `[` or `{` it is a glob as well (`*` stays within a folder, `**` does not), for files and for folders alike. No
-   * texts select all.
+   * Each text selects the file of that very path, every file below a folder of that path, and, where it holds `*`,
+   * `?`, `[` or `{`, what it matches as a glob (`*` stays within a folder, `**` does not). No texts select all.
    */
   constructor(texts: readonly string[]) {
     this.patterns = texts.map((given) => {
@@ -59,10 +58,5 @@ function globOf(text: string): (path: string) => boolean {
 
 function matches({ text, glob }: Pattern, path: string): boolean {
   if (path === text || path.startsWith(`${text}/`)) return true;
-  if (glob === undefined) return false;
-  if (glob(path)) return true;
-  for (let slash = path.indexOf("/"); slash !== -1; slash = path.indexOf("/", slash + 1)) {
-    if (glob(path.slice(0, slash))) return true;
-  }
-  return false;
+  return glob?.(path) === true;
 }

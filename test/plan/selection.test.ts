@@ -110,12 +110,3 @@ describe("a selection", () => {
     expect(selection.unmatched()).toEqual(["none", "*.png"]);
   });
 });
-
-it("takes what lies below a folder that a glob matches", () => {
-  const selection = new Selection(["2020*"]);
-  expect(
-    ["2020-01/a", "2020-01/deep/b", "2020.txt", "x/2020/c", "2019/d"].filter((path) =>
-      selection.selects(path),
-    ),
-  ).toEqual(["2020-01/a", "2020-01/deep/b", "2020.txt"]);
-});
