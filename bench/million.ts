@@ -80,6 +80,7 @@ const config: Config = {
   dest: place,
   restore: place,
   restoreIsDefault: false,
+  metadata: false,
   encrypt: false,
   encryptFilenames: false,
   encryptionType: "aes",

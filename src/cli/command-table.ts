@@ -16,6 +16,9 @@ export type CommandLine =
       readonly restoreDeleted: boolean;
       readonly overwrite: Overwrite;
       readonly checksum: boolean;
+      /** Undefined: as root only. */
+      readonly owner: true | undefined;
+      readonly setid: boolean;
     }
   | { readonly command: "verify"; readonly config: string | undefined }
   | { readonly command: "generate-salt" }
@@ -71,6 +74,16 @@ export const FLAGS = {
     takes: "switch",
     describe: "compare files in the target by md5, not by size and time alone",
   },
+  owner: {
+    name: "owner",
+    takes: "switch",
+    describe: "restore owners and groups also when not root",
+  },
+  setid: {
+    name: "setid",
+    takes: "switch",
+    describe: "restore setuid and setgid bits and file capabilities, too",
+  },
   help: { name: "help", takes: "switch", describe: "show this help, or that of one command" },
   version: { name: "version", takes: "switch", describe: "show the version" },
 } as const satisfies Record<string, Flag>;
@@ -114,6 +127,8 @@ export const COMMANDS: readonly Command[] = [
       FLAGS.restoreDeleted,
       FLAGS.overwrite,
       FLAGS.checksum,
+      FLAGS.owner,
+      FLAGS.setid,
     ],
     build: (given) => ({
       command: "restore",
@@ -123,6 +138,8 @@ export const COMMANDS: readonly Command[] = [
       overwrite:
         OVERWRITE.find((when) => when === given.values(FLAGS.overwrite)[0]) ?? FLAGS.overwrite.default,
       checksum: given.has(FLAGS.checksum),
+      owner: given.has(FLAGS.owner) || undefined,
+      setid: given.has(FLAGS.setid),
     }),
   },
   {

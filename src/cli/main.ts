@@ -78,13 +78,15 @@ function run(commandLine: RunCommand, config: LoadedConfig, options: RunOptions)
     case "backup":
       return runBackup(config, { ...options, allowMassDelete: commandLine.allowMassDelete });
     case "restore": {
-      const { restoreDeleted, restoreOnly, overwrite, checksum } = commandLine;
+      const { restoreDeleted, restoreOnly, overwrite, checksum, owner, setid } = commandLine;
       return runRestore(config, {
         ...options,
         deleted: restoreDeleted,
         only: restoreOnly,
         overwrite,
         checksum,
+        ...(owner !== undefined && { owner }),
+        setid,
       });
     }
     case "verify":

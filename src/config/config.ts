@@ -56,6 +56,8 @@ export interface Config {
 
   /** What new objects are written in; every object says for itself what it is. */
   readonly container: ContainerKind;
+  /** Whether a backup records metadata, and, with the classic container, a restore takes manifests for what they are. */
+  readonly metadata: boolean;
   readonly compress: boolean;
   /** The codec of the segmented container; `none` where `compress` is off. */
   readonly compression: CompressionChoice;

@@ -91,6 +91,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     ...(password !== undefined && { password }),
     ...saltOf(settings),
     container: settings.container,
+    metadata: settings.metadata ?? settings.container === "segmented",
     compress: settings.compress,
     compression: settings.compress ? settings.compression : "none",
     zstdLevel: settings.zstd_level,

@@ -128,6 +128,7 @@ export const settingsSchema = v.object({
     v.picklist(["classic", "segmented"], 'must be "classic" (as the older tool writes) or "segmented"'),
     "classic",
   ),
+  metadata: v.nullish(strictSwitch),
   compress: v.optional(classicSwitch, true),
   compression: v.nullish(
     v.picklist(["auto", "zstd", "xz", "gzip", "none"], 'must be "auto", "zstd", "xz", "gzip" or "none"'),

@@ -12,7 +12,8 @@ export interface PlanSettings {
 }
 
 /**
- * - `unchanged`: the live version matches path, size and mtime.
+ * - `unchanged`: the live version matches path, size and mtime, and with a metadata manifest the md5 too, which alone
+ *   tells whether it changed.
  * - `upload`: new (no `previous`) or changed. Where a version of the same size exists, `sameSize`, its md5 is compared
  *   first: a touched or returned file then costs a rename. `previous` go once the new version is safe.
  * - `revive`: the file is back as the version marked deleted has it.
@@ -49,13 +50,19 @@ export function planPath(group: PathGroup, settings: PlanSettings): PathPlan {
   const versions = [...group.versions].sort(byClaim);
   const { entry } = group;
   if (entry === undefined) return planMissing(versions, settings);
-  const match = versions.find((version) => version.size === entry.size && version.mtime === entry.mtime);
+  const { size, mtime, manifest } = entry;
+  const match = versions.find(
+    (version) =>
+      version.size === size &&
+      version.mtime === mtime &&
+      (manifest === undefined || version.md5 === manifest.md5),
+  );
   if (match !== undefined) {
     const surplus = versions.filter((version) => version !== match);
     if (match.deleted === 0) return { kind: "unchanged", version: match, surplus };
     return { kind: "revive", entry, version: match, surplus };
   }
-  const sameSize = versions.filter((version) => version.size === entry.size);
+  const sameSize = manifest === undefined ? versions.filter((version) => version.size === size) : [];
   return { kind: "upload", entry, sameSize, previous: versions };
 }
 

@@ -35,6 +35,16 @@ export class Selection {
     return selected;
   }
 
+  /** Whether nothing is left out. */
+  get everything(): boolean {
+    return this.patterns.length === 0;
+  }
+
+  /** Whether something in this folder itself (empty: the root) may be selected; what lies deeper does not matter. */
+  maySelectIn(folder: string): boolean {
+    return this.everything || this.patterns.some((pattern) => mayMatchIn(pattern, folder));
+  }
+
   /** The texts that selected nothing so far. */
   unmatched(): string[] {
     return this.patterns.filter(({ matched }) => !matched).map(({ text }) => text);
@@ -54,6 +64,15 @@ function globOf(text: string): (path: string) => boolean {
     posix: true,
     flags: "s",
   });
+}
+
+function mayMatchIn({ text, glob }: Pattern, folder: string): boolean {
+  const isWithin = (outer: string) => outer === "" || folder === outer || folder.startsWith(`${outer}/`);
+  const parent = text.slice(0, Math.max(0, text.lastIndexOf("/")));
+  if (folder === parent || isWithin(text)) return true;
+  // A glob matches below its last folder without wildcards, at the earliest.
+  const fixed = text.slice(0, text.search(/[*?[{\\]/));
+  return glob !== undefined && isWithin(fixed.slice(0, Math.max(0, fixed.lastIndexOf("/"))));
 }
 
 function matches({ text, glob }: Pattern, path: string): boolean {

@@ -12,6 +12,8 @@ export class JoinFindings {
   readonly newFiles = new SpillList<SourceRef>();
   /** Live versions whose file is not in the source. */
   readonly vanished = new SpillList<{ version: StoredVersion; surplus: readonly StoredVersion[] }>();
+  /** Live versions of metadata manifests that are not wanted any more. */
+  readonly vanishedManifests = new SpillList<StoredVersion>();
   readonly retirements = new Retirements();
   sourceFiles = 0;
   sourceBytes = 0;
@@ -23,6 +25,7 @@ export class JoinFindings {
   close(): void {
     this.newFiles.close();
     this.vanished.close();
+    this.vanishedManifests.close();
     this.retirements.close();
   }
 }

@@ -13,6 +13,7 @@
  */
 import type { Config } from "../config/config.ts";
 import { BackupError, errorCode, InterruptedError, RefusedError, reportOf } from "../errors.ts";
+import { parseManifestPath } from "../names/manifest-name.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
 import { guardAgainstLoss } from "../plan/guard.ts";
@@ -25,7 +26,7 @@ import type { ScanFindings, Source } from "../scan/source.ts";
 import { JoinFindings } from "./backup-state.ts";
 import { type OpenDestination, openDestination, withSortedFallback } from "./destination.ts";
 import { contentKey, MovePhase } from "./move-phase.ts";
-import { openSource } from "./open-source.ts";
+import { openSource, reservesNames } from "./open-source.ts";
 import { Publisher } from "./publisher.ts";
 import { type RunOptions, withDefaults } from "./run-options.ts";
 import { sortedEntries } from "./sorted-entries.ts";
@@ -76,6 +77,7 @@ class Backup {
   private readonly unfinished: UnfinishedUploads;
   private readonly plan: PlanSettings;
   private readonly told = new Set<string>();
+  private readonly notes = new Set<string>();
   private found = new JoinFindings();
   private partial = false;
 
@@ -112,6 +114,7 @@ class Backup {
       signal.throwIfAborted();
       await this.retire(moves);
       await this.unfinished.finish();
+      for (const note of this.notes) this.options.reporter.info(note);
     } finally {
       signal.removeEventListener("abort", stop);
       // Whatever ended the run: what is staged completely is worth keeping, and the rest must not go on.
@@ -164,6 +167,7 @@ class Backup {
       onSkipped: (path, reason) => {
         this.once(path, () => this.options.reporter.warning(`skipped, ${reason}`, path));
       },
+      onNote: (text) => this.notes.add(text),
     };
     const entries = refuseMissing(this.source.scan(findings, this.options.signal), this.source.location);
     return sorted ? sortedEntries(entries) : ascending(entries, "source", (entry) => entry.sortKey);
@@ -181,6 +185,10 @@ class Backup {
       listed.versions.length > 1 ? await withStoredTimes(listed, this.destination.storage) : listed;
     const { entry } = group;
     if (entry === undefined && group.versions.length === 0) return; // another run has removed what was listed
+    if (reservesNames(this.config) && parseManifestPath(group.path) !== undefined) {
+      await this.planManifest(group);
+      return;
+    }
     if (entry !== undefined) {
       found.sourceFiles++;
       found.sourceBytes += entry.size;
@@ -220,6 +228,38 @@ class Backup {
           retirements.removeFirst({ version, successor: { key: plan.version.key }, why: "surplus" });
         }
         if (plan.expired) retirements.remove({ version: plan.version, why: "expired" });
+        return;
+    }
+  }
+
+  /** Manifests are stored, kept and retired like files, but are none: nobody counts them, and none has moved. */
+  private async planManifest(group: PathGroup): Promise<void> {
+    const { retirements, vanishedManifests } = this.found;
+    const plan = planPath(group, this.plan);
+    switch (plan.kind) {
+      case "unchanged":
+        this.removeSurplus(plan.version, plan.surplus);
+        return;
+      case "revive": {
+        const { path, size, mtime } = plan.entry;
+        const to = { path, size, mtime, md5: plan.version.md5, deleted: 0 };
+        retirements.rename({ version: plan.version, to, why: "revived", surplus: plan.surplus });
+        return;
+      }
+      case "upload":
+        await this.storePhase.store(
+          { file: withoutSortKey(plan.entry), sameSize: [], previous: plan.previous },
+          retirements,
+        );
+        return;
+      case "vanished":
+        if (this.source.isUnknown(group.path)) return;
+        for (const version of [plan.version, ...plan.surplus]) vanishedManifests.append(version);
+        return;
+      case "gone":
+        for (const version of plan.expired ? [plan.version, ...plan.surplus] : plan.surplus) {
+          retirements.remove({ version, why: "outdated metadata" });
+        }
         return;
     }
   }
@@ -273,7 +313,15 @@ class Backup {
   }
 
   private planDeletions(unsettled: ReadonlySet<string>): void {
-    const { retirements, vanished } = this.found;
+    const { retirements, vanished, vanishedManifests } = this.found;
+    for (const version of vanishedManifests) {
+      if (this.config.deletedKeepDays === 0) retirements.remove({ version, why: "outdated metadata" });
+      else {
+        const { path, size, mtime, md5 } = version;
+        const to = { path, size, mtime, md5, deleted: this.plan.today };
+        retirements.rename({ version, to, why: "outdated metadata", surplus: [] });
+      }
+    }
     for (const { version, surplus } of vanished) {
       if (unsettled.has(contentKey(version))) continue;
       for (const other of surplus) {

@@ -19,6 +19,9 @@ import type { Existing, RestoreTarget } from "./restore-target.ts";
 
 const REMEMBERED = 50_000;
 const PRIVATE = 0o600;
+/** The blocks of most file systems. */
+const HOLE_BYTES = 4096;
+const ZEROS = Buffer.alloc(HOLE_BYTES);
 
 export class LocalTarget implements RestoreTarget {
   private readonly root: string;
@@ -33,7 +36,7 @@ export class LocalTarget implements RestoreTarget {
   }
 
   async examine(file: string): Promise<Existing | undefined> {
-    this.checkPath(file);
+    checkTargetPath(file);
     try {
       this.checkFolders(file);
       const location = this.locate(file);
@@ -52,8 +55,13 @@ export class LocalTarget implements RestoreTarget {
     return !checksum || this.md5Of(version) === version.md5;
   }
 
-  async put(version: StoredVersion, content: AsyncIterable<Buffer>): Promise<void> {
-    this.checkPath(version.path);
+  async put(
+    version: StoredVersion,
+    content: AsyncIterable<Buffer>,
+    _signal?: AbortSignal,
+    sparse = false,
+  ): Promise<void> {
+    checkTargetPath(version.path);
     let temporary: string | undefined;
     let fd: number | undefined;
     try {
@@ -61,9 +69,11 @@ export class LocalTarget implements RestoreTarget {
       fd = fs.openSync(temporary, "wx", PRIVATE);
       let position = 0;
       for await (const piece of content) {
-        writeFully(fd, piece, position);
+        if (sparse) writeAroundZeros(fd, piece, position);
+        else writeFully(fd, piece, position);
         position += piece.length;
       }
+      if (sparse) fs.ftruncateSync(fd, position);
       fs.fchmodSync(fd, this.modeFor(version.path));
       fs.futimesSync(fd, version.mtime, version.mtime);
       const written = fd;
@@ -85,19 +95,6 @@ export class LocalTarget implements RestoreTarget {
 
   async close(): Promise<void> {
     this.temporary.remove();
-  }
-
-  /** Refuses what could lead out of the target or means something else than it says. */
-  private checkPath(file: string): void {
-    const components = file.split("/");
-    if (file.startsWith("/")) throw refusal(file, "the path is absolute");
-    if (components.includes("..")) throw refusal(file, "the path would leave the target");
-    if (components.includes("") || components.includes(".")) {
-      throw refusal(file, "a folder cannot hold a path with an empty or '.' component");
-    }
-    if (isTemporaryFolder(components[0] ?? ""))
-      throw refusal(file, "the name is reserved for temporary files");
-    if (file.includes("\0")) throw refusal(file, "the path holds a zero byte");
   }
 
   /** Looks at every folder on the way, as far as they exist. */
@@ -150,8 +147,37 @@ export class LocalTarget implements RestoreTarget {
   }
 }
 
+/**
+ * Refuses what could lead out of the target or means something else than it says.
+ * @throws StorageError (EREFUSED).
+ */
+export function checkTargetPath(file: string): void {
+  const components = file.split("/");
+  if (file.startsWith("/")) throw refusal(file, "the path is absolute");
+  if (components.includes("..")) throw refusal(file, "the path would leave the target");
+  if (components.includes("") || components.includes(".")) {
+    throw refusal(file, "a folder cannot hold a path with an empty or '.' component");
+  }
+  if (isTemporaryFolder(components[0] ?? "")) throw refusal(file, "the name is reserved for temporary files");
+  if (file.includes("\0")) throw refusal(file, "the path holds a zero byte");
+}
+
+/** Leaves out the blocks of a piece that are all zeros: they become holes. */
+function writeAroundZeros(fd: number, piece: Buffer, position: number): void {
+  let dataFrom = 0;
+  for (let at = 0; at < piece.length; ) {
+    const end = Math.min(piece.length, at + HOLE_BYTES - ((position + at) % HOLE_BYTES));
+    if (piece.compare(ZEROS, 0, end - at, at, end) === 0) {
+      if (at > dataFrom) writeFully(fd, piece.subarray(dataFrom, at), position + dataFrom);
+      dataFrom = end;
+    }
+    at = end;
+  }
+  if (dataFrom < piece.length) writeFully(fd, piece.subarray(dataFrom), position + dataFrom);
+}
+
 /** The folders above a path, outermost first. */
-function foldersOf(file: string): string[] {
+export function foldersOf(file: string): string[] {
   const folders: string[] = [];
   for (let slash = file.indexOf("/"); slash !== -1; slash = file.indexOf("/", slash + 1)) {
     folders.push(file.slice(0, slash));
@@ -159,7 +185,7 @@ function foldersOf(file: string): string[] {
   return folders;
 }
 
-function refusal(file: string, reason: string): StorageError {
+export function refusal(file: string, reason: string): StorageError {
   return new StorageError("restore", `not restored: ${reason}`, {
     path: file,
     code: "EREFUSED",

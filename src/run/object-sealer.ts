@@ -23,6 +23,8 @@ export interface FileMeta {
   readonly path: string;
   /** Whole seconds since 1970. */
   readonly mtime: number;
+  /** What the object says that it is, where it says so; a file unless told otherwise. */
+  readonly type?: "file" | "manifest";
 }
 
 /** One large file being sealed: `seal` to its end, then `head` and `md5`. */

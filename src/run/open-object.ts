@@ -13,6 +13,7 @@ import {
   openStream,
   type Reading,
   type ReadRange,
+  type RecordType,
   rewriteTrailer,
   SNIFF_BYTES,
   sniffContainer,
@@ -39,12 +40,28 @@ export function opensWhole(version: StoredVersion): boolean {
 
 /** The verified original of a small version. Throws `DamagedError`, or the storage's error. */
 export async function readOriginal(version: StoredVersion, context: OpenContext): Promise<Buffer> {
+  return (await readRecord(version, context)).plain;
+}
+
+/** The same, and what the object says that it is; undefined of a classic one, which says nothing. */
+export async function readRecord(
+  version: StoredVersion,
+  context: OpenContext,
+): Promise<{ readonly plain: Buffer; readonly type: RecordType | undefined }> {
   const most = longestStored(version.size);
   const stored = await readUpTo(most + 1, version, context);
   if (stored.length > most) {
     throw new DamagedError("is longer than an object of its size can be", { path: version.path });
   }
-  return openStored(stored, version, context);
+  if (!isSegmented(stored, version)) return { plain: openStored(stored, version, context), type: undefined };
+  const { plain, object } = openSmall(stored, version, readingOf(context));
+  return { plain, type: object.trailer.type };
+}
+
+/** Whether the object of a version is of the segmented container. */
+export async function isSegmentedObject(version: StoredVersion, context: OpenContext): Promise<boolean> {
+  if (opensWhole(version)) return isSegmented(await readSample(version, context), version);
+  return (await openIfSegmented(version, context)) !== undefined;
 }
 
 /** The original in the bytes of a small object. Throws `DamagedError`. */

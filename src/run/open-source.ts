@@ -10,6 +10,14 @@ import type { OpenStorage } from "../storage/open.ts";
 export async function openSource(config: Config, openStorage: OpenStorage): Promise<Source> {
   if (config.src === undefined) throw new ConfigError("a backup needs `src`", { path: "src" });
   const ignore = new IgnoreRules(config.ignore, config.sourceExcludes);
-  if (config.src.kind === "local") return new LocalSource(config.src.path, ignore);
-  return new S3Source(await openStorage(config.src, "source"), ignore);
+  const reserve = reservesNames(config);
+  if (config.src.kind === "local") {
+    return new LocalSource(config.src.path, ignore, { metadata: config.metadata, reserve });
+  }
+  return new S3Source(await openStorage(config.src, "source"), ignore, reserve);
+}
+
+/** Whether what is stored under the name of a manifest is one, and files of such names are kept out of their way. */
+export function reservesNames({ metadata, container }: Config): boolean {
+  return metadata || container === "segmented";
 }

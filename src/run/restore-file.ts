@@ -3,6 +3,7 @@
  */
 import { reportOf } from "../errors.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
+import { originalPath } from "./manifest-record.ts";
 import { type OpenContext, opensWhole, readOriginal, streamOriginal } from "./open-object.ts";
 import type { RestoreTarget } from "./restore-target.ts";
 import type { RestoreOutcome, Task } from "./tasks.ts";
@@ -21,18 +22,19 @@ export interface RestoreContext extends OpenContext {
 
 /** Never throws. */
 export async function restoreFile(
-  { version }: Task & { do: "restore" },
+  { version: stored, sparse = false }: Task & { do: "restore" },
   context: RestoreContext,
 ): Promise<RestoreOutcome> {
   if (context.stopped()) return { kind: "stopped" };
   try {
+    const version = { ...stored, path: await originalPath(stored, context) };
     const found = await whatIsThere(version, context);
     if (found !== "absent" && found !== "different") return { kind: found };
-    await context.target.put(version, originalOf(version, context), context.signal);
+    await context.target.put(version, originalOf(stored, context), context.signal, sparse);
     return { kind: "restored" };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
-    return { kind: "failed", report: reportOf(error, "restore", version.path) };
+    return { kind: "failed", report: reportOf(error, "restore", stored.path) };
   }
 }
 

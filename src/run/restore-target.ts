@@ -20,9 +20,14 @@ export interface RestoreTarget {
   isIdentical(version: StoredVersion, existing: Existing, checksum: boolean): Promise<boolean>;
   /**
    * Writes the file so that it appears only after `content` has ended, which it does when everything is verified;
-   * when `content` throws, nothing changes at the path.
+   * when `content` throws, nothing changes at the path. `sparse`: runs of zeros become holes, where the target has such.
    */
-  put(version: StoredVersion, content: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void>;
+  put(
+    version: StoredVersion,
+    content: AsyncIterable<Buffer>,
+    signal: AbortSignal,
+    sparse: boolean,
+  ): Promise<void>;
   /** Makes everything durable; called once at the end, by the main thread. */
   flush(): Promise<void>;
   close(): Promise<void>;

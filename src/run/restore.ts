@@ -4,18 +4,26 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Config } from "../config/config.ts";
-import { BackupError, ConfigError, errorCode, InterruptedError, RefusedError } from "../errors.ts";
+import { BackupError, ConfigError, errorCode, InterruptedError, RefusedError, reportOf } from "../errors.ts";
+import type { Manifest } from "../metadata/manifest.ts";
+import { parseManifestPath, unescapePath } from "../names/manifest-name.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
 import { currentVersion } from "../plan/plan-path.ts";
 import { Selection } from "../plan/selection.ts";
+import { SPARSE_LEAST } from "../scan/folder-record.ts";
+import { SpillList } from "../spill/spill-list.ts";
 import { sweepTemporaryFolders } from "../storage/local/temporary.ts";
+import { MetadataApplier } from "./apply-metadata.ts";
 import { type OpenDestination, openDestination, withSortedFallback } from "./destination.ts";
+import { mayBeManifest } from "./manifest-record.ts";
+import { reservesNames } from "./open-source.ts";
 import { openTarget } from "./open-target.ts";
 import type { Overwrite } from "./restore-file.ts";
+import { RestoredMetadata } from "./restored-metadata.ts";
 import { type RunOptions, withDefaults } from "./run-options.ts";
 import { storedGroups, withStoredTimes } from "./stored-groups.ts";
 import { type RunResult, Tally } from "./tally.ts";
-import type { RestoreOutcome } from "./tasks.ts";
+import type { ManifestOutcome, RestoreOutcome } from "./tasks.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -27,6 +35,10 @@ export interface RestoreOptions extends RunOptions {
   readonly overwrite?: Overwrite;
   /** Compare the content of files that look identical. */
   readonly checksum?: boolean;
+  /** Set owner and group; undefined: where the process is root's. */
+  readonly owner?: boolean;
+  /** Set setuid and setgid bits, and file capabilities. */
+  readonly setid?: boolean;
 }
 
 /**
@@ -50,9 +62,13 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
       checksum,
     });
     await prepareTarget(config, complete.now());
-    const restore = new Restore(destination, options, tally, selection, deleted);
-    await withSortedFallback(destination, (versions) => restore.pass(versions));
-    await destination.workers.drain();
+    const restore = new Restore(config, destination, options, tally, selection, deleted);
+    try {
+      await withSortedFallback(destination, (versions) => restore.pass(versions));
+      await restore.finish();
+    } finally {
+      restore.close();
+    }
     for (const text of selection.unmatched()) tally.error(nothingMatches(text));
     await target.flush();
     options.signal.throwIfAborted();
@@ -69,6 +85,12 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
 }
 
 class Restore {
+  private readonly config: Config;
+  private metadata: RestoredMetadata;
+  /** Where there are manifests, large files wait until all are read: they tell the sparse ones. */
+  private large = new SpillList<Version>();
+  private hasManifests: boolean;
+  private unapplied = false;
   private readonly destination: OpenDestination;
   private readonly options: RestoreOptions;
   private readonly tally: Tally;
@@ -78,12 +100,16 @@ class Restore {
   private bytes = 0;
 
   constructor(
+    config: Config,
     destination: OpenDestination,
     options: RestoreOptions,
     tally: Tally,
     selection: Selection,
     deleted: boolean,
   ) {
+    this.config = config;
+    this.metadata = new RestoredMetadata(selection);
+    this.hasManifests = reservesNames(config);
     this.destination = destination;
     this.options = options;
     this.tally = tally;
@@ -92,6 +118,10 @@ class Restore {
   }
 
   async pass(versions: AsyncIterable<Version[]>): Promise<void> {
+    await this.destination.workers.drain();
+    this.close();
+    this.metadata = new RestoredMetadata(this.selection);
+    this.large = new SpillList<Version>();
     this.files = 0;
     this.bytes = 0;
     for await (const groups of storedGroups(versions)) {
@@ -101,14 +131,97 @@ class Restore {
     this.tally.expect(this.files, this.bytes);
   }
 
+  /** Large files, and then metadata. */
+  async finish(): Promise<void> {
+    const { destination, metadata, options, config, tally } = this;
+    await destination.workers.drain();
+    for (const version of this.large) {
+      options.signal.throwIfAborted();
+      await this.submit(version, metadata.sparse.has(unescapePath(version.path)));
+    }
+    await destination.workers.drain();
+    options.signal.throwIfAborted();
+    if (config.restore.kind === "local") {
+      if (metadata.folders.length > 0) await this.applyMetadata(config.restore.path);
+      for (const folder of metadata.lost()) tally.error(lostManifest(folder || config.restore.path));
+    } else if (this.unapplied) {
+      options.reporter.info(
+        "Metadata are not restored to a bucket: links, special files and empty folders are missing",
+      );
+    }
+  }
+
+  close(): void {
+    this.large.close();
+    this.metadata.close();
+  }
+
+  private async applyMetadata(root: string): Promise<void> {
+    const { options, tally, metadata } = this;
+    const applier = new MetadataApplier({
+      root: path.resolve(root),
+      overwrite: options.overwrite ?? "always",
+      owner: options.owner ?? process.geteuid?.() === 0,
+      setid: options.setid ?? false,
+      tally,
+      reporter: options.reporter,
+      signal: options.signal,
+    });
+    await applier.run(metadata.folders);
+  }
+
   private async restoreGroup(listed: PathGroup): Promise<void> {
-    if (!this.selection.selects(listed.path)) return;
+    const manifest = parseManifestPath(listed.path);
+    const isSelected = (file: string) =>
+      this.selection.selects(file) || this.selection.selects(unescapePath(file));
+    if (manifest === undefined ? !isSelected(listed.path) : !this.selection.maySelectIn(manifest.folder))
+      return;
     const { versions } = await withStoredTimes(listed, this.destination.storage);
     const version = currentVersion(versions);
     if (version === undefined || (version.deleted !== 0 && !this.deleted)) return;
+    if (mayBeManifest(version)) {
+      await this.readManifest(version);
+    } else if (isSelected(listed.path)) {
+      await this.restoreFile(version);
+    }
+  }
+
+  private async readManifest(version: Version): Promise<void> {
+    this.hasManifests = true;
+    await this.destination.workers.submit({ do: "read-manifest", version }, (outcome) => {
+      const read = outcome as ManifestOutcome;
+      if (read.kind === "manifest" && version.deleted === 0) this.takeManifest(version, read.manifest);
+      // Workers are not to be waited for here.
+      if (read.kind === "file" && this.selection.selects(version.path)) this.large.append(version);
+      if (read.kind === "failed" && version.deleted === 0) {
+        this.tally.error({ ...read.report, path: read.report.path ?? version.path });
+      }
+    });
+  }
+
+  private takeManifest({ path: file }: Version, manifest: Manifest): void {
+    if (this.config.restore.kind !== "local") {
+      this.unapplied = true;
+      return;
+    }
+    try {
+      this.metadata.add(file, manifest);
+    } catch (error) {
+      this.tally.error(reportOf(error, "restore", file));
+    }
+  }
+
+  private async restoreFile(version: Version): Promise<void> {
     this.files++;
     this.bytes += version.size;
-    await this.destination.workers.submit({ do: "restore", version }, (outcome) =>
+    if (version.deleted === 0) this.metadata.expectFor(version.path);
+    const maybeSparse = this.hasManifests && version.size >= SPARSE_LEAST;
+    if (maybeSparse && this.config.restore.kind === "local") this.large.append(version);
+    else await this.submit(version, false);
+  }
+
+  private async submit(version: Version, sparse: boolean): Promise<void> {
+    await this.destination.workers.submit({ do: "restore", version, sparse }, (outcome) =>
       this.settle(version, outcome as RestoreOutcome),
     );
   }
@@ -124,6 +237,17 @@ class Restore {
       this.options.reporter.file("kept", file, "another file is there");
     }
   }
+}
+
+function lostManifest(folder: string) {
+  return {
+    side: "destination",
+    kind: "failed",
+    message:
+      "the metadata of this folder are not, or not all, in the backup: its files were restored without",
+    path: folder,
+    code: "ENOMANIFEST",
+  } as const;
 }
 
 function nothingMatches(text: string) {

@@ -25,13 +25,13 @@ export interface Successor {
 interface Removal {
   readonly version: StoredVersion;
   readonly successor?: Successor;
-  readonly why: "replaced" | "surplus" | "expired" | "deleted";
+  readonly why: "replaced" | "surplus" | "expired" | "deleted" | "outdated metadata";
 }
 
 interface Renaming {
   readonly version: StoredVersion;
   readonly to: NameFields;
-  readonly why: "touched" | "revived" | "deleted";
+  readonly why: "touched" | "revived" | "deleted" | "outdated metadata";
   /** Removed once the new name is there. */
   readonly surplus: readonly StoredVersion[];
 }
@@ -90,6 +90,7 @@ export class Retirements {
     signal.throwIfAborted();
     const key = sealer.keyFor(to);
     const problem = storage.keyProblem(key);
+    if (problem !== undefined && why === "outdated metadata") return;
     if (problem !== undefined && why === "deleted") {
       // A name can fit live and not deleted. The version is safe as it is, so it stays.
       reporter.warning(

@@ -46,8 +46,8 @@ export class SegmentedSealer implements ObjectSealer {
     return sealSegmentedName({ ...fields, stamp: LONGEST_STAMP }, this.names);
   }
 
-  sealSmall(plain: Buffer, { path, mtime }: FileMeta): { bytes: Buffer; md5: string } {
-    return sealSmall(plain, { type: "file", path, mtime }, this.settings());
+  sealSmall(plain: Buffer, { path, mtime, type = "file" }: FileMeta): { bytes: Buffer; md5: string } {
+    return sealSmall(plain, { type, path, mtime }, this.settings());
   }
 
   sealLarge({ path, mtime, size }: FileMeta & { size: number }): LargeSealer {

@@ -11,6 +11,7 @@ import { BackupError, errorCode, FileChangedError, reportOf, StorageError } from
 import { LARGEST_MD5, md5ToBase36, type NameFields, type StoredVersion } from "../names/stored-name.ts";
 import type { Source, SourceFile } from "../scan/source.ts";
 import type { StagedObject } from "../storage/storage.ts";
+import { ManifestFile } from "./manifest-file.ts";
 import type { ObjectSealer } from "./object-sealer.ts";
 import { copyRenewed, type OpenContext } from "./open-object.ts";
 import type { CopyOutcome, HashOutcome, ReadFile, SourceRef, StoreOutcome, Task } from "./tasks.ts";
@@ -33,13 +34,15 @@ export function storeFile(task: Task & { do: "store" }, context: StoreContext): 
   return withRetries(task.file, context, async (file, attempt) => {
     const sameSize = task.sameSize.filter((version) => version.size === file.size);
     const store = file.size <= context.sealer.wholeLimit ? storeSmall : storeLarge;
-    return store(file, { path: task.file.path, sameSize, attempt }, context);
+    const type = task.file.manifest ? "manifest" : "file";
+    return store(file, { path: task.file.path, type, sameSize, attempt }, context);
   });
 }
 
 /** What one attempt at a file needs to know beside the open file. */
 interface Attempt {
   readonly path: string;
+  readonly type: "file" | "manifest";
   readonly sameSize: readonly StoredVersion[];
   readonly attempt: number;
 }
@@ -63,7 +66,9 @@ async function withRetries<T>(
     try {
       // What was listed is only trusted at the first attempt; later ones look afresh.
       const { etag: _, ...fresh } = ref;
-      file = await context.source.open(attempt === 1 ? ref : fresh);
+      file = ref.manifest
+        ? new ManifestFile(ref.manifest.text)
+        : await context.source.open(attempt === 1 ? ref : fresh);
       return await work(file, attempt);
     } catch (error) {
       if (context.stopped()) return { kind: "stopped" } as const;
@@ -80,7 +85,7 @@ async function withRetries<T>(
 
 async function storeSmall(
   file: SourceFile,
-  { path, sameSize }: Attempt,
+  { path, type, sameSize }: Attempt,
   context: StoreContext,
 ): Promise<StoreOutcome> {
   const { size, mtime } = file;
@@ -91,7 +96,7 @@ async function storeSmall(
     const version = sameSize.find(({ md5 }) => md5 === read.md5);
     if (version !== undefined) return keepContent(version, path, read, context);
   }
-  const { bytes, md5 } = context.sealer.sealSmall(plain, { path, mtime });
+  const { bytes, md5 } = context.sealer.sealSmall(plain, { path, mtime, type });
   const key = keyFor({ path, size, mtime, md5, deleted: 0 }, context);
   const staged = await context.destination.write(key, bytes, context.signal);
   return { kind: "stored", read: { size, mtime, md5 }, staged };

@@ -65,7 +65,7 @@ export class StorePhase {
         return;
       case "failed":
         this.tally.error({ ...outcome.report, path: outcome.report.path ?? file.path });
-        this.tally.count("failed", file.size);
+        if (file.manifest === undefined) this.tally.count("failed", file.size);
         return;
       case "stopped":
         return;
@@ -82,11 +82,14 @@ export class StorePhase {
     this.publisher.add(staged, (error) => {
       if (error !== undefined) {
         this.tally.error({ ...reportOf(error, "destination"), path: file.path });
-        this.tally.count("failed", file.size);
+        if (file.manifest === undefined) this.tally.count("failed", file.size);
         return;
       }
-      this.tally.count(action, read.size, { stored: staged.size, processed: read.size });
-      this.reporter.file(action, file.path);
+      if (file.manifest !== undefined) this.tally.stored(staged.size);
+      else {
+        this.tally.count(action, read.size, { stored: staged.size, processed: read.size });
+        this.reporter.file(action, file.path);
+      }
       for (const version of previous) {
         // Two runs side by side may store the very same version under the very same name.
         if (version.key === staged.key) continue;

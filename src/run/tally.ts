@@ -51,6 +51,11 @@ export class Tally {
     this.showProgress();
   }
 
+  /** Bytes of an object that is no file. */
+  stored(bytes: number): void {
+    this.storedBytes += bytes;
+  }
+
   /** Files that needed nothing, counted together. */
   countMany(outcome: string, files: number, bytes: number): void {
     const count = this.outcomes.get(outcome) ?? { files: 0, bytes: 0 };

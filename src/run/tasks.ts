@@ -2,6 +2,7 @@
  * What the main thread asks of workers, and what they answer. Plain data, made to cross threads.
  */
 import type { ErrorReport } from "../errors.ts";
+import type { Manifest } from "../metadata/manifest.ts";
 import type { NameFields, StoredVersion } from "../names/stored-name.ts";
 import type { StagedObject } from "../storage/storage.ts";
 
@@ -11,6 +12,8 @@ export interface SourceRef {
   readonly size: number;
   readonly mtime: number;
   readonly etag?: string;
+  /** Of a metadata manifest: its content, so that there is nothing to be read. */
+  readonly manifest?: { readonly text: string; readonly md5: string };
 }
 
 export type Task =
@@ -20,7 +23,10 @@ export type Task =
   | { readonly do: "hash"; readonly file: SourceRef }
   /** Stage a copy of a version under another path or time. */
   | { readonly do: "copy"; readonly version: StoredVersion; readonly to: NameFields }
-  | { readonly do: "restore"; readonly version: StoredVersion }
+  /** `sparse`: leave holes where the content is zeros. */
+  | { readonly do: "restore"; readonly version: StoredVersion; readonly sparse?: boolean }
+  /** Open a version under the name of a metadata manifest. */
+  | { readonly do: "read-manifest"; readonly version: StoredVersion }
   | { readonly do: "verify"; readonly version: StoredVersion }
   /** Decrypt names whose keys have to be derived first. */
   | { readonly do: "open-names"; readonly keys: readonly string[] };
@@ -67,7 +73,14 @@ export type RestoreOutcome =
   | Failed
   | Stopped;
 
-export type VerifyOutcome = { readonly kind: "intact" } | Failed | Stopped;
+export type ManifestOutcome =
+  | { readonly kind: "manifest"; readonly manifest: Manifest }
+  /** It is a file of the source after all. */
+  | { readonly kind: "file" }
+  | Failed
+  | Stopped;
+
+export type VerifyOutcome = { readonly kind: "intact"; readonly isManifest?: boolean } | Failed | Stopped;
 
 export type OpenNamesOutcome =
   | { readonly kind: "names"; readonly versions: readonly (StoredVersion | undefined)[] }
@@ -79,6 +92,7 @@ export type Outcome =
   | HashOutcome
   | CopyOutcome
   | RestoreOutcome
+  | ManifestOutcome
   | VerifyOutcome
   | OpenNamesOutcome;
 
@@ -90,6 +104,7 @@ export function weightOf(task: Task): number {
       return task.file.size;
     case "copy":
     case "restore":
+    case "read-manifest":
     case "verify":
       return task.version.size;
     case "open-names":

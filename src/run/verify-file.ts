@@ -2,6 +2,7 @@
  * Checking one stored object: everything is read and decoded, nothing is kept.
  */
 import { reportOf } from "../errors.ts";
+import { readManifest } from "./manifest-record.ts";
 import { type OpenContext, opensWhole, readOriginal, streamOriginal } from "./open-object.ts";
 import type { Task, VerifyOutcome } from "./tasks.ts";
 
@@ -17,6 +18,7 @@ export async function verifyFile(
 ): Promise<VerifyOutcome> {
   if (context.stopped()) return { kind: "stopped" };
   try {
+    if (await readManifest(version, context)) return { kind: "intact", isManifest: true };
     if (opensWhole(version)) {
       await readOriginal(version, context);
     } else {

@@ -8,6 +8,7 @@ import { parseSealedName } from "../names/sealed-name.ts";
 import { serve, type TaskHandler, type WorkerContext } from "../pool/worker.ts";
 import type { OpenStorage } from "../storage/open.ts";
 import { type DerivedKeys, openKeys } from "./keys.ts";
+import { manifestOutcome } from "./manifest-record.ts";
 import { openSealer } from "./object-sealer.ts";
 import { openSource } from "./open-source.ts";
 import { openTarget } from "./open-target.ts";
@@ -63,6 +64,8 @@ async function open(
         return copyFile(task, storeContext());
       case "restore":
         return restoreFile(task, restoreContext());
+      case "read-manifest":
+        return manifestOutcome(task, common);
       case "verify":
         return verifyFile(task, common);
       case "open-names":

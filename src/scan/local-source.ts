@@ -2,23 +2,46 @@
  * A local folder as a source.
  *
  * Files are regular files, and links to regular files (their content); linked folders are not entered. Everything
- * else is named and skipped, never opened.
+ * else is named and skipped, never opened. While metadata are recorded, links and everything else are entries of their
+ * folder's manifest, and no link is followed.
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { errorCode, messageOf, reportOf, StorageError } from "../errors.ts";
-import { fsPath, sortPaths } from "../names/path-text.ts";
+import { Accounts } from "../metadata/accounts.ts";
+import { readXattrs, surveyXattrs, type XattrSurvey } from "../metadata/xattrs.ts";
+import { escapePath, unescapePath } from "../names/manifest-name.ts";
+import { fsPath, pathOfBytes, sortPaths } from "../names/path-text.ts";
 import { sortKeyOf } from "../names/stored-name.ts";
 import { readPiecesReusing, readUpTo } from "../storage/local/file-io.ts";
 import { readFolder } from "../storage/local/list.ts";
 import { isTemporaryFolder } from "../storage/local/temporary.ts";
 import type { Entry } from "./entry.ts";
+import { type AccountNames, FolderRecord, kindOf, LinkTable } from "./folder-record.ts";
 import type { IgnoreRules } from "./ignore.ts";
-import { exactStat, secondsOfStat } from "./mtime.ts";
+import { exactStat, secondsOfNanoseconds, secondsOfStat } from "./mtime.ts";
 import type { ScanFindings, Source, SourceFile } from "./source.ts";
 
 const BATCH = 500;
+const NO_XATTRS = {};
+
+export interface LocalSourceOptions {
+  /** Record metadata of every folder in manifests. */
+  readonly metadata?: boolean;
+  /** Keep names that begin like manifests out of their way (docs/format.md, section 9). */
+  readonly reserve?: boolean;
+}
+
+/** What one scan needs to record metadata. */
+interface Recording {
+  readonly links: LinkTable;
+  readonly accounts: AccountNames;
+  readonly survey: XattrSurvey;
+  /** Attributes of folders that were read with their parents and are still to be entered. */
+  readonly folders: Map<string, Readonly<Record<string, string>>>;
+  specials: number;
+}
 
 export class LocalSource implements Source {
   readonly location: string;
@@ -26,14 +49,24 @@ export class LocalSource implements Source {
   private readonly unknownPaths = new Set<string>();
   /** With a trailing slash; the empty one is the root. */
   private readonly unknownFolders = new Set<string>();
+  private readonly metadata: boolean;
+  private readonly escapes: boolean;
+  private recording: Recording | undefined;
 
-  constructor(root: string, ignore: IgnoreRules) {
+  constructor(
+    root: string,
+    ignore: IgnoreRules,
+    { metadata = false, reserve = metadata }: LocalSourceOptions = {},
+  ) {
     this.location = path.resolve(root);
     this.ignore = ignore;
+    this.metadata = metadata;
+    this.escapes = reserve;
   }
 
   async *scan(findings: ScanFindings, signal?: AbortSignal): AsyncGenerator<Entry[]> {
     this.checkRoot();
+    if (this.metadata) this.recording = await this.beginRecording(signal);
     let batch: Entry[] = [];
     for (const entry of this.walk("", findings)) {
       batch.push(entry);
@@ -45,6 +78,7 @@ export class LocalSource implements Source {
       signal?.throwIfAborted();
     }
     if (batch.length > 0) yield batch;
+    this.tellNotes(findings);
   }
 
   isUnknown(file: string): boolean {
@@ -56,10 +90,11 @@ export class LocalSource implements Source {
   }
 
   async open(entry: { path: string }): Promise<SourceFile> {
-    const file = fsPath(`${this.location}/${entry.path}`);
+    const file = fsPath(`${this.location}/${this.escapes ? unescapePath(entry.path) : entry.path}`);
     try {
       // Without O_NONBLOCK a file that was replaced by a FIFO since the scan would hold the run for ever.
-      const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+      const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+      const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | (this.metadata ? O_NOFOLLOW : 0));
       return new OpenLocalFile(fd, entry.path);
     } catch (error) {
       throw wrap(error, entry.path);
@@ -90,7 +125,9 @@ export class LocalSource implements Source {
   /** One folder's files and subfolders (as paths with a trailing slash), in the order of their sort keys. */
   private siblings(prefix: string, findings: ScanFindings): (Entry | string)[] {
     const found = new Map<string, Entry | string>();
-    for (const { name, kind } of this.readFolder(prefix, findings)) {
+    const listed = this.readFolder(prefix, findings);
+    const record = this.recording && new FolderRecord(prefix.slice(0, -1));
+    for (const { name, kind } of listed ?? []) {
       const file = prefix + name;
       if (kind === "folder") {
         const folder = `${file}/`;
@@ -98,14 +135,23 @@ export class LocalSource implements Source {
           this.skip(folder, findings, "a folder of temporary files");
         else if (!this.ignore.ignoresFolder(folder)) found.set(folder, folder);
       } else if (!this.ignore.ignores(file)) {
-        const entry = kind === "other" ? this.skip(file, findings) : this.examine(file, kind, findings);
+        const entry = record
+          ? this.record(name, file, record, findings)
+          : kind === "other"
+            ? this.skip(file, findings)
+            : this.examine(file, kind, findings);
         if (entry !== undefined) found.set(entry.sortKey, entry);
       }
+    }
+    if (record && listed !== undefined && !(prefix !== "" && this.ignore.ignores(prefix))) {
+      for (const manifest of this.manifestsOf(prefix, record, listed, findings))
+        found.set(manifest.sortKey, manifest);
     }
     return sortPaths([...found.keys()]).map((key) => found.get(key) as Entry | string);
   }
 
-  private readFolder(prefix: string, findings: ScanFindings): ReturnType<typeof readFolder> {
+  /** Undefined when it could not be read. */
+  private readFolder(prefix: string, findings: ScanFindings): ReturnType<typeof readFolder> | undefined {
     const folder = prefix === "" ? this.location : `${this.location}/${prefix}`;
     try {
       return readFolder(folder);
@@ -113,9 +159,9 @@ export class LocalSource implements Source {
       this.unknownFolders.add(prefix);
       // Removed while the scan went on, most likely: nothing to complain of. It may have been unmounted as well, so its
       // files count as unknown, and the next run sees for sure. Nor is there a word about what is to be ignored anyway.
-      if (prefix !== "" && (errorCode(error) === "ENOENT" || this.ignore.ignores(prefix))) return [];
+      if (prefix !== "" && (errorCode(error) === "ENOENT" || this.ignore.ignores(prefix))) return undefined;
       findings.onError(reportOf(wrap(error, prefix || this.location, "cannot be listed"), "source"));
-      return [];
+      return undefined;
     }
   }
 
@@ -125,21 +171,114 @@ export class LocalSource implements Source {
       const stat = fs.statSync(location, { throwIfNoEntry: false });
       if (stat === undefined) {
         if (kind === "link") return this.skip(file, findings, "a dangling link");
-        this.unknownPaths.add(file); // gone since its folder was read: as with folders
+        this.unknownPaths.add(this.storedPath(file)); // gone since its folder was read: as with folders
         return undefined;
       }
       if (!stat.isFile()) {
         return this.skip(file, findings, stat.isDirectory() ? "a link to a folder" : "not a regular file");
       }
       const mtime = secondsOfStat(stat, () => exactStat(location));
-      return { path: file, size: stat.size, mtime, sortKey: sortKeyOf(file, mtime, stat.size) };
+      return this.entryOf(file, mtime, stat.size);
     } catch (error) {
       if (kind === "link" && errorCode(error) === "ELOOP")
         return this.skip(file, findings, "a link to itself");
-      this.unknownPaths.add(file);
+      this.unknownPaths.add(this.storedPath(file));
       findings.onError(reportOf(wrap(error, file, "cannot be examined"), "source"));
       return undefined;
     }
+  }
+
+  /** Notes what an entry is for its folder's manifest; files are entries of the source as well. */
+  private record(
+    name: string,
+    file: string,
+    record: FolderRecord,
+    findings: ScanFindings,
+  ): Entry | undefined {
+    const location = fsPath(`${this.location}/${file}`);
+    try {
+      const stat = fs.lstatSync(location, { bigint: true, throwIfNoEntry: false });
+      if (stat === undefined || stat.isDirectory()) {
+        this.unknownPaths.add(this.storedPath(file)); // gone, or another, since its folder was read
+        return undefined;
+      }
+      const kind = kindOf(stat);
+      if (kind === "symlink") {
+        record.add(name, kind, stat, pathOfBytes(fs.readlinkSync(location, { encoding: "buffer" })));
+        return undefined;
+      }
+      record.add(name, kind, stat);
+      if (kind === "file") return this.entryOf(file, secondsOfNanoseconds(stat.mtimeNs), Number(stat.size));
+      (this.recording as Recording).specials++;
+    } catch (error) {
+      this.unknownPaths.add(this.storedPath(file));
+      findings.onError(reportOf(wrap(error, file, "cannot be examined"), "source"));
+    }
+    return undefined;
+  }
+
+  private manifestsOf(
+    prefix: string,
+    record: FolderRecord,
+    listed: ReturnType<typeof readFolder>,
+    findings: ScanFindings,
+  ): Entry[] {
+    const { links, accounts, survey, folders } = this.recording as Recording;
+    const folder = prefix.slice(0, -1);
+    const location = fsPath(prefix === "" ? this.location : `${this.location}/${folder}`);
+    try {
+      const stat = fs.statSync(location, { bigint: true });
+      const xattrs = survey.folders.has(folder)
+        ? readXattrs(
+            this.location,
+            folder,
+            listed.map(({ name }) => name),
+          )
+        : new Map<string, Readonly<Record<string, string>>>();
+      for (const { name, kind } of listed) {
+        const own = kind === "folder" ? xattrs.get(name) : undefined;
+        if (own !== undefined) folders.set(`${prefix}${name}/`, own);
+      }
+      const ofRoot = prefix === "" && survey.root ? readXattrs(this.location, "", ["."]).get(".") : undefined;
+      const own = ofRoot ?? folders.get(prefix) ?? NO_XATTRS;
+      folders.delete(prefix);
+      return record.manifests({ stat, xattrs: own }, xattrs, links, accounts);
+    } catch (error) {
+      this.unknownFolders.add(prefix);
+      findings.onError(reportOf(wrap(error, prefix || this.location, "cannot be examined"), "source"));
+      return [];
+    }
+  }
+
+  private async beginRecording(signal?: AbortSignal): Promise<Recording> {
+    return {
+      links: new LinkTable(),
+      accounts: { users: new Accounts("passwd"), groups: new Accounts("group") },
+      survey: await surveyXattrs(this.location, signal),
+      folders: new Map(),
+      specials: 0,
+    };
+  }
+
+  private tellNotes({ onNote }: ScanFindings): void {
+    if (this.recording === undefined) return;
+    const { specials, survey } = this.recording;
+    if (specials > 0) onNote(`${specials} devices, sockets and FIFOs are recorded, not opened`);
+    if (!survey.available) {
+      onNote(
+        "getfattr is not installed (Debian's package attr): extended attributes and ACLs are not recorded",
+      );
+    }
+    this.recording = undefined;
+  }
+
+  private entryOf(file: string, mtime: number, size: number): Entry {
+    const stored = this.storedPath(file);
+    return { path: stored, size, mtime, sortKey: sortKeyOf(stored, mtime, size) };
+  }
+
+  private storedPath(file: string): string {
+    return this.escapes ? escapePath(file) : file;
   }
 
   private skip(file: string, findings: ScanFindings, reason = "not a regular file"): undefined {

@@ -24,7 +24,8 @@ export function secondsOfStat(stat: fs.Stats, exact: () => fs.BigIntStats | unde
   return secondsOfNanoseconds(precise.mtimeNs);
 }
 
-function secondsOfNanoseconds(total: bigint): number {
+/** The same from nanoseconds. */
+export function secondsOfNanoseconds(total: bigint): number {
   const billion = 1_000_000_000n;
   const seconds = total / billion - (total % billion < 0n ? 1n : 0n);
   return secondsOf(seconds, Number(total - seconds * billion));

@@ -6,6 +6,7 @@
  * out. The few entries that cannot wait in a small sorted array (a chain of keys of which each begins the next).
  */
 import { StorageError } from "../errors.ts";
+import { escapePath, unescapePath } from "../names/manifest-name.ts";
 import { comparePaths } from "../names/path-text.ts";
 import { sortKeyOf } from "../names/stored-name.ts";
 import type { ListedObject, Storage } from "../storage/storage.ts";
@@ -20,7 +21,11 @@ export class S3Source implements Source {
   private readonly storage: Storage;
   private readonly ignore: IgnoreRules;
 
-  constructor(storage: Storage, ignore: IgnoreRules) {
+  private readonly escapes: boolean;
+
+  /** `reserve`: keep names that begin like manifests out of their way (docs/format.md, section 9). */
+  constructor(storage: Storage, ignore: IgnoreRules, reserve = false) {
+    this.escapes = reserve;
     this.storage = storage;
     this.location = storage.location;
     this.ignore = ignore;
@@ -48,8 +53,9 @@ export class S3Source implements Source {
 
   async open(entry: { path: string; size: number; mtime: number; etag?: string }): Promise<SourceFile> {
     let { size, mtime, etag } = entry;
+    const key = this.escapes ? unescapePath(entry.path) : entry.path;
     if (etag === undefined) {
-      const stat = await this.storage.stat(entry.path);
+      const stat = await this.storage.stat(key);
       if (stat === undefined) {
         throw new StorageError("source", "has gone since it was listed", {
           path: entry.path,
@@ -60,7 +66,7 @@ export class S3Source implements Source {
       mtime = Math.floor(stat.modified / 1000);
       etag = stat.etag;
     }
-    return new OpenS3Object(this.storage, entry.path, size, mtime, etag);
+    return new OpenS3Object(this.storage, key, size, mtime, etag);
   }
 
   async close(): Promise<void> {
@@ -75,11 +81,12 @@ export class S3Source implements Source {
       return undefined;
     }
     const mtime = Math.max(0, Math.floor(modified / 1000));
+    const path = this.escapes ? escapePath(key) : key;
     return {
-      path: key,
+      path,
       size,
       mtime,
-      sortKey: sortKeyOf(key, mtime, size),
+      sortKey: sortKeyOf(path, mtime, size),
       ...(etag !== undefined && { etag }),
     };
   }

@@ -10,6 +10,8 @@ export interface ScanFindings {
   onError(report: ErrorReport): void;
   /** Something was left out on purpose (a FIFO, a dangling link): worth a line, no failure. */
   onSkipped(path: string, reason: string): void;
+  /** Something about the whole scan, told once at its end. */
+  onNote(text: string): void;
 }
 
 export interface Source {

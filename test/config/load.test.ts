@@ -67,6 +67,7 @@ describe("the defaults", () => {
       dest: { kind: "local", path: "to" },
       restore: { kind: "local", path: "/the/tmp/encrypted_s3_backup_restore" },
       restoreIsDefault: true,
+      metadata: false,
       encrypt: true,
       encryptFilenames: false,
       encryptionType: "aes",

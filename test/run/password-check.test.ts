@@ -45,6 +45,7 @@ async function check(storage: LocalStorage, some: Some, more: ListedObject[] = [
     dest: { kind: "local", path: folder },
     restore: { kind: "local", path: folder },
     restoreIsDefault: false,
+    metadata: false,
     encrypt: true,
     encryptFilenames: false,
     encryptionType: "aes",

@@ -96,6 +96,7 @@ export function configOf(
     salt: new Uint8Array(16).fill(7),
     compress: true,
     container: "classic",
+    metadata: false,
     compression: "auto",
     zstdLevel: 3,
     lzmaLevel: 1,

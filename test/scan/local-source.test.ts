@@ -34,6 +34,7 @@ async function scan(ignore = NOTHING, source = new LocalSource(root, ignore)) {
   const findings = {
     onError: (report: ErrorReport) => errors.push(report),
     onSkipped: (file: string, reason: string) => skipped.push([file, reason]),
+    onNote() {},
   };
   for await (const batch of source.scan(findings)) entries.push(...batch);
   return { source, entries, paths: entries.map(({ path }) => path), errors, skipped };
@@ -162,7 +163,10 @@ describe("scanning a folder", () => {
     for (let i = 0; i < 600; i++) put(`f${i}`, "");
     const stop = AbortSignal.abort(new Error("stop"));
     const run = async () => {
-      for await (const _ of new LocalSource(root, NOTHING).scan({ onError() {}, onSkipped() {} }, stop));
+      for await (const _ of new LocalSource(root, NOTHING).scan(
+        { onError() {}, onSkipped() {}, onNote() {} },
+        stop,
+      ));
     };
     await expect(run()).rejects.toThrow("stop");
   });
@@ -237,7 +241,7 @@ describe("what cannot be seen is unknown, not gone:", () => {
       for (const rules of [[], [/^closed\\//v]]) {
         const errors = [], paths = [];
         const source = new LocalSource(${JSON.stringify(root)}, new IgnoreRules(rules, []));
-        for await (const batch of source.scan({ onError: (e) => errors.push(e), onSkipped() {} })) paths.push(...batch.map((e) => e.path));
+        for await (const batch of source.scan({ onError: (e) => errors.push(e), onSkipped() {}, onNote() {} })) paths.push(...batch.map((e) => e.path));
         console.log(JSON.stringify({ errors, paths, unknown: source.isUnknown("closed/x") }));
       }`;
       const file = path.join(root, "open", "as-nobody.mts");

@@ -38,6 +38,7 @@ async function scan(objects: readonly ListedObject[], { ignore = NOTHING, cuts =
   const findings = {
     onError: () => expect.unreachable(),
     onSkipped: (key: string) => skipped.push(key),
+    onNote() {},
   };
   for await (const batch of new S3Source(storage, ignore).scan(findings)) {
     entries.push(...batch);

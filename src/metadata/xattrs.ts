@@ -1,0 +1,138 @@
+/**
+ * Extended attributes, ACLs among them, through getfattr and setfattr (Debian's package attr).
+ *
+ * One walk of getfattr over the whole source tells which folders hold anything that has attributes; only those are
+ * asked again, a folder at a time. So a tree without any costs one process.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { bytesOfPath, pathOfBytes } from "../names/path-text.ts";
+
+/** All but what the system gives by itself (security.selinux) and what is not stored (system.nfs4_acl). */
+const WANTED = "^(user\\.|trusted\\.|security\\.capability$|system\\.posix_acl_(access|default)$)";
+const NAMES_PER_CALL = 500;
+/** Of one entry, in characters of base64; beyond that nothing is recorded of it. */
+const XATTRS_MOST = 1024 * 1024;
+const OUTPUT_MOST = 1024 * 1024 * 1024;
+
+export type Xattrs = Readonly<Record<string, string>>;
+
+/** The folders (without a trailing slash, the root is empty) below `root` that have entries with attributes. */
+export interface XattrSurvey {
+  readonly available: boolean;
+  readonly folders: ReadonlySet<string>;
+  /** Whether the root itself has some. */
+  readonly root: boolean;
+}
+
+export async function surveyXattrs(root: string, signal?: AbortSignal): Promise<XattrSurvey> {
+  const folders = new Set<string>();
+  let ofRoot = false;
+  const child = spawn("getfattr", ["-R", "-P", "-h", "-m", WANTED, "."], {
+    cwd: root,
+    stdio: ["ignore", "pipe", "ignore"],
+    ...(signal !== undefined && { signal }),
+  });
+  const ended = new Promise<boolean>((resolve) => {
+    child.once("error", () => resolve(false));
+    child.once("close", () => resolve(true));
+  });
+  let rest = "";
+  for await (const piece of child.stdout as AsyncIterable<Buffer>) {
+    const lines = (rest + piece.toString("latin1")).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      const file = fileOf(line);
+      if (file === ".") ofRoot = true;
+      else if (file !== undefined) folders.add(file.slice(0, Math.max(0, file.lastIndexOf("/"))));
+    }
+  }
+  return { available: await ended, folders, root: ofRoot };
+}
+
+/**
+ * The attributes of some entries of a folder below `root`, by name; entries without any are left out. The root itself
+ * is the entry `.` of the folder without a name.
+ */
+export function readXattrs(root: string, folder: string, names: readonly string[]): Map<string, Xattrs> {
+  const prefix = folder === "" ? "" : `${folder}/`;
+  const found = new Map<string, Xattrs>();
+  for (let at = 0; at < names.length; at += NAMES_PER_CALL) {
+    const some = names.slice(at, at + NAMES_PER_CALL);
+    // Arguments are strings to Node: names that are not UTF-8 cannot be given so, and go through xargs.
+    const { stdout } = spawnSync("xargs", ["-0", "getfattr", "-d", "-h", "-e", "hex", "-m", WANTED, "--"], {
+      cwd: root,
+      input: Buffer.concat(some.flatMap((name) => [argumentFor(prefix + name), Buffer.of(0)])),
+      stdio: ["pipe", "pipe", "ignore"],
+      maxBuffer: OUTPUT_MOST,
+    });
+    if (stdout !== null) parseDump(stdout.toString("latin1"), prefix.length, found);
+  }
+  return found;
+}
+
+/** Entries whose attributes are to be set: paths below `root`. */
+export interface XattrsToSet {
+  readonly path: string;
+  readonly xattrs: Xattrs;
+}
+
+/** Sets attributes, links not followed. Returns what setfattr complained of; undefined where there is no setfattr. */
+export function writeXattrs(root: string, files: readonly XattrsToSet[]): string[] | undefined {
+  const dump = files.map(({ path, xattrs }) => {
+    const lines = Object.entries(xattrs).map(
+      ([name, value]) =>
+        `${quote(bytesOfPath(name), /[\\\n\r=]/g)}=0x${Buffer.from(value, "base64").toString("hex")}`,
+    );
+    return `# file: ${quote(argumentFor(path), /[\\\n\r]/g)}\n${lines.join("\n")}\n\n`;
+  });
+  const { error, stderr } = spawnSync("setfattr", ["-h", "--restore=-"], {
+    cwd: root,
+    input: Buffer.from(dump.join(""), "latin1"),
+    maxBuffer: OUTPUT_MOST,
+  });
+  if (error !== undefined) return undefined;
+  return stderr.toString("utf8").split("\n").filter(Boolean);
+}
+
+/** Relative to the root, and never taken for an option. */
+function argumentFor(path: string): Buffer {
+  return path === "" || path === "." ? Buffer.from(".") : bytesOfPath(`./${path}`);
+}
+
+/** `skip`: characters of the folder in front of each name. */
+function parseDump(text: string, skip: number, found: Map<string, Xattrs>): void {
+  for (const block of text.split("\n\n")) {
+    const [first = "", ...lines] = block.split("\n");
+    const file = fileOf(first);
+    if (file === undefined) continue;
+    const xattrs = Object.create(null) as Record<string, string>;
+    let length = 0;
+    for (const line of lines) {
+      const equals = line.indexOf("=");
+      if (equals < 1 || !line.startsWith("0x", equals + 1)) continue;
+      const value = Buffer.from(line.slice(equals + 3), "hex").toString("base64");
+      xattrs[textOf(line.slice(0, equals))] = value;
+      length += value.length;
+    }
+    if (length <= XATTRS_MOST) found.set(file.slice(skip), xattrs);
+  }
+}
+
+/** The path text of a `# file:` line; undefined of any other. */
+function fileOf(line: string): string | undefined {
+  return line.startsWith("# file: ") ? textOf(line.slice(8)).replace(/^\.\//, "") : undefined;
+}
+
+/** getfattr writes backslashes, line ends and, in names, equals signs as three octal digits. */
+function textOf(latin1: string): string {
+  const bytes = latin1.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+  return pathOfBytes(Buffer.from(bytes, "latin1"));
+}
+
+function quote(bytes: Buffer, special: RegExp): string {
+  return bytes
+    .toString("latin1")
+    .replace(special, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, "0")}`);
+}

@@ -1,0 +1,82 @@
+/**
+ * What a restore knows of metadata while it goes on: the manifests read so far, of them what was selected, which files
+ * are to be sparse, and which folders have no manifest.
+ */
+import type { Attributes, Manifest, ManifestEntry } from "../metadata/manifest.ts";
+import { parseManifestPath } from "../names/manifest-name.ts";
+import type { Selection } from "../plan/selection.ts";
+import { ExternalSorter } from "../spill/external-sorter.ts";
+import { SpillList } from "../spill/spill-list.ts";
+import { checkTargetPath } from "./local-target.ts";
+
+/** What is to be applied in one folder. */
+export interface FolderMetadata {
+  /** Empty for the root. */
+  readonly folder: string;
+  /** Of the folder itself, where it was selected. */
+  readonly own?: Attributes;
+  readonly users: Readonly<Record<string, string>>;
+  readonly groups: Readonly<Record<string, string>>;
+  readonly entries: readonly ManifestEntry[];
+}
+
+/** A trace of a folder: that it has a manifest, or that a file in it was restored. */
+type Trace = { readonly folder: string; readonly log?: number };
+
+export class RestoredMetadata {
+  readonly folders = new SpillList<FolderMetadata>();
+  /** Paths of files that have holes. */
+  readonly sparse = new Set<string>();
+  private readonly selection: Selection;
+  private readonly traces = new ExternalSorter<Trace>(({ folder }) => folder);
+  private lastFolder: string | undefined;
+
+  constructor(selection: Selection) {
+    this.selection = selection;
+  }
+
+  /** Takes what was selected of a manifest. Throws StorageError when its folder may not be restored to. */
+  add(path: string, { folder: own, users, groups, entries }: Manifest): void {
+    const { folder, log } = parseManifestPath(path) as { folder: string; log: number };
+    if (folder !== "") checkTargetPath(folder);
+    this.traces.add({ folder, log });
+    const { selection } = this;
+    const below = (name: string) => (folder === "" ? name : `${folder}/${name}`);
+    const selected = entries.filter(({ name }) => selection.selects(below(name)));
+    for (const { name, sparse } of selected) if (sparse) this.sparse.add(below(name));
+    const withFolder =
+      own !== undefined && (folder === "" ? selection.everything : selection.selects(folder));
+    if (!withFolder && selected.length === 0) return;
+    this.folders.append({ folder, ...(withFolder && { own }), users, groups, entries: selected });
+  }
+
+  /** Notes that a live file was restored: its folder should have a manifest. */
+  expectFor(path: string): void {
+    const folder = path.slice(0, Math.max(0, path.lastIndexOf("/")));
+    if (folder === this.lastFolder) return;
+    this.lastFolder = folder;
+    this.traces.add({ folder });
+  }
+
+  /** Folders that have files, but not all of their manifests; none when nothing has any. */
+  *lost(): Generator<string> {
+    if (this.folders.length === 0) return;
+    let current: string | undefined;
+    let manifests = new Map<number, number>();
+    const isComplete = () => [...manifests].some(([log, count]) => count >= 2 ** log);
+    for (const { folder, log } of this.traces.sorted()) {
+      if (folder !== current) {
+        if (current !== undefined && !isComplete()) yield current;
+        current = folder;
+        manifests = new Map();
+      }
+      if (log !== undefined) manifests.set(log, (manifests.get(log) ?? 0) + 1);
+    }
+    if (current !== undefined && !isComplete()) yield current;
+  }
+
+  close(): void {
+    this.folders.close();
+    this.traces.close();
+  }
+}
