@@ -16,8 +16,8 @@ export type CommandLine =
       readonly restoreDeleted: boolean;
       readonly overwrite: Overwrite;
       readonly checksum: boolean;
-      /** Undefined: as root only. */
-      readonly owner: true | undefined;
+      /** Otherwise owners are restored as root only. */
+      readonly owner: boolean;
       readonly setid: boolean;
     }
   | { readonly command: "verify"; readonly config: string | undefined }
@@ -138,7 +138,7 @@ export const COMMANDS: readonly Command[] = [
       overwrite:
         OVERWRITE.find((when) => when === given.values(FLAGS.overwrite)[0]) ?? FLAGS.overwrite.default,
       checksum: given.has(FLAGS.checksum),
-      owner: given.has(FLAGS.owner) || undefined,
+      owner: given.has(FLAGS.owner),
       setid: given.has(FLAGS.setid),
     }),
   },

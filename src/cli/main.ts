@@ -85,7 +85,7 @@ function run(commandLine: RunCommand, config: LoadedConfig, options: RunOptions)
         only: restoreOnly,
         overwrite,
         checksum,
-        ...(owner !== undefined && { owner }),
+        ...(owner && { owner }),
         setid,
       });
     }

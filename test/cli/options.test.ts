@@ -15,6 +15,8 @@ const restore = {
   restoreDeleted: false,
   overwrite: "always",
   checksum: false,
+  owner: false,
+  setid: false,
 };
 const verify = { command: "verify", config: undefined };
 
@@ -30,6 +32,7 @@ describe("the command line", () => {
     ["restore", restore],
     ["restore --restore", restore],
     ["--restore --restore", restore],
+    ["restore --owner --setid", { ...restore, owner: true, setid: true }],
     ["restore --overwrite if-newer --checksum", { ...restore, overwrite: "if-newer", checksum: true }],
     ["--restore --restore-deleted", { ...restore, restoreDeleted: true }],
     ["--restore --restore-only a --restore-only b", { ...restore, restoreOnly: ["a", "b"] }],
@@ -127,7 +130,7 @@ describe("the help", () => {
     const help = await parse("--help");
     const text = help.command === "help" ? help.text : "";
     const known =
-      "run restore verify generate-salt --config --restore-only --restore-deleted --overwrite --checksum";
+      "run restore verify generate-salt --config --restore-only --restore-deleted --overwrite --checksum --owner --setid";
     for (const word of words(`${known} --allow-mass-delete --help --version 130, 143`))
       expect(text).toContain(word);
     for (const code of [0, 1, 2, 3, 4, 5]) expect(text).toMatch(new RegExp(`^ +${code}  `, "m"));

@@ -1,0 +1,407 @@
+/** Metadata from end to end: recorded by a backup, applied by a restore. */
+import { execFileSync, spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Config } from "../../src/config/config.ts";
+import type { ManifestEntry } from "../../src/metadata/manifest.ts";
+import { MetadataApplier } from "../../src/run/apply-metadata.ts";
+import type { FolderMetadata } from "../../src/run/restored-metadata.ts";
+import { Tally } from "../../src/run/tally.ts";
+import { configure, PASSWORD } from "./command.ts";
+import type { Job } from "./kill/job.ts";
+import { backup, clean, filesIn, Recorder, restore, T0, verify, World } from "./world.ts";
+
+const lacking = ["rsync", "getfattr", "setfattr", "setfacl", "mkfifo", "perl"].filter(
+  (tool) => spawnSync(tool, ["--version"]).status !== 0,
+);
+const whyNotAll =
+  process.getuid?.() !== 0 ? "not root" : lacking.length > 0 ? `no ${lacking.join(", ")}` : undefined;
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(() => {
+  world.dispose();
+});
+
+const segmented = (settings: Partial<Config> = {}) =>
+  world.config({ container: "segmented", metadata: true, ...settings });
+const shell = (script: string, cwd = world.src) =>
+  execFileSync("bash", ["-ec", script], { cwd, encoding: "utf8" });
+const modeOf = (file: string) => fs.lstatSync(file).mode & 0o7777;
+
+/** Every kind of entry, with all that a file system may know of it. */
+const EVERYTHING = `
+  mkdir -p a/b empty deep/er/est $'odd\\nname' $'lat\\xe9in' ignored
+  echo hi > a/one; ln a/one a/b/two; ln a/one zzz
+  ln -s ../one a/b/link; ln -s /etc/shadow absolute; ln -s nowhere dangling; ln -s a folder-link
+  ln -s $'to\\xe9\\n' $'link\\xe9'
+  chmod 4755 a/one; chmod 1777 empty; chmod 2750 deep; chmod 0500 a/b; chmod 0000 deep/er/est
+  chown 1000:1001 a/one; chown -h 33:44 dangling; chown 4000000000:7 empty
+  mkfifo pipe; chmod 640 pipe
+  perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => "socket", Listen => 1)'
+  mknod null c 1 3 && mknod loop b 7 300
+  setfattr -n user.k -v v a/one; setfattr -n user.root -v v .; setfattr -h -n trusted.x -v y dangling
+  setfattr -n 'user.we=ird\\x' -v '' zzz
+  setfacl -m u:1000:r a/b; setfacl -d -m u:1000:r deep
+  truncate -s 4M sparse; echo data | dd of=sparse bs=1 seek=2000000 conv=notrunc status=none
+  head -c 300000 /dev/zero > zeros; echo x > $'lat\\xe9in/f'; setfattr -n user.z -v 1 $'lat\\xe9in/f'
+  echo one > .backup-meta.0.0; echo two > .backup-metadata; echo three > a/.backup-meta=
+  touch -d '2001-02-03 04:05:06.123456789' a/b zeros; touch -h -d '1999-02-03 04:05:06.987654321' dangling
+  touch -d '1965-01-01 00:00:00.25' old; touch -d '2020-01-01 00:00:00.5' sparse .
+`;
+
+describe.runIf(whyNotAll === undefined)("a tree with every kind of entry, restored as root", () => {
+  it.each<[string, Partial<Config>]>([
+    ["segmented", { container: "segmented" }],
+    ["segmented, encrypted names", { container: "segmented", encryptFilenames: true }],
+    ["classic", { container: "classic" }],
+    ["classic, encrypted names", { container: "classic", encryptFilenames: true }],
+  ])("is the same to rsync, and to another backup (%s)", async (_, settings) => {
+    shell(EVERYTHING);
+    const config = world.config({ metadata: true, ...settings });
+    await clean(backup(config));
+    const { told } = await restore(config, { setid: true });
+    expect(told.errors).toEqual([]);
+    const compare = `rsync -aHAXn --checksum --delete --modify-window=-1 --itemize-changes "$PWD"/ ../restored/`;
+    expect(shell(compare)).toBe("");
+    expect(fs.statSync(path.join(world.restored, "sparse")).blocks).toBeLessThan(100);
+    expect(fs.statSync(path.join(world.restored, "zeros")).blocks).toBeGreaterThan(500);
+
+    // Names that are not UTF-8 are among them.
+    const list = () =>
+      execFileSync("find", [world.dest, "-printf", "%P %s\n"], { encoding: "latin1" }).split("\n").sort();
+    const stored = list();
+    const again = await backup({ ...config, src: { kind: "local", path: world.restored } });
+    expect(again.told.errors).toEqual([]);
+    expect(again.result.storedBytes).toBe(0);
+    expect(list()).toEqual(stored);
+
+    const second = await restore(config, { setid: true });
+    expect(second.told).toMatchObject({ errors: [], files: [] });
+    expect(Object.keys((await verify(config)).outcomes)).toEqual(["intact"]);
+  });
+});
+it.runIf(whyNotAll !== undefined)(`cannot compare whole trees here: ${whyNotAll}`, () => {});
+
+describe("a backup that records metadata", () => {
+  it("stores exactly one object when a mode changes", async () => {
+    world.write("folder/a", "a");
+    world.write("folder/b", "b");
+    world.write("c", "c");
+    await clean(backup(segmented()));
+    const before = world.stored();
+    fs.chmodSync(path.join(world.src, "folder/a"), 0o600);
+    const { outcomes, told } = await backup(segmented());
+    expect(outcomes).toEqual({ unchanged: 3 });
+    expect(told.files).toEqual([]);
+    const after = world.stored();
+    expect(after.filter((key) => !before.includes(key))).toEqual([
+      expect.stringMatching(/^folder\/\.backup-meta\.0\.0\.0\./),
+    ]);
+    expect(before.filter((key) => !after.includes(key))).toHaveLength(1);
+  });
+
+  it("stores links as links, and nothing through them", async () => {
+    fs.writeFileSync(world.at("outside"), "secret");
+    fs.symlinkSync("../outside", path.join(world.src, "link"));
+    fs.mkdirSync(world.at("elsewhere"));
+    fs.symlinkSync("../elsewhere", path.join(world.src, "folder"));
+    const { outcomes, told } = await backup(segmented());
+    expect(outcomes).toEqual({});
+    expect(told.warnings).toEqual([]);
+    expect(world.stored()).toEqual([expect.stringMatching(/^\.backup-meta\.0\.0\./)]);
+    await clean(restore(segmented()));
+    expect(fs.readlinkSync(path.join(world.restored, "link"))).toBe("../outside");
+    expect(fs.readlinkSync(path.join(world.restored, "folder"))).toBe("../elsewhere");
+  });
+
+  it("does not count manifests: not as files, not for the guard", async () => {
+    for (let i = 0; i < 12; i++) world.write(`f${i}/file`, String(i));
+    for (let i = 0; i < 40; i++) fs.mkdirSync(path.join(world.src, `empty${i}`));
+    expect(await clean(backup(segmented()))).toEqual({ new: 12 });
+    for (let i = 0; i < 11; i++) world.remove(`f${i}`);
+    const { told } = await backup(segmented());
+    expect(told.errors).toEqual([
+      expect.objectContaining({ message: expect.stringContaining("11 of 12 files") }),
+    ]);
+    expect(world.stored().filter((key) => key.includes(".backup-meta"))).toHaveLength(12 + 40 + 1);
+    expect(await clean(backup(segmented(), { allowMassDelete: true }))).toEqual({
+      unchanged: 1,
+      deleted: 11,
+    });
+  });
+
+  it("retires the manifests of folders that went, and takes them up again when they return", async () => {
+    world.write("stays/file", "x");
+    fs.mkdirSync(path.join(world.src, "empty"));
+    fs.utimesSync(path.join(world.src, "empty"), T0, T0);
+    await clean(backup(segmented()));
+    fs.rmdirSync(path.join(world.src, "empty"));
+    await clean(backup(segmented()));
+    const [gone] = world.stored().filter((key) => key.startsWith("empty/"));
+    expect(gone).not.toMatch(/\.0\.enc$/);
+    await clean(restore(segmented()));
+    expect(filesIn(world.restored)).toEqual(["stays/file"]);
+    fs.mkdirSync(path.join(world.src, "empty"));
+    fs.utimesSync(path.join(world.src, "empty"), T0, T0);
+    await clean(backup(segmented()));
+    expect(world.stored().filter((key) => key.startsWith("empty/"))).toEqual([
+      expect.stringMatching(/\.0\.enc$/),
+    ]);
+  });
+
+  it("keeps names that begin like manifests apart, also without metadata in the segmented container", async () => {
+    const forged =
+      '{"backup-meta":1,"users":{},"groups":{}}\n{"n":"link","k":"l","m":511,"u":0,"g":0,"t":0,"l":"/etc/shadow"}\n';
+    world.write(".backup-meta.0.0", forged, -T0);
+    world.write(".backup-meta=.0.0", "x");
+    for (const metadata of [true, false]) {
+      fs.rmSync(world.restored, { recursive: true, force: true });
+      await clean(backup(segmented({ metadata })));
+      // Whatever the settings of the restore are: the objects say what they are.
+      await clean(restore(world.config()));
+      expect(filesIn(world.restored)).toEqual([".backup-meta.0.0", ".backup-meta=.0.0"]);
+      expect(fs.readFileSync(path.join(world.restored, ".backup-meta.0.0"), "utf8")).toBe(forged);
+    }
+  });
+
+  it("leaves a manifest of a classic backup without metadata the file that it is", async () => {
+    const forged =
+      '{"backup-meta":1,"users":{},"groups":{}}\n{"n":"link","k":"l","m":511,"u":0,"g":0,"t":0,"l":"x"}\n';
+    world.write(".backup-meta.0.0", forged, -T0);
+    await clean(backup(world.config()));
+    await clean(restore(world.config()));
+    expect(filesIn(world.restored)).toEqual([".backup-meta.0.0"]);
+    // With metadata on the file goes under another name, and the manifest takes this one.
+    await clean(backup(world.config({ metadata: true })));
+    fs.rmSync(world.restored, { recursive: true });
+    await clean(restore(world.config({ metadata: true })));
+    expect(filesIn(world.restored)).toEqual([".backup-meta.0.0"]);
+    expect(fs.readFileSync(path.join(world.restored, ".backup-meta.0.0"), "utf8")).toBe(forged);
+  });
+});
+
+describe("a restore of metadata", () => {
+  it("leaves setuid and setgid bits out unless asked for", async () => {
+    world.write("a", "a");
+    fs.chmodSync(path.join(world.src, "a"), 0o6755);
+    await clean(backup(segmented()));
+    const { told } = await restore(segmented());
+    expect(modeOf(path.join(world.restored, "a"))).toBe(0o755);
+    expect(told.infos.join()).toContain("--setid");
+    await clean(restore(segmented(), { setid: true }));
+    expect(modeOf(path.join(world.restored, "a"))).toBe(0o6755);
+  });
+
+  it("restores files without the manifest that is lost, and says so", async () => {
+    world.write("one/a", "a");
+    world.write("two/b", "b");
+    fs.chmodSync(path.join(world.src, "two/b"), 0o600);
+    await clean(backup(segmented()));
+    const [manifest] = world.stored().filter((key) => key.startsWith("one/.backup-meta"));
+    fs.rmSync(path.join(world.dest, manifest as string));
+    const { outcomes, told } = await restore(segmented());
+    expect(outcomes).toEqual({ restored: 2 });
+    expect(told.errors).toEqual([expect.objectContaining({ path: "one", code: "ENOMANIFEST" })]);
+    expect(modeOf(path.join(world.restored, "two/b"))).toBe(0o600);
+  });
+
+  it("restores files without the manifest that is damaged, and says so", async () => {
+    world.write("one/a", "a");
+    await clean(backup(segmented()));
+    const [manifest] = world.stored().filter((key) => key.startsWith("one/.backup-meta"));
+    const object = path.join(world.dest, manifest as string);
+    const bytes = fs.readFileSync(object);
+    bytes[100] = (bytes[100] as number) ^ 1;
+    fs.writeFileSync(object, bytes);
+    const { outcomes, told } = await restore(segmented());
+    expect(outcomes).toEqual({ restored: 1 });
+    expect(told.errors.map(({ kind, path: file }) => [kind, file])).toContainEqual([
+      "damaged",
+      "one/.backup-meta.0.0",
+    ]);
+    expect((await verify(segmented())).errors).toEqual({ damaged: 1 });
+  });
+
+  it("applies to what was picked, and to nothing else", async () => {
+    world.write("docs/a.txt", "a");
+    world.write("docs/b.txt", "b");
+    world.write("other/c.txt", "c");
+    fs.symlinkSync("a.txt", path.join(world.src, "docs/link.txt"));
+    fs.symlinkSync("c.txt", path.join(world.src, "other/link"));
+    for (const file of ["docs/a.txt", "docs/b.txt", "other/c.txt"])
+      fs.chmodSync(path.join(world.src, file), 0o604);
+    await clean(backup(segmented()));
+    await clean(restore(segmented(), { only: ["docs/a.txt", "*/link*", "docs"] }));
+    expect(filesIn(world.restored)).toEqual(["docs/a.txt", "docs/b.txt", "docs/link.txt", "other/link"]);
+    expect(modeOf(path.join(world.restored, "docs/a.txt"))).toBe(0o604);
+  });
+
+  it("leaves a newer file in place of a link alone where it is told to", async () => {
+    world.write("a", "a");
+    fs.symlinkSync("a", path.join(world.src, "link"));
+    fs.lutimesSync(path.join(world.src, "link"), T0, T0);
+    await clean(backup(segmented()));
+    fs.mkdirSync(world.restored);
+    fs.writeFileSync(path.join(world.restored, "link"), "mine");
+    await clean(restore(segmented(), { overwrite: "if-newer" }));
+    expect(fs.readFileSync(path.join(world.restored, "link"), "utf8")).toBe("mine");
+    await clean(restore(segmented()));
+    expect(fs.readlinkSync(path.join(world.restored, "link"))).toBe("a");
+  });
+
+  it.runIf(process.getuid?.() === 0)(
+    "works for a user who is not root, without owners and devices",
+    async () => {
+      world.write("a", "a");
+      fs.chownSync(path.join(world.src, "a"), 1000, 1000);
+      fs.chmodSync(path.join(world.src, "a"), 0o640);
+      shell("mkfifo pipe; mknod null c 1 3; mkdir closed; echo x > closed/x; chmod 500 closed");
+      await clean(backup(segmented()));
+      fs.chmodSync(world.root, 0o755);
+      fs.mkdirSync(world.restored);
+      fs.chownSync(world.restored, 65_534, 65_534);
+      shell(`chmod -R a+rX ${world.dest}`);
+      const config = configure(world, { local_path: world.dest }, { container: "segmented" });
+      fs.chmodSync(config, 0o644);
+      const { status, stderr, stdout } = spawnSync(
+        process.execPath,
+        [path.resolve(import.meta.dirname, "../../bin/backup.ts"), "--restore", "--config", config],
+        {
+          uid: 65_534,
+          gid: 65_534,
+          encoding: "utf8",
+          env: { PATH: process.env.PATH, ENCRYPTION_PASSWORD: PASSWORD },
+        },
+      );
+      expect(stderr).toBe("");
+      expect(status).toBe(0);
+      expect(stdout).toMatch(/owners are not restored/);
+      expect(stdout).toMatch(/1 devices left out/);
+      expect(filesIn(world.restored)).toEqual(["a", "closed/x", "pipe"]);
+      expect(modeOf(path.join(world.restored, "a"))).toBe(0o640);
+      expect(modeOf(path.join(world.restored, "closed"))).toBe(0o500);
+      expect(fs.statSync(path.join(world.restored, "a")).uid).toBe(65_534);
+    },
+  );
+});
+
+describe("hostile manifests", () => {
+  const shared = { mode: 0o777, uid: 12_345, gid: 12_345, seconds: T0, nanoseconds: 0, xattrs: {} };
+  const plain = (name: string, size: number, more: Partial<ManifestEntry> = {}): ManifestEntry => ({
+    name,
+    kind: "file",
+    size,
+    ...shared,
+    ...more,
+  });
+  const apply = async (...folders: Partial<FolderMetadata>[]) => {
+    const reporter = new Recorder();
+    fs.mkdirSync(world.restored, { recursive: true });
+    const applier = new MetadataApplier({
+      root: world.restored,
+      overwrite: "always",
+      owner: true,
+      setid: true,
+      tally: new Tally(reporter),
+      reporter,
+      signal: new AbortController().signal,
+    });
+    await applier.run(
+      folders.map((folder) => ({ folder: "", users: {}, groups: {}, entries: [], ...folder })),
+    );
+    return reporter;
+  };
+
+  it("reach nothing through a link that they made themselves", async () => {
+    world.write("victim", "1234");
+    const link = (name: string): ManifestEntry => ({ ...plain(name, 0), kind: "symlink", target: world.src });
+    const first = await apply(
+      { entries: [link("a")] },
+      { folder: "a", own: shared, entries: [plain("victim", 4)] },
+    );
+    expect(first.errors).toEqual([expect.objectContaining({ path: "a", code: "EREFUSED" })]);
+    const second = await apply(
+      { entries: [link("b")] },
+      {
+        folder: "b",
+        entries: [plain("victim", 4, { linkGroup: "x" }), { ...plain("made", 0), kind: "fifo" }],
+      },
+    );
+    expect(second.errors).toEqual([expect.objectContaining({ path: "b/made", code: "EREFUSED" })]);
+    const third = await apply({ folder: "b", own: shared }, { folder: "b/c", own: shared });
+    expect(third.errors).not.toEqual([]);
+    expect(filesIn(world.src)).toEqual(["victim"]);
+    expect(modeOf(path.join(world.src, "victim"))).not.toBe(0o777);
+    expect(modeOf(world.src)).not.toBe(0o777);
+  });
+
+  it("change no file of another size or time", async () => {
+    fs.mkdirSync(world.restored);
+    fs.writeFileSync(path.join(world.restored, "a"), "1234");
+    await apply({ entries: [plain("a", 4)] });
+    fs.utimesSync(path.join(world.restored, "a"), T0, T0);
+    await apply({ entries: [plain("a", 5)] });
+    expect(modeOf(path.join(world.restored, "a"))).not.toBe(0o777);
+    await apply({ entries: [plain("a", 4)] });
+    expect(modeOf(path.join(world.restored, "a"))).toBe(0o777);
+  });
+
+  it("join only files whose content is equal", async () => {
+    fs.mkdirSync(world.restored);
+    for (const [name, content] of [
+      ["a", "1234"],
+      ["b", "5678"],
+      ["c", "1234"],
+    ] as const) {
+      fs.writeFileSync(path.join(world.restored, name), content);
+      fs.utimesSync(path.join(world.restored, name), T0, T0);
+    }
+    const told = await apply({ entries: ["a", "b", "c"].map((name) => plain(name, 4, { linkGroup: "g" })) });
+    expect(told.errors).toEqual([expect.objectContaining({ path: "b" })]);
+    const inode = (name: string) => fs.statSync(path.join(world.restored, name)).ino;
+    expect(inode("c")).toBe(inode("a"));
+    expect(inode("b")).not.toBe(inode("a"));
+  });
+});
+
+describe("a backup with metadata that is killed", () => {
+  it("leaves every file restorable, and metadata that the next run makes good", {
+    timeout: 120_000,
+  }, async () => {
+    world.write("folder/a", "a");
+    world.write("folder/b", "b");
+    const config = segmented();
+    await clean(backup(config));
+    const before = world.at("before");
+    fs.cpSync(world.dest, before, { recursive: true, preserveTimestamps: true });
+    fs.chmodSync(path.join(world.src, "folder/a"), 0o600);
+    world.write("folder/new", "new");
+    const { ignore: _, salt = new Uint8Array(), ...rest } = config;
+    for (let at = 1; ; at += 2) {
+      fs.rmSync(world.dest, { recursive: true });
+      fs.cpSync(before, world.dest, { recursive: true, preserveTimestamps: true });
+      const job: Job = {
+        config: { ...rest, salt: [...salt] },
+        now: Date.now(),
+        layer: "storage",
+        at,
+        moment: "before",
+      };
+      const script = path.join(import.meta.dirname, "kill/killed-run.ts");
+      const { signal } = spawnSync(process.execPath, [script], { input: JSON.stringify(job) });
+      fs.rmSync(world.restored, { recursive: true, force: true });
+      const { outcomes, told } = await restore(config);
+      expect(told.errors).toEqual([]);
+      expect(outcomes.restored).toBeGreaterThanOrEqual(2);
+      await clean(backup(config));
+      expect(world.stored().filter((key) => key.includes(".backup-meta"))).toHaveLength(2);
+      await clean(restore(config));
+      expect(modeOf(path.join(world.restored, "folder/a"))).toBe(0o600);
+      if (signal !== "SIGKILL") break;
+    }
+  });
+});
