@@ -79,8 +79,12 @@ export class MetadataApplier {
     this.temporary = new TemporaryFolder(context.root);
   }
 
-  /** Applies everything; `folders` is gone through several times. Failures of single entries are counted. */
-  async run(folders: Iterable<FolderMetadata>): Promise<void> {
+  /**
+   * Applies everything; `folders` is gone through several times. Failures of single entries are counted.
+   * @returns whether the metadata of the target itself were among it.
+   */
+  async run(folders: Iterable<FolderMetadata>): Promise<boolean> {
+    let withRoot = false;
     const links = new ExternalSorter<LinkedFile>(({ group, path }) => `${group}\0${path}`);
     const own = new ExternalSorter<OwnFolder>(({ folder }) => depthKey(folder));
     const deepestFirst = new SpillList<OwnFolder>();
@@ -90,6 +94,7 @@ export class MetadataApplier {
         if (attributes !== undefined) {
           this.attempt(folder, () => this.makeFolder(folder));
           own.add({ folder, own: attributes, users, groups });
+          withRoot ||= folder === "";
         }
         for (const entry of entries) {
           const { linkGroup: group } = entry;
@@ -108,6 +113,7 @@ export class MetadataApplier {
       own.close();
     }
     this.tell();
+    return withRoot;
   }
 
   private makeFolder(folder: string): void {

@@ -61,11 +61,11 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
       overwrite,
       checksum,
     });
-    await prepareTarget(config, complete.now());
+    const reopen = await prepareTarget(config, complete.now());
     const restore = new Restore(config, destination, options, tally, selection, deleted);
     try {
       await withSortedFallback(destination, (versions) => restore.pass(versions));
-      await restore.finish();
+      await restore.finish(reopen);
     } finally {
       restore.close();
     }
@@ -131,8 +131,8 @@ class Restore {
     this.tally.expect(this.files, this.bytes);
   }
 
-  /** Large files, and then metadata. */
-  async finish(): Promise<void> {
+  /** Large files, and then metadata. `reopen` gives the target the mode that it had, before it may get that of the source. */
+  async finish(reopen: () => void): Promise<void> {
     const { destination, metadata, options, config, tally } = this;
     await destination.workers.drain();
     for (const version of this.large) {
@@ -142,7 +142,8 @@ class Restore {
     await destination.workers.drain();
     options.signal.throwIfAborted();
     if (config.restore.kind === "local") {
-      if (metadata.folders.length > 0) await this.applyMetadata(config.restore.path);
+      const isRootDone = metadata.folders.length > 0 && (await this.applyMetadata(config.restore.path));
+      if (!isRootDone) reopen();
       for (const folder of metadata.lost()) tally.error(lostManifest(folder || config.restore.path));
     } else if (this.unapplied) {
       options.reporter.info(
@@ -156,7 +157,8 @@ class Restore {
     this.metadata.close();
   }
 
-  private async applyMetadata(root: string): Promise<void> {
+  /** Whether the target itself got a mode. */
+  private async applyMetadata(root: string): Promise<boolean> {
     const { options, tally, metadata } = this;
     const applier = new MetadataApplier({
       root: path.resolve(root),
@@ -167,7 +169,7 @@ class Restore {
       reporter: options.reporter,
       signal: options.signal,
     });
-    await applier.run(metadata.folders);
+    return applier.run(metadata.folders);
   }
 
   private async restoreGroup(listed: PathGroup): Promise<void> {
@@ -269,13 +271,14 @@ function nothingMatches(text: string) {
 async function prepareTarget(
   { restore, restoreIsDefault, unfinishedKeepDays }: Config,
   now: Date,
-): Promise<void> {
-  if (restore.kind !== "local") return;
+): Promise<() => void> {
+  if (restore.kind !== "local") return () => {};
   const root = path.resolve(restore.path);
   try {
     if (restoreIsDefault) makePrivate(root);
     else fs.mkdirSync(root, { recursive: true });
     sweepTemporaryFolders(root, unfinishedKeepDays * DAY_MS, now.getTime());
+    return restoreIsDefault ? () => {} : closeIfEmpty(root);
   } catch (error) {
     if (error instanceof BackupError) throw error;
     throw new ConfigError(`the restore folder cannot be made (${errorCode(error)})`, {
@@ -283,6 +286,21 @@ async function prepareTarget(
       cause: error,
     });
   }
+}
+
+/**
+ * Closes a folder with nothing in it to others until files have their modes; returns what opens it again. Where this user
+ * may not, it stays as it is.
+ */
+function closeIfEmpty(root: string): () => void {
+  if (fs.readdirSync(root).length > 0) return () => {};
+  const mode = fs.statSync(root).mode & 0o7777;
+  try {
+    fs.chmodSync(root, mode & 0o7700);
+  } catch {
+    return () => {};
+  }
+  return () => fs.chmodSync(root, mode);
 }
 
 function makePrivate(root: string): void {

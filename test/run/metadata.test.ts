@@ -405,3 +405,20 @@ describe("a backup with metadata that is killed", () => {
     }
   });
 });
+
+describe("the folder that is restored to", () => {
+  it("is closed to others until files have their modes, and then as it was, or as the source is", async () => {
+    world.write("a", "a");
+    fs.chmodSync(world.src, 0o751);
+    await clean(backup(segmented()));
+    const seen: number[] = [];
+    const reporter = new Recorder();
+    reporter.file = () => seen.push(modeOf(world.restored));
+    fs.mkdirSync(world.restored, { mode: 0o755 });
+    await clean(restore(segmented(), { reporter, only: ["a"] }));
+    expect(seen).toEqual([0o700]);
+    expect(modeOf(world.restored)).toBe(0o755);
+    await clean(restore(segmented()));
+    expect(modeOf(world.restored)).toBe(0o751);
+  });
+});

@@ -54,7 +54,7 @@ export interface Finished {
   readonly told: Recorder;
 }
 
-type Without<T> = Omit<T, "reporter" | "signal"> & { signal?: AbortSignal };
+type Without<T> = Omit<T, "reporter" | "signal"> & { signal?: AbortSignal; reporter?: Reporter };
 
 export const backup = (config: Config, options: Without<BackupOptions> = {}) =>
   finish((given) => runBackup(config, { ...given, ...options }));
