@@ -13,6 +13,7 @@ const SYSCALL: Readonly<Record<string, number>> = { x64: 280, arm64: 88 };
 const PERL = `$/="\\0"; while (defined($t=<STDIN>)) { chomp $t; $p=<STDIN>; chomp $p; ($s,$n)=split / /,$t;
   $b=pack("q4",0,0x3ffffffe,$s,$n); syscall($ARGV[0]+0,-100,$p,$b,0x100)==0 or print STDERR "$p: $!\\n"; }`;
 const TOUCH = ["-0", "-n", "2", "touch", "-h", "-c", "-m", "-d"];
+const WRITE_BYTES = 64 * 1024;
 const COMPLAINTS_MOST = 100_000;
 
 export class ExactTimes {
@@ -23,6 +24,8 @@ export class ExactTimes {
   private readonly form: (seconds: number, nanoseconds: number) => string;
   private readonly ended: Promise<unknown>;
   private complaints = "";
+  private lines: Buffer[] = [];
+  private waiting = 0;
 
   /** @param root what paths are relative to. */
   constructor(root: string) {
@@ -59,21 +62,26 @@ export class ExactTimes {
       fs.lutimesSync(location, fs.lstatSync(location).atime, seconds + nanoseconds / 1e9);
       return;
     }
-    const parts = [
-      Buffer.from(`${this.form(seconds, nanoseconds)}\0`),
-      bytesOfPath(path === "" ? "." : `./${path}`),
-      Buffer.of(0),
-    ];
-    if (!stdin.write(Buffer.concat(parts))) {
+    const line = bytesOfPath(`${this.form(seconds, nanoseconds)}\0${path === "" ? "." : `./${path}`}\0`);
+    this.lines.push(line);
+    this.waiting += line.length;
+    if (this.waiting >= WRITE_BYTES && !stdin.write(this.takeLines())) {
       await Promise.race([once(stdin, "drain").catch(() => {}), this.ended]);
     }
   }
 
   /** Waits for the end. Returns what went wrong, a line each. */
   async finish(): Promise<string[]> {
-    this.child?.stdin?.end();
+    this.child?.stdin?.end(this.takeLines());
     await this.ended;
     return this.complaints.split("\n").filter(Boolean);
+  }
+
+  private takeLines(): Buffer {
+    const lines = Buffer.concat(this.lines);
+    this.lines = [];
+    this.waiting = 0;
+    return lines;
   }
 }
 
