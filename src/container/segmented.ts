@@ -11,10 +11,12 @@ export type { Extent, ExtentTable } from "./segmented/extents.ts";
 export { type Layer, layerOf } from "./segmented/failure.ts";
 export {
   type Field,
+  sizeOfFields,
   tombstoneField,
   tombstonePeriod,
   userMetadata,
   userMetadataField,
+  withUserMetadata,
 } from "./segmented/fields.ts";
 export {
   HEADER_LEAST,

@@ -15,7 +15,7 @@ import { secondsOfStat } from "../scan/mtime.ts";
 import { flushFileSystem } from "../storage/local/durability.ts";
 import { readPiecesReusing, removeQuietly, writeFully } from "../storage/local/file-io.ts";
 import { isTemporaryFolder, TemporaryFolder } from "../storage/local/temporary.ts";
-import type { Existing, RestoreTarget } from "./restore-target.ts";
+import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
 
 const REMEMBERED = 50_000;
 const PRIVATE = 0o600;
@@ -59,7 +59,7 @@ export class LocalTarget implements RestoreTarget {
     version: StoredVersion,
     content: AsyncIterable<Buffer>,
     _signal?: AbortSignal,
-    sparse = false,
+    { sparse = false }: PutOptions = {},
   ): Promise<void> {
     checkTargetPath(version.path);
     let temporary: string | undefined;

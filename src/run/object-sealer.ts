@@ -8,6 +8,8 @@ import type { RunKeys } from "./keys.ts";
 import { SegmentedSealer } from "./segmented-sealer.ts";
 
 export interface ObjectSealer {
+  /** Whether objects hold headers. */
+  readonly keepsHeaders: boolean;
   /** Files up to this size, in bytes, are sealed in memory at once; larger ones stream. */
   readonly wholeLimit: number;
   /** The key under which a version is stored: its plain name, or that name encrypted. */
@@ -25,6 +27,8 @@ export interface FileMeta {
   readonly mtime: number;
   /** What the object says that it is, where it says so; a file unless told otherwise. */
   readonly type?: "file" | "manifest";
+  /** Of an S3 source: headers kept with the object, where the container has a place for them. */
+  readonly headers?: ReadonlyMap<string, string>;
 }
 
 /** One large file being sealed: `seal` to its end, then `head` and `md5`. */

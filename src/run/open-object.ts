@@ -17,6 +17,8 @@ import {
   rewriteTrailer,
   SNIFF_BYTES,
   sniffContainer,
+  userMetadata,
+  withUserMetadata,
 } from "../container/segmented.ts";
 import { DamagedError, errorCode, StorageError } from "../errors.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
@@ -24,6 +26,11 @@ import type { StagedObject, Storage } from "../storage/storage.ts";
 import { classicSettings } from "./classic-settings.ts";
 import type { RunKeys } from "./keys.ts";
 
+/** What an S3 source kept beside the content, by header. */
+type Headers = ReadonlyMap<string, string>;
+
+/** Headers of an S3 object take 8 KiB at most, with user metadata of 2. */
+const HEADERS_MOST = 16 * 1024;
 const SAMPLE_BYTES = 64 * 1024;
 
 export interface OpenContext {
@@ -47,7 +54,7 @@ export async function readOriginal(version: StoredVersion, context: OpenContext)
 export async function readRecord(
   version: StoredVersion,
   context: OpenContext,
-): Promise<{ readonly plain: Buffer; readonly type: RecordType | undefined }> {
+): Promise<{ readonly plain: Buffer; readonly type: RecordType | undefined; readonly headers?: Headers }> {
   const most = longestStored(version.size);
   const stored = await readUpTo(most + 1, version, context);
   if (stored.length > most) {
@@ -55,7 +62,7 @@ export async function readRecord(
   }
   if (!isSegmented(stored, version)) return { plain: openStored(stored, version, context), type: undefined };
   const { plain, object } = openSmall(stored, version, readingOf(context));
-  return { plain, type: object.trailer.type };
+  return { plain, type: object.trailer.type, headers: userMetadata(object.trailer.fields) };
 }
 
 /** Whether the object of a version is of the segmented container. */
@@ -92,13 +99,22 @@ export function readSample(version: StoredVersion, context: OpenContext): Promis
  * returned; it throws `DamagedError` at the latest then, and never gives more than the version's size.
  */
 export async function* streamOriginal(version: StoredVersion, context: OpenContext): AsyncGenerator<Buffer> {
+  yield* (await openOriginal(version, context)).content;
+}
+
+/** The same, and the headers that are known before the content. */
+export async function openOriginal(
+  version: StoredVersion,
+  context: OpenContext,
+): Promise<{ readonly content: AsyncIterable<Buffer>; readonly headers?: Headers }> {
   const object = await openIfSegmented(version, context);
   if (object === undefined) {
     const stored = context.destination.read(version.key, { signal: context.signal });
-    yield* openClassicStream(stored, version, classicSettings(context.config), context.keys.classic);
-  } else {
-    yield* openStream(object, rangesOf(version, context), { parallel: availableParallelism() });
+    const settings = classicSettings(context.config);
+    return { content: openClassicStream(stored, version, settings, context.keys.classic) };
   }
+  const content = openStream(object, rangesOf(version, context), { parallel: availableParallelism() });
+  return { content, headers: userMetadata(object.trailer.fields) };
 }
 
 /** Header and trailer of a segmented object, authenticated and compared with the name; undefined of a classic one. */
@@ -123,7 +139,7 @@ export async function openIfSegmented(
  */
 export async function copyRenewed(
   version: StoredVersion,
-  to: { readonly path: string; readonly mtime: number },
+  to: { readonly path: string; readonly mtime: number; readonly headers?: ReadonlyMap<string, string> },
   key: string,
   context: OpenContext,
 ): Promise<StagedObject | undefined> {
@@ -131,12 +147,14 @@ export async function copyRenewed(
   if (object === undefined) return undefined;
   const { destination, signal } = context;
   const writer = await destination.createWriter(key, {
-    sizeHint: object.length + to.path.length * 3,
+    sizeHint: object.length + to.path.length * 3 + HEADERS_MOST,
     signal,
   });
   try {
     await writer.copyFrom(version.key, { start: 0, end: object.trailer.bodyEnd });
-    await writer.write(rewriteTrailer(object, { path: to.path, mtime: to.mtime }));
+    const { path, mtime, headers } = to;
+    const fields = headers && withUserMetadata(object.trailer.fields, headers);
+    await writer.write(rewriteTrailer(object, { path, mtime, ...(fields && { fields }) }));
     return await writer.finish();
   } catch (error) {
     await writer.abort();

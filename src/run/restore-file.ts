@@ -4,7 +4,7 @@
 import { reportOf } from "../errors.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
 import { originalPath } from "./manifest-record.ts";
-import { type OpenContext, opensWhole, readOriginal, streamOriginal } from "./open-object.ts";
+import { type OpenContext, openOriginal, opensWhole, readRecord } from "./open-object.ts";
 import type { RestoreTarget } from "./restore-target.ts";
 import type { RestoreOutcome, Task } from "./tasks.ts";
 
@@ -30,7 +30,8 @@ export async function restoreFile(
     const version = { ...stored, path: await originalPath(stored, context) };
     const found = await whatIsThere(version, context);
     if (found !== "absent" && found !== "different") return { kind: found };
-    await context.target.put(version, originalOf(stored, context), context.signal, sparse);
+    const { content, headers } = await originalOf(stored, context);
+    await context.target.put(version, content, context.signal, { sparse, ...(headers && { headers }) });
     return { kind: "restored" };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
@@ -50,13 +51,28 @@ async function whatIsThere(
   return "different";
 }
 
-/** The original as a stream that ends only once everything was verified: who consumes it must wait for the end. */
-async function* originalOf(version: StoredVersion, context: RestoreContext): AsyncGenerator<Buffer> {
+/**
+ * The original as a stream that ends only once everything was verified (who consumes it must wait for the end), and the
+ * headers that come with it.
+ */
+async function originalOf(
+  version: StoredVersion,
+  context: RestoreContext,
+): Promise<{ content: AsyncIterable<Buffer>; headers?: ReadonlyMap<string, string> }> {
   if (opensWhole(version)) {
-    yield await readOriginal(version, context);
-    return;
+    const { plain, headers } = await readRecord(version, context);
+    return { content: once(plain), ...(headers && { headers }) };
   }
-  for await (const piece of streamOriginal(version, context)) {
+  const { content, headers } = await openOriginal(version, context);
+  return { content: watched(content, context), ...(headers && { headers }) };
+}
+
+async function* once(plain: Buffer): AsyncGenerator<Buffer> {
+  yield plain;
+}
+
+async function* watched(content: AsyncIterable<Buffer>, context: RestoreContext): AsyncGenerator<Buffer> {
+  for await (const piece of content) {
     context.signal.throwIfAborted();
     if (context.stopped()) throw new Error("stopped");
     context.progress(piece.length);

@@ -14,19 +14,26 @@ export interface Existing {
   readonly regular: boolean;
 }
 
+export interface PutOptions {
+  /** Runs of zeros become holes, where the target has such. */
+  readonly sparse?: boolean;
+  /** Kept beside the content, where the target has a place for it. */
+  readonly headers?: ReadonlyMap<string, string>;
+}
+
 export interface RestoreTarget {
   /** Undefined when nothing is there. Throws when the path must not or cannot be written. */
   examine(path: string): Promise<Existing | undefined>;
   isIdentical(version: StoredVersion, existing: Existing, checksum: boolean): Promise<boolean>;
   /**
    * Writes the file so that it appears only after `content` has ended, which it does when everything is verified;
-   * when `content` throws, nothing changes at the path. `sparse`: runs of zeros become holes, where the target has such.
+   * when `content` throws, nothing changes at the path.
    */
   put(
     version: StoredVersion,
     content: AsyncIterable<Buffer>,
     signal: AbortSignal,
-    sparse: boolean,
+    options: PutOptions,
   ): Promise<void>;
   /** Makes everything durable; called once at the end, by the main thread. */
   flush(): Promise<void>;

@@ -5,7 +5,7 @@
 import { StorageError } from "../errors.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { Existing, RestoreTarget } from "./restore-target.ts";
+import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
 
 const MD5_ETAG = /^[0-9a-f]{32}$/;
 
@@ -37,10 +37,16 @@ export class S3Target implements RestoreTarget {
     return !checksum && existing.mtime === version.mtime;
   }
 
-  async put(version: StoredVersion, content: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
+  async put(
+    version: StoredVersion,
+    content: AsyncIterable<Buffer>,
+    signal: AbortSignal,
+    { headers }: PutOptions = {},
+  ): Promise<void> {
     await this.storage.upload(version.path, content, {
       mtime: version.mtime * 1000,
       sizeHint: version.size,
+      ...(headers !== undefined && { headers }),
       signal,
     });
   }

@@ -4,7 +4,15 @@
 import { availableParallelism } from "node:os";
 import type { Compression } from "../compression/codecs.ts";
 import type { Config } from "../config/config.ts";
-import { FileSealer, maxStoredSize, SOLID_MOST, sealSmall } from "../container/segmented.ts";
+import {
+  type Field,
+  FileSealer,
+  maxStoredSize,
+  SOLID_MOST,
+  sealSmall,
+  sizeOfFields,
+  userMetadataField,
+} from "../container/segmented.ts";
 import type { SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
 import type { DestinationKeys } from "../crypto/segmented-keys.ts";
 import { bytesOfPath } from "../names/path-text.ts";
@@ -22,6 +30,7 @@ const HEADER_BYTES = 88;
 const LONGEST_STAMP: Stamp = { form: "stamp", began: 36 ** 6, ceased: 36 ** 6 };
 
 export class SegmentedSealer implements ObjectSealer {
+  readonly keepsHeaders = true;
   readonly wholeLimit = SOLID_MOST;
   private readonly keys: DestinationKeys;
   private readonly names: DestinationKeys | undefined;
@@ -46,16 +55,23 @@ export class SegmentedSealer implements ObjectSealer {
     return sealSegmentedName({ ...fields, stamp: LONGEST_STAMP }, this.names);
   }
 
-  sealSmall(plain: Buffer, { path, mtime, type = "file" }: FileMeta): { bytes: Buffer; md5: string } {
-    return sealSmall(plain, { type, path, mtime }, this.settings());
+  sealSmall(
+    plain: Buffer,
+    { path, mtime, type = "file", headers }: FileMeta,
+  ): { bytes: Buffer; md5: string } {
+    return sealSmall(plain, { type, path, mtime, fields: fieldsOf(headers) }, this.settings());
   }
 
-  sealLarge({ path, mtime, size }: FileMeta & { size: number }): LargeSealer {
+  sealLarge({ path, mtime, size, headers }: FileMeta & { size: number }): LargeSealer {
+    const fields = fieldsOf(headers);
     const parallel = Math.min(POOL_THREADS, availableParallelism()) + 1;
-    const sealer = new FileSealer({ type: "file", path, mtime, size }, { ...this.settings(), parallel });
+    const sealer = new FileSealer(
+      { type: "file", path, mtime, size, fields },
+      { ...this.settings(), parallel },
+    );
     return {
       reserve: 0,
-      storedAtMost: maxStoredSize(size, bytesOfPath(path).length, HEADER_BYTES),
+      storedAtMost: maxStoredSize(size, bytesOfPath(path).length, HEADER_BYTES) + sizeOfFields(fields),
       seal: (plain) => sealer.seal(plain),
       head: () => undefined,
       get md5() {
@@ -67,4 +83,8 @@ export class SegmentedSealer implements ObjectSealer {
   private settings() {
     return { keys: this.keys, compression: this.compression };
   }
+}
+
+function fieldsOf(headers: ReadonlyMap<string, string> | undefined): readonly Field[] {
+  return headers !== undefined && headers.size > 0 ? [userMetadataField(headers)] : [];
 }

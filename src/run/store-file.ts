@@ -12,7 +12,7 @@ import { LARGEST_MD5, md5ToBase36, type NameFields, type StoredVersion } from ".
 import type { Source, SourceFile } from "../scan/source.ts";
 import type { StagedObject } from "../storage/storage.ts";
 import { ManifestFile } from "./manifest-file.ts";
-import type { ObjectSealer } from "./object-sealer.ts";
+import type { FileMeta, ObjectSealer } from "./object-sealer.ts";
 import { copyRenewed, type OpenContext } from "./open-object.ts";
 import type { CopyOutcome, HashOutcome, ReadFile, SourceRef, StoreOutcome, Task } from "./tasks.ts";
 
@@ -90,13 +90,14 @@ async function storeSmall(
 ): Promise<StoreOutcome> {
   const { size, mtime } = file;
   const plain = await file.readWhole(context.signal);
+  const headers = await headersOf(file, context);
   if (!(await file.isUnchanged())) throw new ChangedMeanwhile();
   if (sameSize.length > 0) {
     const read = { size, mtime, md5: md5ToBase36(hash("md5", plain, "buffer")) };
     const version = sameSize.find(({ md5 }) => md5 === read.md5);
-    if (version !== undefined) return keepContent(version, path, read, context);
+    if (version !== undefined) return keepContent(version, path, read, headers, context);
   }
-  const { bytes, md5 } = context.sealer.sealSmall(plain, { path, mtime, type });
+  const { bytes, md5 } = context.sealer.sealSmall(plain, { path, mtime, type, ...headers });
   const key = keyFor({ path, size, mtime, md5, deleted: 0 }, context);
   const staged = await context.destination.write(key, bytes, context.signal);
   return { kind: "stored", read: { size, mtime, md5 }, staged };
@@ -109,13 +110,14 @@ async function storeLarge(
 ): Promise<StoreOutcome> {
   const { size, mtime } = file;
   let md5: string | undefined;
+  const headers = await headersOf(file, context);
   if (sameSize.length > 0 || !context.destination.lateKeys) {
     md5 = (attempt === 1 ? hintedMd5(file) : undefined) ?? (await hashPass(file, context));
     const version = sameSize.find((candidate) => candidate.md5 === md5);
-    if (version !== undefined) return keepContent(version, path, { size, mtime, md5 }, context);
+    if (version !== undefined) return keepContent(version, path, { size, mtime, md5 }, headers, context);
   }
   const fields: NameFields = { path, size, mtime, md5: md5 ?? LARGEST_MD5, deleted: 0 };
-  const sealer = context.sealer.sealLarge({ path, size, mtime });
+  const sealer = context.sealer.sealLarge({ path, size, mtime, ...headers });
   const writer = await context.destination.createWriter(keyFor(fields, context), {
     reserve: sealer.reserve,
     sizeHint: sealer.storedAtMost,
@@ -150,11 +152,12 @@ async function keepContent(
   version: StoredVersion,
   path: string,
   read: ReadFile,
+  headers: Pick<FileMeta, "headers">,
   context: StoreContext,
 ): Promise<StoreOutcome> {
   if (version.mtime === read.mtime) return { kind: "same", read, version };
   const key = keyFor({ path, ...read, deleted: 0 }, context);
-  const staged = await copyRenewed(version, { path, mtime: read.mtime }, key, context);
+  const staged = await copyRenewed(version, { path, mtime: read.mtime, ...headers }, key, context);
   return { kind: "same", read, version, ...(staged !== undefined && { staged }) };
 }
 
@@ -172,6 +175,14 @@ export async function copyFile(
     if (context.stopped()) return { kind: "stopped" };
     return { kind: "failed", report: reportOf(error, "destination", to.path) };
   }
+}
+
+/** What is kept beside the content: of S3 sources, while metadata are on, in containers that have a place for it. */
+async function headersOf(
+  file: SourceFile,
+  { config, sealer }: StoreContext,
+): Promise<Pick<FileMeta, "headers">> {
+  return config.metadata && sealer.keepsHeaders && file.headers ? { headers: await file.headers() } : {};
 }
 
 async function hashPass(file: SourceFile, context: StoreContext): Promise<string> {

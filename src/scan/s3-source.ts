@@ -117,6 +117,17 @@ class OpenS3Object implements SourceFile {
     return this.storage.readWhole(this.key, this.pinned(signal));
   }
 
+  async headers(): Promise<ReadonlyMap<string, string>> {
+    const stat = await this.storage.stat(this.key);
+    if (stat === undefined || (this.etag !== undefined && stat.etag !== this.etag)) {
+      throw new StorageError("source", "changed while it was being read", {
+        path: this.key,
+        code: stat === undefined ? "ENOENT" : "ECHANGED",
+      });
+    }
+    return new Map(Object.entries(stat.headers ?? {}));
+  }
+
   /** Every read was pinned with If-Match: what was read is the one object, or the read failed. */
   async isUnchanged(): Promise<boolean> {
     return true;

@@ -42,5 +42,7 @@ export interface SourceFile {
   readWhole(signal?: AbortSignal): Promise<Buffer>;
   /** False once the file is no longer what it was when it was opened: what was read may be torn. */
   isUnchanged(): Promise<boolean>;
+  /** What the storage keeps beside the content (S3: content type, user metadata), by header; costs a request. */
+  headers?(): Promise<ReadonlyMap<string, string>>;
   close(): Promise<void>;
 }

@@ -36,6 +36,8 @@ export interface ObjectStat {
   /** What `upload` was given as mtime, where the storage keeps it (S3 user metadata); milliseconds since 1970. */
   readonly mtime?: number;
   readonly etag?: string;
+  /** What was given with the object, by header in lower case (`content-type`, `x-amz-meta-...`), where there is any (S3). */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -102,6 +104,8 @@ export interface Writer {
 export interface UploadOptions {
   /** Milliseconds since 1970, kept with the object as user metadata where the storage has such (S3). */
   readonly mtime?: number;
+  /** As `stat` gives them, kept with the object where the storage has such (S3); theirs wins over `mtime`. */
+  readonly headers?: ReadonlyMap<string, string>;
   /** An upper bound of the size in bytes, where it is known; decides part sizes on S3. */
   readonly sizeHint?: number;
   readonly signal?: AbortSignal;

@@ -99,6 +99,16 @@ export function userMetadataField(metadata: ReadonlyMap<string, string>): Field 
   return { type: USER_METADATA, value: Buffer.concat(pieces) };
 }
 
+/** A record's fields with other user metadata. */
+export function withUserMetadata(
+  fields: readonly Field[],
+  metadata: ReadonlyMap<string, string>,
+): readonly Field[] {
+  const others = fields.filter(({ type }) => type !== USER_METADATA);
+  const all = metadata.size > 0 ? [...others, userMetadataField(metadata)] : others;
+  return all.sort((a, b) => a.type - b.type);
+}
+
 /** The user metadata of a record; empty when it has none. */
 export function userMetadata(fields: readonly Field[]): Map<string, string> {
   const value = fields.find((field) => field.type === USER_METADATA)?.value;

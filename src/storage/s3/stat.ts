@@ -5,6 +5,7 @@ import type { HeadObjectCommandOutput } from "@aws-sdk/client-s3";
 import type { ObjectStat } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 import { isMissing } from "./errors.ts";
+import { headersOf } from "./headers.ts";
 import { bareEtag } from "./keys.ts";
 
 /** All headers of an object, or undefined when there is none. Throws `StorageError`. */
@@ -28,11 +29,13 @@ export async function statObject(connection: Connection, key: string): Promise<O
   const head = await headObject(connection, key);
   if (head === undefined) return undefined;
   const etag = bareEtag(head.ETag);
+  const headers = headersOf(head);
   return {
     size: head.ContentLength ?? 0,
     modified: head.LastModified?.getTime() ?? 0,
     ...(etag !== undefined && { etag }),
     ...mtimeOf(head.Metadata),
+    ...(headers !== undefined && { headers }),
   };
 }
 

@@ -10,6 +10,7 @@ import { StorageError } from "../../errors.ts";
 import type { StagedObject, UploadOptions } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 import { toStorageError } from "./errors.ts";
+import { putParameters } from "./headers.ts";
 import { partBytesFor, partsInFlight } from "./parts.ts";
 import { detailsOf } from "./retry.ts";
 import { statObject } from "./stat.ts";
@@ -25,11 +26,12 @@ export async function uploadStream(
   connection: Connection,
   key: string,
   body: AsyncIterable<Uint8Array>,
-  { mtime, sizeHint = UNKNOWN_SIZE_HINT, signal }: UploadOptions = {},
+  { mtime, headers = new Map(), sizeHint = UNKNOWN_SIZE_HINT, signal }: UploadOptions = {},
 ): Promise<StagedObject> {
   const { Upload } = await import("@aws-sdk/lib-storage");
   const { bucket, storageClass } = connection;
   const partSize = partBytesFor(sizeHint);
+  const given = putParameters(headers);
   const watch = new FailureWatch();
   const counted = watch.pass(body, signal);
   const stream = Readable.from(counted, { objectMode: false });
@@ -40,7 +42,8 @@ export async function uploadStream(
       Key: connection.fullKey(key),
       Body: stream,
       ...(storageClass !== undefined && { StorageClass: storageClass }),
-      ...(mtime !== undefined && { Metadata: { mtime: String(mtime / 1000) } }),
+      ...given,
+      Metadata: { ...(mtime !== undefined && { mtime: String(mtime / 1000) }), ...given.Metadata },
     },
     partSize,
     queueSize: partsInFlight(partSize),
