@@ -751,6 +751,21 @@ describe("the segmented container's settings", () => {
     expect(summary).toContain("compress no");
   });
 
+  it("record metadata by default, which the classic container does when told to", async () => {
+    for (const [settings, metadata] of [
+      [{ container: "segmented" }, true],
+      [{ container: "segmented", metadata: false }, false],
+      [{ container: "segmented", metadata: null }, true],
+      [{ container: "classic" }, false],
+      [{ metadata: "yes" }, true],
+    ] as const) {
+      const { config, summary } = await load({ ...BASE, ...settings });
+      expect(config.metadata, JSON.stringify(settings)).toBe(metadata);
+      expect(summary.endsWith(", metadata yes")).toBe(metadata);
+    }
+    await expect(load({ ...BASE, metadata: "off" })).rejects.toThrow(/metadata must be true or false/);
+  });
+
   it("allow any password, since only the classic container takes Latin-1", async () => {
     const { config } = await load({ ...BASE, container: "segmented", encryption_password: "日本" });
     expect(config.password).toBe("日本");

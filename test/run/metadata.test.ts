@@ -1,6 +1,7 @@
 /** Metadata from end to end: recorded by a backup, applied by a restore. */
 import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
@@ -16,7 +17,25 @@ const lacking = ["rsync", "getfattr", "setfattr", "setfacl", "mkfifo", "perl"].f
   (tool) => spawnSync(tool, ["--version"]).status !== 0,
 );
 const whyNotAll =
-  process.getuid?.() !== 0 ? "not root" : lacking.length > 0 ? `no ${lacking.join(", ")}` : undefined;
+  process.getuid?.() !== 0
+    ? "not root"
+    : lacking.length > 0
+      ? `no ${lacking.join(", ")}`
+      : mayMakeEverything()
+        ? undefined
+        : "devices or attributes cannot be made";
+
+/** In a container, or on some file systems, root may not. */
+function mayMakeEverything(): boolean {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "backup-probe-"));
+  const probe =
+    "mknod device c 1 3; touch a; setfattr -n trusted.x -v y a; setfattr -n user.x -v y a; setfacl -m u:1:r a";
+  try {
+    return spawnSync("bash", ["-ec", probe], { cwd: folder }).status === 0;
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
 
 let world: World;
 beforeEach(() => {
@@ -287,6 +306,33 @@ describe("a restore of metadata", () => {
       expect(fs.statSync(path.join(world.restored, "a")).uid).toBe(65_534);
     },
   );
+});
+
+describe("a machine without the tools", () => {
+  const tools = process.env.PATH;
+  afterEach(() => {
+    process.env.PATH = tools;
+  });
+
+  it("backs up and restores what Node can, and says what is lacking once", async () => {
+    world.write("a", "a");
+    world.write("folder/b", "b");
+    fs.chmodSync(path.join(world.src, "a"), 0o600);
+    if (whyNotAll === undefined) shell("setfattr -n user.k -v v a");
+    const config = segmented();
+    await clean(backup(config));
+    process.env.PATH = world.at("nowhere");
+    const { told, outcomes } = await restore(config);
+    expect(outcomes).toEqual({ restored: 2 });
+    expect(told.errors).toEqual([]);
+    expect(told.infos.filter((info) => info.includes("quarter of a microsecond"))).toHaveLength(1);
+    if (whyNotAll === undefined) expect(told.infos.join()).toContain("setfattr is not installed");
+    expect(modeOf(path.join(world.restored, "a"))).toBe(0o600);
+    expect(Math.floor(fs.statSync(path.join(world.restored, "a")).mtimeMs / 1000)).toBe(T0);
+    const again = await backup(config);
+    expect(again.told.errors).toEqual([]);
+    expect(again.told.infos.filter((info) => info.includes("getfattr is not installed"))).toHaveLength(1);
+  });
 });
 
 describe("hostile manifests", () => {
