@@ -7,8 +7,8 @@
  * another run finds nothing to do.
  *
  * How many of the kills take place is a matter of time. `KILL_STRIDE=1` walks through all of them; otherwise a local
- * destination is killed at every second call (the two settings of `deleted_keep_days` taking turns) and every fourth
- * change of the file system, and a bucket, where every call costs milliseconds, at every ninth call.
+ * destination is killed at every third call (the two settings of `deleted_keep_days` taking turns) and every sixth
+ * change of the file system, and a bucket, where every call costs milliseconds, at every twelfth call.
  */
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
@@ -138,7 +138,7 @@ describe("a run to a folder that is killed", () => {
     contents: async (config) => filesIn((config.dest as { path: string }).path),
     dispose: async (config) => fs.rmSync((config.dest as { path: string }).path, { recursive: true }),
   };
-  const stride = STRIDE || 2;
+  const stride = STRIDE || 3;
 
   it.each([
     [null, 0],
@@ -156,7 +156,7 @@ describe("a run to a folder that is killed", () => {
   ] as const)(
     "before a change of the file system or amid a write loses nothing and leaves no litter, with deleted_keep_days %s",
     (deletedKeepDays, first) =>
-      walk({ copies, layer: "file system", moments: ["amid"], deletedKeepDays, stride: STRIDE || 4, first }),
+      walk({ copies, layer: "file system", moments: ["amid"], deletedKeepDays, stride: STRIDE || 6, first }),
     TIMEOUT,
   );
 });
@@ -222,7 +222,7 @@ describe.skipIf(skip !== undefined)(`a run to a bucket that is killed${skip ? ` 
 
   it.each([
     [null, 0],
-    [0, 4],
+    [0, 6],
   ] as const)(
     "before or after a storage call loses nothing and leaves no unfinished upload, with deleted_keep_days %s",
     (deletedKeepDays, first) =>
@@ -231,7 +231,7 @@ describe.skipIf(skip !== undefined)(`a run to a bucket that is killed${skip ? ` 
         layer: "storage",
         moments: ["before", "after"],
         deletedKeepDays,
-        stride: STRIDE || 9,
+        stride: STRIDE || 12,
         first,
       }),
     TIMEOUT,
