@@ -44,7 +44,15 @@ export {
   type Reading,
   type ReadRange,
 } from "./segmented/object.ts";
-export { openPlaced, openRange, openSmall, openStream, type PlacedPiece } from "./segmented/open.ts";
+export {
+  openPlaced,
+  openRange,
+  openSmall,
+  openStream,
+  type PlacedPiece,
+  type ReadOptions,
+} from "./segmented/open.ts";
+export { openRun, type SealedRun } from "./segmented/open-run.ts";
 export {
   type SealedObject,
   type SealMeta,

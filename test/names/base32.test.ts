@@ -30,7 +30,6 @@ test("bytes come back, of the length that was computed, in the same order", () =
 test.each(["w", "0w", "cpnm!", "c", "cpn", "cp", "cpnmuh", "cü"])(
   "%j is no base32hex of whole bytes",
   (text) => {
-    if (text === "cp") expect(decodeBase32("cp")).toBeUndefined();
-    else expect(decodeBase32(text)).toBeUndefined();
+    expect(decodeBase32(text)).toBeUndefined();
   },
 );

@@ -54,7 +54,7 @@ export function sealUnsigned(
 /** The stored bytes of a sealed block; undefined when it does not authenticate. */
 export function openBlock(
   keys: FileKeys,
-  { id, codec, plain }: Extent,
+  { id, codec, plain }: Pick<Extent, "id" | "codec" | "plain">,
   sealed: Uint8Array,
 ): Buffer | undefined {
   return openMessage(keys.cipher, keys.blockKey(id), associatedData(id, codec, plain), sealed);

@@ -56,6 +56,7 @@ const PATHS = {
   whole: readWhole,
   "streamed in large pieces": readStreamed(64 * 1024, 3),
   "streamed byte by byte": readStreamed(1, 1),
+  "streamed through other threads": readStreamed(1000, 2, true),
 };
 
 describe.each(files)("the vector %s", (file) => {
