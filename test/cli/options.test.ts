@@ -174,7 +174,7 @@ describe("decrypt", () => {
   it.each([
     [["decrypt"], "needs a FILE"],
     [["decrypt", "one", "two"], "two"],
-    [["--verify", "one"], "stands alone"],
+    [["verify", "one"], "stands alone"],
     [["verify", "-o", "out"], "--output belongs to decrypt"],
     [["decrypt", "one", "-x"], "unknown flag"],
   ])("refuses %j", async (argv, message) => {
