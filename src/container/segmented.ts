@@ -53,6 +53,7 @@ export {
   type ReadOptions,
 } from "./segmented/open.ts";
 export { openRun, type SealedRun } from "./segmented/open-run.ts";
+export { RollingSum } from "./segmented/rolling.ts";
 export {
   type SealedObject,
   type SealMeta,
