@@ -7,6 +7,7 @@
  */
 
 export { type BlockSealer, type SealedBlock, sealBlock, weakSum } from "./segmented/block.ts";
+export { BlockJobs } from "./segmented/block-jobs.ts";
 export type { Extent, ExtentTable } from "./segmented/extents.ts";
 export { type Layer, layerOf } from "./segmented/failure.ts";
 export {

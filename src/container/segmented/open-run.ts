@@ -8,7 +8,7 @@ import { failure } from "./failure.ts";
 
 /** A run as it was read: plain data, so that it can go to a worker thread. */
 export interface SealedRun {
-  readonly blocks: readonly (Pick<Extent, "id" | "codec" | "plain"> & { readonly sealed: Buffer })[];
+  readonly blocks: readonly (Pick<Extent, "id" | "codec" | "plain"> & { readonly sealed: Uint8Array })[];
   /** Where its plaintext belongs in the file. */
   readonly position: number;
   /** Of the object's header. */

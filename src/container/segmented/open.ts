@@ -4,6 +4,7 @@
  */
 
 import { createHash, hash } from "node:crypto";
+import { BackupError } from "../../errors.ts";
 import type { Extent } from "./extents.ts";
 import { failure, withPath } from "./failure.ts";
 import { type Fetch, planFetches, type Run } from "./fetches.ts";
@@ -26,8 +27,8 @@ export interface PlacedPiece {
 export interface ReadOptions {
   /** Fetches in flight, of some 4 MiB each. */
   readonly parallel: number;
-  /** Opens a run elsewhere, with `openRun`: worker threads, for all cores. By default it is done as it is taken. */
-  readonly opener?: (run: SealedRun) => Promise<Buffer>;
+  /** Opens a run elsewhere, in worker threads (`BlockJobs`), for all cores. By default it is done as it is taken. */
+  readonly opener?: (run: SealedRun) => Promise<Uint8Array>;
 }
 
 /**
@@ -165,10 +166,8 @@ async function readFetch(
   for (const one of begun ?? []) one.catch(() => {}); // awaited below, or something else failed first
   return async function* () {
     for (const [i, run] of sealed.entries()) {
-      yield {
-        position: run.position,
-        data: begun ? await (begun[i] as Promise<Buffer>) : openRun(object.keys, run),
-      };
+      const data = begun === undefined ? openRun(object.keys, run) : asBuffer(await begun[i]);
+      yield { position: run.position, data };
     }
   };
 }
@@ -189,6 +188,11 @@ function sealedRun(
 
 function sealedIn(bytes: Buffer, { offset, stored }: Extent, start: number): Buffer {
   return bytes.subarray(offset - start, offset - start + stored);
+}
+
+function asBuffer(bytes: Uint8Array | undefined): Buffer {
+  if (bytes === undefined) throw new BackupError("internal", "a run was not opened");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function otherContent() {

@@ -8,6 +8,7 @@ import {
   openSmall,
   SOLID_MOST,
   sealSmall,
+  TAIL_BYTES,
 } from "../../../src/container/segmented.ts";
 import { FileChangedError } from "../../../src/errors.ts";
 import { md5ToBase36 } from "../../../src/names/stored-name.ts";
@@ -89,6 +90,18 @@ describe("small files", () => {
       sealSmall(noise(length), { ...META, path: "a" }, settings).bytes.length;
     expect(sealed(0)).toBe(164 + 1);
     expect(sealed(1024)).toBe(1024 + 205 + 1);
+  });
+
+  test("open when they are just as long as the first read of their end, or a little longer", async () => {
+    for (const more of [-1, 0, 1, 60, 87, 88, 89, 300]) {
+      const plain = noise(TAIL_BYTES + more);
+      for (let cut = 240; cut < 280; cut += 13) {
+        const content = plain.subarray(cut);
+        const { bytes } = sealSmall(content, META, { keys: keysOf("aes"), compression: RAW });
+        const { content: read } = await readStreamed(50_000, 1)(bytes, undefined, reading);
+        expect(read.equals(content)).toBe(true);
+      }
+    }
   });
 
   test("any range of them can be read", async () => {
