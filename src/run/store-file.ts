@@ -89,7 +89,8 @@ async function storeSmall(
   if (sameSize.length > 0) {
     const read = { size, mtime, md5: md5ToBase36(hash("md5", plain, "buffer")) };
     const version = sameSize.find(({ md5 }) => md5 === read.md5);
-    if (version !== undefined) return keepContent(version, path, read, context);
+    const kept = version && (await keepContent(version, path, read, context));
+    if (kept !== undefined) return kept;
   }
   const { bytes, md5 } = context.sealer.sealSmall(plain, { path, mtime });
   const key = keyFor({ path, size, mtime, md5, deleted: 0 }, context);
@@ -107,7 +108,8 @@ async function storeLarge(
   if (sameSize.length > 0 || !context.destination.lateKeys) {
     md5 = (attempt === 1 ? hintedMd5(file) : undefined) ?? (await hashPass(file, context));
     const version = sameSize.find((candidate) => candidate.md5 === md5);
-    if (version !== undefined) return keepContent(version, path, { size, mtime, md5 }, context);
+    const kept = version && (await keepContent(version, path, { size, mtime, md5 }, context));
+    if (kept !== undefined) return kept;
   }
   const fields: NameFields = { path, size, mtime, md5: md5 ?? LARGEST_MD5, deleted: 0 };
   const sealer = context.sealer.sealLarge({ path, size, mtime });
@@ -139,18 +141,24 @@ async function storeLarge(
 
 /**
  * The content is there already, under another time or marked deleted. A new name brings it up to date; an object that
- * repeats its time inside gets a new trailer with it.
+ * repeats its time inside gets a new trailer with it. Undefined when the version has gone meanwhile (another run was
+ * quicker): then the file is stored like any other.
  */
 async function keepContent(
   version: StoredVersion,
   path: string,
   read: ReadFile,
   context: StoreContext,
-): Promise<StoreOutcome> {
+): Promise<StoreOutcome | undefined> {
   if (version.mtime === read.mtime) return { kind: "same", read, version };
   const key = keyFor({ path, ...read, deleted: 0 }, context);
-  const staged = await copyRenewed(version, { path, mtime: read.mtime }, key, context);
-  return { kind: "same", read, version, ...(staged !== undefined && { staged }) };
+  try {
+    const staged = await copyRenewed(version, { path, mtime: read.mtime }, key, context);
+    return { kind: "same", read, version, ...(staged !== undefined && { staged }) };
+  } catch (error) {
+    if (!isFromSource(error) && errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** Stages a copy of a version under another path or time. Never throws. */

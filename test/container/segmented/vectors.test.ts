@@ -3,7 +3,13 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { diagnose, openWhole } from "../../../src/container/classic.ts";
-import { layerOf, parseHeader, sniffContainer, unlockHeader } from "../../../src/container/segmented.ts";
+import {
+  layerOf,
+  parseHeader,
+  rewriteTrailer,
+  sniffContainer,
+  unlockHeader,
+} from "../../../src/container/segmented.ts";
 import { prepareCrypto } from "../../../src/crypto/aead.ts";
 import { KeyRing } from "../../../src/crypto/key-ring.ts";
 import { SegmentedKeyRing } from "../../../src/crypto/segmented-key-ring.ts";
@@ -134,6 +140,7 @@ async function expectOutcome(truth: Vector["expect"], outcome: Outcome, stored: 
     contentSha256: sha256(content),
   }).toEqual(truth);
   expect(await readPlaced(object, stored)).toEqual(content);
+  expect(rewriteTrailer(object, {})).toEqual(stored.subarray(object.trailer.bodyEnd));
 }
 
 function sha256(content: Buffer): string {
