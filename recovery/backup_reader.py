@@ -470,6 +470,8 @@ class Segmented:
 
     def _parse(self, plain, start):
         self.type, form, p = struct.unpack_from(">BBH", plain)
+        if start < len(self.header.bytes):
+            raise Bad("trailer", "begins in the header")
         if self.type not in (1, 2, 3) or form > 1 or p < 1:
             raise Bad("trailer", "is of an unknown type or form, or has no path")
         self.mtime, self.size = int.from_bytes(plain[4:10], "big"), int.from_bytes(plain[10:16], "big")
