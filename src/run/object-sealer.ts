@@ -3,6 +3,7 @@
  */
 import type { Config } from "../config/config.ts";
 import type { NameFields } from "../names/stored-name.ts";
+import type { BlockThreads } from "./block-threads.ts";
 import { ClassicSealer } from "./classic-sealer.ts";
 import type { RunKeys } from "./keys.ts";
 import { SegmentedSealer } from "./segmented-sealer.ts";
@@ -39,14 +40,18 @@ export interface LargeSealer {
   readonly md5: string;
 }
 
-/** @param salt for all that this run seals; undefined where nothing is encrypted. */
+/**
+ * @param salt for all that this run seals; undefined where nothing is encrypted.
+ * @param threads for large segmented files.
+ */
 export function openSealer(
   config: Config,
   keys: RunKeys,
   salt: Uint8Array | undefined,
   now: () => Date,
+  threads?: BlockThreads,
 ): ObjectSealer {
   return config.container === "classic"
     ? new ClassicSealer(config, keys.classic, salt, now)
-    : new SegmentedSealer(config, keys.segmented, salt);
+    : new SegmentedSealer(config, keys.segmented, salt, threads);
 }

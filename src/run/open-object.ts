@@ -3,7 +3,6 @@
  * itself which container it is in.
  */
 import { createHash, hash } from "node:crypto";
-import { availableParallelism } from "node:os";
 import type { Config } from "../config/config.ts";
 import { openStream as openClassicStream, openWhole, WHOLE_LIMIT } from "../container/classic.ts";
 import {
@@ -14,12 +13,14 @@ import {
   type Reading,
   type ReadRange,
   rewriteTrailer,
+  type SealedRun,
   SNIFF_BYTES,
   sniffContainer,
 } from "../container/segmented.ts";
 import { DamagedError, errorCode, StorageError } from "../errors.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import type { StagedObject, Storage } from "../storage/storage.ts";
+import { BLOCK_THREADS_LEAST, type BlockThreads } from "./block-threads.ts";
 import { classicSettings } from "./classic-settings.ts";
 import type { RunKeys } from "./keys.ts";
 
@@ -30,6 +31,8 @@ export interface OpenContext {
   readonly keys: RunKeys;
   readonly destination: Storage;
   readonly signal: AbortSignal;
+  /** For large segmented files. */
+  readonly threads?: BlockThreads;
 }
 
 /** Whether a version is opened in memory at once; larger ones stream. */
@@ -80,8 +83,17 @@ export async function* streamOriginal(version: StoredVersion, context: OpenConte
     const stored = context.destination.read(version.key, { signal: context.signal });
     yield* openClassicStream(stored, version, classicSettings(context.config), context.keys.classic);
   } else {
-    yield* openStream(object, rangesOf(version, context), { parallel: availableParallelism() });
+    yield* openStream(object, rangesOf(version, context), readOptions(object, version, context));
   }
+}
+
+function readOptions(
+  { header }: OpenedObject,
+  { size }: StoredVersion,
+  { threads }: OpenContext,
+): { parallel: number; opener?: (run: SealedRun) => Promise<Uint8Array> } {
+  if (threads === undefined || size < BLOCK_THREADS_LEAST) return { parallel: 2 };
+  return { parallel: 2, opener: (run) => threads.open(header.bytes, run) };
 }
 
 /** Header and trailer of a segmented object, authenticated and compared with the name; undefined of a classic one. */

@@ -7,6 +7,7 @@ import { reportOf } from "../errors.ts";
 import { parseSealedName } from "../names/sealed-name.ts";
 import { serve, type TaskHandler, type WorkerContext } from "../pool/worker.ts";
 import type { OpenStorage } from "../storage/open.ts";
+import { BlockThreads } from "./block-threads.ts";
 import { type DerivedKeys, openKeys } from "./keys.ts";
 import { openSealer } from "./object-sealer.ts";
 import { openSource } from "./open-source.ts";
@@ -41,16 +42,18 @@ async function open(
   const { config, mode } = settings;
   const keys = await openKeys(config, settings.keys);
   const destination = await openStorage(config.dest, "destination");
+  const threads = new BlockThreads(keys.segmented, !config.encrypt);
   const common = {
     config,
     keys,
     destination,
+    threads,
     signal: context.signal,
     stopped: context.stopped,
     progress: context.progress,
   };
   const source = mode === "backup" ? await openSource(config, openStorage) : undefined;
-  const sealer = openSealer(config, keys, settings.salt, () => new Date());
+  const sealer = openSealer(config, keys, settings.salt, () => new Date(), threads);
   const target = mode === "restore" ? await openTarget(config.restore, openStorage) : undefined;
 
   const handle = async (task: Task): Promise<Outcome> => {
@@ -87,6 +90,7 @@ async function open(
     },
     // Local temporary folders belong to the whole process; the main thread removes them when all workers have ended.
     close: async () => {
+      await threads.close();
       if (destination.kind === "s3") await destination.close();
       if (config.src?.kind === "s3") await source?.close();
       if (config.restore.kind === "s3") await target?.close();

@@ -24,6 +24,9 @@ export interface PlacedPiece {
   readonly data: Buffer;
 }
 
+/** Plaintext that is opened ahead of its reader. */
+const AHEAD_BYTES = 4 * 1024 * 1024;
+
 export interface ReadOptions {
   /** Fetches in flight, of some 4 MiB each. */
   readonly parallel: number;
@@ -162,14 +165,36 @@ async function readFetch(
       return sealedIn(bytes[index] as Buffer, extent, ranges[index]?.start ?? 0);
     }),
   );
-  const begun = opener && sealed.map((run) => opener(run));
-  for (const one of begun ?? []) one.catch(() => {}); // awaited below, or something else failed first
-  return async function* () {
-    for (const [i, run] of sealed.entries()) {
-      const data = begun === undefined ? openRun(object.keys, run) : asBuffer(await begun[i]);
-      yield { position: run.position, data };
+  return () => (opener === undefined ? openInTurn(object, sealed) : openAhead(sealed, opener));
+}
+
+async function* openInTurn({ keys }: OpenedObject, runs: readonly SealedRun[]): AsyncGenerator<PlacedPiece> {
+  for (const run of runs) yield { position: run.position, data: openRun(keys, run) };
+}
+
+/** Opens a few runs ahead: stored bytes may be tiny beside what comes out of them, so plaintext is what counts. */
+async function* openAhead(
+  runs: readonly SealedRun[],
+  opener: (run: SealedRun) => Promise<Uint8Array>,
+): AsyncGenerator<PlacedPiece> {
+  const begun: { readonly run: SealedRun; readonly data: Promise<Uint8Array> }[] = [];
+  let ahead = 0;
+  for (let next = 0; next < runs.length || begun.length > 0; ) {
+    while (next < runs.length && (begun.length < 2 || ahead < AHEAD_BYTES)) {
+      const run = runs[next++] as SealedRun;
+      const data = opener(run);
+      data.catch(() => {}); // it is awaited in its turn, unless something else fails first
+      begun.push({ run, data });
+      ahead += plainLength(run);
     }
-  };
+    const { run, data } = begun.shift() as (typeof begun)[number];
+    ahead -= plainLength(run);
+    yield { position: run.position, data: asBuffer(await data) };
+  }
+}
+
+function plainLength({ blocks }: SealedRun): number {
+  return blocks.reduce((sum, { plain }) => sum + plain, 0);
 }
 
 function sealedRun(
