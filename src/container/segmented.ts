@@ -29,6 +29,8 @@ export {
 } from "./segmented/header.ts";
 export { blockLogFor, isSigned, maxStoredSize, SOLID_MOST } from "./segmented/layout.ts";
 export { LOCATOR_BYTES, parseLocator, TAIL_BYTES, trailerIn } from "./segmented/locator.ts";
+export { Matcher, type MatchOptions } from "./segmented/match.ts";
+export type { MatchPlan, MatchStep } from "./segmented/match-plan.ts";
 export {
   DeltaWriter,
   deadBytes,

@@ -61,6 +61,8 @@ export interface StagedObject {
   readonly size: number;
   /** Where it waits (local); absent when it already has its key (S3). */
   readonly temporary?: string;
+  /** Bytes that were moved there for it; absent when all were: others were copied, or had been sent before. */
+  readonly sent?: number;
 }
 
 export interface PublishResult {
@@ -78,6 +80,11 @@ export interface WriterOptions {
   /** An upper bound of the object's size in bytes; decides part sizes on S3. */
   readonly sizeHint: number;
   readonly signal?: AbortSignal;
+  /**
+   * An unfinished upload of the same key to go on with: parts that are there and equal the bytes written, by their
+   * md5, are not sent again. One that does not fit is left alone. Local storages have none.
+   */
+  readonly resume?: UnfinishedUpload;
 }
 
 /** One object being written piece by piece. Exactly one of `finish` and `abort` ends it. */
@@ -95,8 +102,11 @@ export interface Writer {
    * at the start, where the storage has `lateKeys`.
    */
   finish(options?: { head?: Uint8Array; key?: string }): Promise<StagedObject>;
-  /** Gives up; nothing stays behind. Never throws. */
-  abort(): Promise<void>;
+  /**
+   * Gives up. Nothing stays behind, unless `keep` asks for what was sent to stay, where a later writer could go on
+   * with it (`resume`). Never throws.
+   */
+  abort(options?: { keep?: boolean }): Promise<void>;
 }
 
 export interface UploadOptions {
