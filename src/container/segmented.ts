@@ -47,6 +47,7 @@ export {
   type ReadRange,
 } from "./segmented/object.ts";
 export { openPlaced, openRange, openSmall, openStream, type PlacedPiece } from "./segmented/open.ts";
+export { type SealPlanOptions, sealPlan } from "./segmented/seal-plan.ts";
 export {
   type SealedObject,
   type SealMeta,

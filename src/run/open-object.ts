@@ -134,8 +134,14 @@ async function isRaw(version: StoredVersion, { destination, signal }: OpenContex
   return md5ToBase36(digest.digest()) === version.md5;
 }
 
-function rangesOf(version: StoredVersion, { destination, signal }: OpenContext): ReadRange {
-  return (start, end) => destination.read(version.key, { range: { start, end }, signal });
+/** Reads ranges of an object; with an ETag, of exactly that one. */
+export function rangesOf(
+  { key }: Pick<StoredVersion, "key">,
+  { destination, signal }: OpenContext,
+  etag?: string,
+): ReadRange {
+  return (start, end) =>
+    destination.read(key, { range: { start, end }, signal, ...(etag !== undefined && { etag }) });
 }
 
 /** An object under a small file's name may be of any length if it is not ours: never read more than ours can be. */

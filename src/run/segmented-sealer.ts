@@ -4,7 +4,15 @@
 import { availableParallelism } from "node:os";
 import type { Compression } from "../compression/codecs.ts";
 import type { Config } from "../config/config.ts";
-import { FileSealer, maxStoredSize, SOLID_MOST, sealSmall } from "../container/segmented.ts";
+import {
+  DeltaWriter,
+  FileSealer,
+  maxStoredSize,
+  type OpenedObject,
+  SOLID_MOST,
+  sealSmall,
+} from "../container/segmented.ts";
+import { formatKeySource } from "../crypto/key-source.ts";
 import type { SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
 import type { DestinationKeys } from "../crypto/segmented-keys.ts";
 import { bytesOfPath } from "../names/path-text.ts";
@@ -23,6 +31,7 @@ const LONGEST_STAMP: Stamp = { form: "stamp", began: 36 ** 6, ceased: 36 ** 6 };
 
 export class SegmentedSealer implements ObjectSealer {
   readonly wholeLimit = SOLID_MOST;
+  readonly deterministic = true;
   private readonly keys: DestinationKeys;
   private readonly names: DestinationKeys | undefined;
   private readonly compression: Compression;
@@ -51,8 +60,8 @@ export class SegmentedSealer implements ObjectSealer {
   }
 
   sealLarge({ path, mtime, size }: FileMeta & { size: number }): LargeSealer {
-    const parallel = Math.min(POOL_THREADS, availableParallelism()) + 1;
-    const sealer = new FileSealer({ type: "file", path, mtime, size }, { ...this.settings(), parallel });
+    const settings = { ...this.settings(), parallel: blocksInWork() };
+    const sealer = new FileSealer({ type: "file", path, mtime, size }, settings);
     return {
       reserve: 0,
       storedAtMost: maxStoredSize(size, bytesOfPath(path).length, HEADER_BYTES),
@@ -64,7 +73,19 @@ export class SegmentedSealer implements ObjectSealer {
     };
   }
 
+  continueObject(old: OpenedObject): DeltaWriter | undefined {
+    const { cipher, source } = old.header;
+    if (cipher !== this.keys.cipher) return undefined;
+    if (!formatKeySource(source).equals(formatKeySource(this.keys.source))) return undefined;
+    return new DeltaWriter(old, this.compression);
+  }
+
   private settings() {
     return { keys: this.keys, compression: this.compression };
   }
+}
+
+/** How many blocks of a large file are compressed and sealed at once. */
+export function blocksInWork(): number {
+  return Math.min(POOL_THREADS, availableParallelism()) + 1;
 }

@@ -43,6 +43,11 @@ export class UnfinishedUploads {
     }
   }
 
+  /** Those of a path that this run may go on with. */
+  of(path: string): readonly UnfinishedUpload[] {
+    return this.byPath.get(path) ?? [];
+  }
+
   /** This run has stored the path: what others began for it will not be needed. */
   completed(path: string): void {
     for (const upload of this.byPath.get(path) ?? []) this.abort(upload);

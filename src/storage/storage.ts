@@ -99,9 +99,10 @@ export interface Writer {
   copyFrom(key: string, range: { start: number; end: number }, etag?: string): Promise<void>;
   /**
    * Completes the object. `head` fills the reserved bytes and must be exactly as long. `key` replaces the key given
-   * at the start, where the storage has `lateKeys`.
+   * at the start, where the storage has `lateKeys`. Should it fail it has given up; `keep` asks for what was sent to
+   * stay if the failure was one of the moment.
    */
-  finish(options?: { head?: Uint8Array; key?: string }): Promise<StagedObject>;
+  finish(options?: { head?: Uint8Array; key?: string; keep?: boolean }): Promise<StagedObject>;
   /**
    * Gives up. Nothing stays behind, unless `keep` asks for what was sent to stay, where a later writer could go on
    * with it (`resume`). Never throws.

@@ -11,6 +11,7 @@
  * begin copies at multiples of the part size, and copy at least one part, move no byte through here.
  */
 import { StorageError } from "../../errors.ts";
+import { isPassing } from "../passing.ts";
 import type { StagedObject, Writer, WriterOptions } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 import type { FinishedPart, UploadId } from "./multipart.ts";
@@ -93,7 +94,15 @@ export class MultipartWriter implements Writer {
     }
   }
 
-  async finish({ head, key = this.key }: { head?: Uint8Array; key?: string } = {}): Promise<StagedObject> {
+  async finish({
+    head,
+    key = this.key,
+    keep = false,
+  }: {
+    head?: Uint8Array;
+    key?: string;
+    keep?: boolean;
+  } = {}): Promise<StagedObject> {
     if ((head?.length ?? 0) !== this.reserve) throw new RangeError("the head must fill the reserved bytes");
     if (key !== this.key)
       throw new RangeError("an object in a bucket cannot change its key while it is written");
@@ -105,7 +114,7 @@ export class MultipartWriter implements Writer {
       const { size, sent } = this;
       return { key, size, ...(sent !== size && { sent }) };
     } catch (error) {
-      await this.abort();
+      await this.abort({ keep: keep && (this.signal?.aborted === true || isPassing(error)) });
       throw error;
     }
   }
