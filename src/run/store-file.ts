@@ -132,7 +132,8 @@ export async function copyFile(
   try {
     const key = keyFor(to, context);
     const renewed = await copyRenewed(version, to, key, context);
-    return { kind: "copied", staged: renewed ?? (await context.destination.copy(version.key, key)) };
+    const staged = renewed ?? (await context.destination.copy(version.key, key));
+    return { kind: "copied", staged, renewed: renewed !== undefined };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
     return { kind: "failed", report: reportOf(error, "destination", to.path) };

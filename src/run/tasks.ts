@@ -64,7 +64,9 @@ export type HashOutcome =
   | Failed
   | Stopped;
 
-export type CopyOutcome = { readonly kind: "copied"; readonly staged: StagedObject } | Failed | Stopped;
+export type CopyOutcome =
+  /** `renewed`: a new object around the same body, not the same object under another name. */
+  { readonly kind: "copied"; readonly staged: StagedObject; readonly renewed: boolean } | Failed | Stopped;
 
 export type RestoreOutcome =
   | { readonly kind: "restored" }

@@ -232,6 +232,9 @@ describe("how a run ended", () => {
       "  new: 2 files, 4.0 KiB",
       "  1.0 KiB stored, 2.0 s, 2.0 KiB/s",
     ]);
+    expect(summaryLines({ ...result, sentBytes: 10, outcomes: new Map() }).at(-1)).toBe(
+      "  1.0 KiB stored, 10 B sent, 2.0 s, 2.0 KiB/s",
+    );
     expect(
       summaryLines({
         ...result,

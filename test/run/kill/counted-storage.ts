@@ -46,6 +46,6 @@ function countWriter(writer: Writer, counter: CallCounter): Writer {
     write: (bytes) => counter.async(() => writer.write(bytes)),
     copyFrom: (key, range, etag) => counter.async(() => writer.copyFrom(key, range, etag)),
     finish: (options) => counter.async(() => writer.finish(options)),
-    abort: () => counter.async(() => writer.abort()),
+    abort: (options) => counter.async(() => writer.abort(options)),
   };
 }
