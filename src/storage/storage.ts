@@ -175,6 +175,8 @@ export interface Storage {
 
   /** Unfinished multipart uploads below the base path (S3); local storages have none. */
   listUploads(): Promise<UnfinishedUpload[]>;
+  /** When its newest part was stored, or it began; milliseconds since 1970. */
+  lastActivity(upload: UnfinishedUpload): Promise<number>;
   abortUpload(upload: UnfinishedUpload): Promise<void>;
   /** Removes temporary files of dead processes of this host, and of anyone older than `maxAgeMs`. Returns how many. */
   sweep(maxAgeMs: number): Promise<number>;

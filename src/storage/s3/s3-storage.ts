@@ -29,7 +29,7 @@ import { MultipartWriter } from "./multipart-writer.ts";
 import { putObject } from "./put.ts";
 import { readObject, readWhole } from "./read.ts";
 import { removeObjects } from "./remove.ts";
-import { keptParts } from "./resume.ts";
+import { keptParts, listParts } from "./resume.ts";
 import { statObject } from "./stat.ts";
 import { uploadStream } from "./upload.ts";
 
@@ -122,6 +122,11 @@ export class S3Storage implements Storage {
 
   async listUploads(): Promise<UnfinishedUpload[]> {
     return listUploads(await this.connected());
+  }
+
+  async lastActivity(upload: UnfinishedUpload): Promise<number> {
+    const parts = await listParts(await this.connected(), upload);
+    return Math.max(upload.initiated, ...parts.map(({ modified }) => modified));
   }
 
   async abortUpload(upload: UnfinishedUpload): Promise<void> {
