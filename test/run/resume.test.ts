@@ -129,14 +129,23 @@ describe.skipIf(skip !== undefined)(`an upload that was cut off${skip ? ` (${ski
 
   it("by SIGKILL, with encrypted names and the other cipher, goes on too", async () => {
     const names = { encryptFilenames: true, encryptionType: "cha" } as const;
-    await clean(backup(config(names)).then((run) => run));
-    world.write("large.img", content("larger"), 10);
-    await runUntil(() => proxy.count("UploadPart").requests >= 5, "SIGKILL", {
-      encrypt_filenames: true,
-      encryption_type: "cha",
-      delta: "off",
-    });
-    expect(await finish({ ...names, delta: "off" })).toBeLessThanOrEqual(SIZE - 2 * PART + MIB);
+    await dropBucket(bucket);
+    world.remove("large.img");
+    await clean(backup(config(names)));
+    world.write("large.img", content("large"));
+    const settings = { encrypt_filenames: true, encryption_type: "cha" };
+    await runUntil(() => proxy.count("UploadPart").requests >= 5, "SIGKILL", settings);
+    expect(await finish(names)).toBeLessThanOrEqual(SIZE - 2 * PART + MIB);
+  });
+
+  it("under a salt that nobody knows any more is left alone", async () => {
+    await dropBucket(bucket);
+    world.remove("a small file.txt");
+    const settings = { encrypt_filenames: true };
+    await runUntil(() => proxy.count("UploadPart").requests >= 2, "SIGKILL", settings);
+    const { told } = await backup(config({ encryptFilenames: true }));
+    expect(told.errors).toEqual([]);
+    expect(await unfinished()).toHaveLength(1);
   });
 
   it("by SIGTERM keeps what was sent", async () => {
