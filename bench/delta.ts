@@ -167,7 +167,8 @@ async function runRclone(place: Place, ...args: string[]): Promise<void> {
 
 function environment({ server }: Place): NodeJS.ProcessEnv {
   const { accessKeyId, secretAccessKey } = server.credentials;
-  return { ...process.env, AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
+  const { AWS_CA_BUNDLE: _, ...env } = process.env; // rclone refuses to start with it
+  return { ...env, AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey };
 }
 
 interface Row {
@@ -262,8 +263,13 @@ async function main(): Promise<void> {
   const results: [string, Row[]][] = [];
   try {
     for (const tool of tools) {
-      results.push([tool.name, await measure(tool, mebibytes, values.scratch)]);
-      console.error(`${tool.name}: done`);
+      try {
+        results.push([tool.name, await measure(tool, mebibytes, values.scratch)]);
+        console.error(`${tool.name}: done`);
+      } catch (error) {
+        console.error(`${tool.name}: ${messageOf(error)}`);
+        process.exitCode = 1;
+      }
     }
   } finally {
     await releaseServer();

@@ -2,9 +2,10 @@
  * What storing a file needs, whichever way it goes: the places, the key, reading the source with a stop in between.
  */
 import { createHash } from "node:crypto";
-import { errorCode, StorageError } from "../errors.ts";
+import { DamagedError, errorCode, StorageError } from "../errors.ts";
 import { md5ToBase36, type NameFields, type StoredVersion } from "../names/stored-name.ts";
 import type { Source, SourceFile } from "../scan/source.ts";
+import { isPassing } from "../storage/passing.ts";
 import type { UnfinishedUpload } from "../storage/storage.ts";
 import type { ObjectSealer } from "./object-sealer.ts";
 import type { OpenContext } from "./open-object.ts";
@@ -98,8 +99,18 @@ export function keyFor(fields: NameFields, { sealer, destination }: StoreContext
   });
 }
 
-/** Whether the destination said that it can never do this. */
-export function isNotImplemented(error: unknown): boolean {
-  const code = errorCode(error);
-  return code === "NotImplemented" || code === "MethodNotAllowed";
+/** Of a server that never does what it was asked for. */
+const NOT_IMPLEMENTED: ReadonlySet<string | undefined> = new Set(["NotImplemented", "MethodNotAllowed"]);
+
+/**
+ * Undefined for a failure of copying, or of what would be copied, that a full upload makes good. Throws everything
+ * else on: what the source did, and failures of the moment.
+ */
+export function fallBack(error: unknown, { stopped, learned }: StoreContext): undefined {
+  const permanent =
+    error instanceof DamagedError ||
+    (error instanceof StorageError && error.side === "destination" && !isPassing(error));
+  if (!permanent || stopped()) throw error;
+  if (NOT_IMPLEMENTED.has(errorCode(error))) learned.cannotCopyParts = true;
+  return undefined;
 }

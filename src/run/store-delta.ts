@@ -21,18 +21,17 @@ import {
   sealPlan,
   tailBytes,
 } from "../container/segmented.ts";
-import { DamagedError, StorageError } from "../errors.ts";
+import { StorageError } from "../errors.ts";
 import { md5ToBase36, type NameFields, type StoredVersion } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
-import { isPassing } from "../storage/passing.ts";
 import type { StagedObject } from "../storage/storage.ts";
 import { rangesOf, readingOf } from "./open-object.ts";
 import { blocksInWork } from "./segmented-sealer.ts";
 import {
   type Attempt,
   ChangedMeanwhile,
+  fallBack,
   hashPass,
-  isNotImplemented,
   keyFor,
   Progress,
   type StoreContext,
@@ -118,7 +117,6 @@ export async function storeDelta(
     return staged;
   } catch (error) {
     progress.takeBack();
-    if (isNotImplemented(error)) context.learned.cannotCopyParts = true;
     return fallBack(error, context);
   }
 }
@@ -250,13 +248,4 @@ function isWorthwhile(
   for (const stored of used.values()) live += stored;
   const body = trailer.bodyEnd - header.bytes.length;
   return body - live <= deadShare * body;
-}
-
-/** Gives undefined for what a full upload makes good; throws everything else on. */
-function fallBack(error: unknown, { stopped }: StoreContext): undefined {
-  const permanent =
-    error instanceof DamagedError ||
-    (error instanceof StorageError && error.side === "destination" && !isPassing(error));
-  if (!permanent || stopped()) throw error;
-  return undefined;
 }

@@ -12,7 +12,14 @@ import { BackupError, errorCode, FileChangedError, reportOf } from "../errors.ts
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
 import { copyRenewed } from "./open-object.ts";
-import { type Attempt, ChangedMeanwhile, hashPass, keyFor, type StoreContext } from "./store-context.ts";
+import {
+  type Attempt,
+  ChangedMeanwhile,
+  fallBack,
+  hashPass,
+  keyFor,
+  type StoreContext,
+} from "./store-context.ts";
 import { matchPass, openBase, storeDelta } from "./store-delta.ts";
 import { storeWhole } from "./store-whole.ts";
 import type { CopyOutcome, HashOutcome, ReadFile, SourceRef, StoreOutcome, Task } from "./tasks.ts";
@@ -75,7 +82,8 @@ async function storeSmall(
   if (sameSize.length > 0) {
     const read = { size, mtime, md5: md5ToBase36(hash("md5", plain, "buffer")) };
     const version = sameSize.find(({ md5 }) => md5 === read.md5);
-    if (version !== undefined) return keepContent(version, path, read, context);
+    const kept = version && (await keepContent(version, path, read, context));
+    if (kept !== undefined) return kept;
   }
   const { bytes, md5 } = context.sealer.sealSmall(plain, { path, mtime });
   const key = keyFor({ path, size, mtime, md5, deleted: 0 }, context);
@@ -96,7 +104,9 @@ async function storeLarge(file: SourceFile, attempt: Attempt, context: StoreCont
   }
   const version = sameSize.find((candidate) => candidate.md5 === md5);
   if (version !== undefined && md5 !== undefined) {
-    return keepContent(version, path, { size, mtime, md5 }, context);
+    const kept = await keepContent(version, path, { size, mtime, md5 }, context);
+    if (kept !== undefined) return kept;
+    plan = undefined; // what kept that version from being copied is in the way of a delta, too
   }
   if (base !== undefined && plan !== undefined && md5 !== undefined) {
     const fields = { path, size, mtime, md5, deleted: 0 };
@@ -109,18 +119,22 @@ async function storeLarge(file: SourceFile, attempt: Attempt, context: StoreCont
 
 /**
  * The content is there already, under another time or marked deleted. A new name brings it up to date; an object that
- * repeats its time inside gets a new trailer with it.
+ * repeats its time inside gets a new trailer with it. Undefined where it cannot be copied, or does not open.
  */
 async function keepContent(
   version: StoredVersion,
   path: string,
   read: ReadFile,
   context: StoreContext,
-): Promise<StoreOutcome> {
+): Promise<StoreOutcome | undefined> {
   if (version.mtime === read.mtime) return { kind: "same", read, version };
   const key = keyFor({ path, ...read, deleted: 0 }, context);
-  const staged = await copyRenewed(version, { path, mtime: read.mtime }, key, context);
-  return { kind: "same", read, version, ...(staged !== undefined && { staged }) };
+  try {
+    const staged = await copyRenewed(version, { path, mtime: read.mtime }, key, context);
+    return { kind: "same", read, version, ...(staged !== undefined && { staged }) };
+  } catch (error) {
+    return fallBack(error, context);
+  }
 }
 
 /** Stages a copy of a version under another path or time. Never throws. */

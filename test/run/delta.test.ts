@@ -135,7 +135,7 @@ describe.each(routes)("a changed large file in a %s", (route) => {
       const touched = await run().then(() => store(original));
       expect(touched.outcomes).toMatchObject({ touched: 1 });
       expectSent(touched, 0);
-      fs.renameSync(path.join(world.src, FILE), path.join(world.src, "renamed.img"));
+      fs.renameSync(path.join(world.src, FILE), path.join(world.src, "images/renamed.img"));
       const moved = await run();
       expectSent(moved, 0);
       await expectIdentical();
@@ -236,6 +236,25 @@ describe.each(routes)("a changed large file in a %s", (route) => {
         expect(told.errors).toEqual([]);
         expect(result.sentBytes).toBe(result.storedBytes);
         expect(proxy?.count("UploadPartCopy").requests).toBe(1);
+        await expectIdentical();
+      });
+
+      it("of a file that only has a new time, when its version does not open", async () => {
+        await store(original);
+        await damage(-30);
+        await expectWhole(await store(original));
+      });
+
+      it.skipIf(route === "folder")("not when the server has troubles of the moment", async () => {
+        await store(original);
+        write(patched(original, 1, 1));
+        const effect = { kind: "status", status: 500, code: "InternalError" } as const;
+        proxy?.fail({ operation: "UploadPartCopy", effect, times: 8 });
+        const { told, outcomes } = await backup(config);
+        expect(outcomes).toEqual({ failed: 1 });
+        expect(told.errors).toHaveLength(1);
+        expect(await keys()).toHaveLength(1);
+        expectSent(await run(), BLOCK);
         await expectIdentical();
       });
 
