@@ -6,7 +6,7 @@
  * upload too, and once to seal what is new, checked against the first. Whatever does not fit, or fails for good, leads
  * to a full upload; the old object is left alone until the new one has been looked at.
  */
-import { createHash, randomInt } from "node:crypto";
+import { createHash } from "node:crypto";
 import { CONTINUES } from "../compression/codecs.ts";
 import {
   blockLogFor,
@@ -16,8 +16,6 @@ import {
   type MatchPlan,
   type OpenedObject,
   openObject,
-  openRange,
-  type ReadRange,
   sealPlan,
   tailBytes,
 } from "../container/segmented.ts";
@@ -25,6 +23,7 @@ import { StorageError } from "../errors.ts";
 import { md5ToBase36, type NameFields, type StoredVersion } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
 import type { StagedObject } from "../storage/storage.ts";
+import { lookAtCopy } from "./look-at-copy.ts";
 import { rangesOf, readingOf } from "./open-object.ts";
 import { blocksInWork } from "./segmented-sealer.ts";
 import {
@@ -45,7 +44,6 @@ const BODY_LEAST = 8 * 2 ** 20;
 /** The table may be so many times as long as that of a new object, and a few rows. */
 const TABLE_GROWTH = 2;
 const TABLE_SPARE = 1000;
-const SAMPLES = 4;
 
 /** A stored version that a delta may stand behind. */
 export interface Base {
@@ -113,7 +111,7 @@ export async function storeDelta(
   const progress = new Progress(context);
   try {
     const staged = await write(base, plan, delta, file, fields, key, progress, context);
-    await lookAtIt(staged, base, fields, context);
+    await lookAtCopy(staged, base.version, base.object, fields, context);
     return staged;
   } catch (error) {
     progress.takeBack();
@@ -172,47 +170,6 @@ async function checkUnchanged(
 ): Promise<void> {
   if (etag === undefined || (await destination.stat(key))?.etag === etag) return;
   throw new StorageError("destination", "was replaced while it was copied", { path: key, code: "ECHANGED" });
-}
-
-/**
- * Before the old object may go: the new one's trailer opens, and so do some of the blocks that were copied. A local
- * object is not under its key yet; what was copied is looked at where it came from.
- */
-async function lookAtIt(
-  staged: StagedObject,
-  base: Base,
-  fields: NameFields,
-  context: StoreContext,
-): Promise<void> {
-  try {
-    if (staged.temporary !== undefined) {
-      await openSamples(base.object, base.object, rangesOf(base.version, context));
-      return;
-    }
-    const version = { ...fields, key: staged.key };
-    const ranges = rangesOf(version, context);
-    const object = await openObject(staged.size, ranges, version, readingOf(context));
-    await openSamples(object, base.object, ranges);
-  } catch (error) {
-    await context.destination.discard([staged]);
-    throw error;
-  }
-}
-
-/** Opens the first and the last block that lie in the old body, and some between. */
-async function openSamples(object: OpenedObject, old: OpenedObject, ranges: ReadRange): Promise<void> {
-  const { extents } = object.trailer;
-  const copied: number[] = [];
-  for (let i = 0; i < extents.count; i++) if (extents.at(i).offset < old.trailer.bodyEnd) copied.push(i);
-  if (copied.length === 0) return;
-  const chosen = new Set([copied[0], copied.at(-1)]);
-  while (chosen.size < Math.min(SAMPLES, copied.length)) chosen.add(copied[randomInt(copied.length)]);
-  for (const index of chosen) {
-    if (index === undefined) continue;
-    const { plain } = extents.at(index);
-    const start = extents.plainStarts[index] as number;
-    for await (const _ of openRange(object, ranges, start, plain, { parallel: 1 }));
-  }
 }
 
 /** Blocks that go on with the stream of another cannot be kept one by one; only other writers make such large objects. */

@@ -11,7 +11,7 @@ import type { MatchPlan } from "../container/segmented.ts";
 import { BackupError, errorCode, FileChangedError, reportOf } from "../errors.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
-import { copyRenewed } from "./open-object.ts";
+import { copyRenewed } from "./copy-renewed.ts";
 import {
   type Attempt,
   ChangedMeanwhile,
