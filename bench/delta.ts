@@ -2,7 +2,9 @@
  * What a change of a large file costs on the wire: bytes sent and requests made by this tool, restic and rclone (crypt),
  * counted by a proxy before an S3 server; see docs/performance.md.
  *
- * Usage: node bench/delta.ts [MIB] [--tools ours,restic,rclone] [--scratch FOLDER]
+ * Usage: node bench/delta.ts [MIB] [--tools ours,restic,rclone] [--scratch FOLDER] [--calls]
+ *
+ * --calls prints the requests of each step by operation, too.
  *
  * The server is the tests' one: `eval "$(test/s3-server/rgw-up)"` with `export` names another (S3_TEST_ENDPOINT).
  */
@@ -10,7 +12,6 @@
 import { execFile, execFileSync } from "node:child_process";
 import {
   closeSync,
-  ftruncateSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -89,9 +90,13 @@ function writePages(fd: number, size: number, noise: Noise): void {
 function insert(folder: string, bytes: Buffer): void {
   edit(folder, (fd) => {
     const rest = readFileSync(fd);
-    ftruncateSync(fd);
+    let position = 0;
     for (const piece of [bytes, rest]) {
-      for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at, piece.length - at);
+      for (let at = 0; at < piece.length; ) {
+        const written = writeSync(fd, piece, at, piece.length - at, position);
+        at += written;
+        position += written;
+      }
     }
   });
 }
@@ -175,6 +180,8 @@ interface Row {
   readonly sent: number;
   readonly received: number;
   readonly requests: number;
+  /** By operation. */
+  readonly calls: string;
 }
 
 async function measure(tool: Contestant, mebibytes: number, scratch: string): Promise<Row[]> {
@@ -202,6 +209,9 @@ async function measure(tool: Contestant, mebibytes: number, scratch: string): Pr
         sent: after.sent - before.sent,
         received: after.received - before.received,
         requests: proxy.calls.length,
+        calls: Object.entries(proxy.table())
+          .map(([operation, { requests }]) => `${operation} ${requests}`)
+          .join(", "),
       });
     }
     await tool.verify(place);
@@ -246,6 +256,7 @@ async function main(): Promise<void> {
     options: {
       tools: { type: "string", default: "ours,restic,rclone" },
       scratch: { type: "string", default: tmpdir() },
+      calls: { type: "boolean", default: false },
     },
   });
   const mebibytes = Number(positionals[0] ?? 1024);
@@ -264,8 +275,11 @@ async function main(): Promise<void> {
   try {
     for (const tool of tools) {
       try {
-        results.push([tool.name, await measure(tool, mebibytes, values.scratch)]);
+        const rows = await measure(tool, mebibytes, values.scratch);
+        results.push([tool.name, rows]);
         console.error(`${tool.name}: done`);
+        if (values.calls)
+          for (const [i, row] of rows.entries()) console.error(`  ${STEPS[i]?.[0]}: ${row.calls}`);
       } catch (error) {
         console.error(`${tool.name}: ${messageOf(error)}`);
         process.exitCode = 1;
