@@ -107,6 +107,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     sourceExcludes,
     massDeleteShare: settings.mass_delete_share,
     unfinishedKeepDays: settings.unfinished_keep_days,
+    delta: settings.delta,
+    deltaDeadShare: settings.delta_dead_share,
   };
   return { config, warnings, summary: describeSettings(config) };
 }

@@ -30,6 +30,8 @@ export {
 } from "./segmented/header.ts";
 export { blockLogFor, isSigned, maxStoredSize, SOLID_MOST } from "./segmented/layout.ts";
 export { LOCATOR_BYTES, parseLocator, TAIL_BYTES, trailerIn } from "./segmented/locator.ts";
+export { Matcher, type MatchOptions } from "./segmented/match.ts";
+export type { MatchPlan, MatchStep } from "./segmented/match-plan.ts";
 export {
   DeltaWriter,
   deadBytes,
@@ -55,6 +57,7 @@ export {
 } from "./segmented/open.ts";
 export { openRun, type SealedRun } from "./segmented/open-run.ts";
 export { RollingSum } from "./segmented/rolling.ts";
+export { type SealPlanOptions, sealPlan } from "./segmented/seal-plan.ts";
 export {
   type SealedObject,
   type SealMeta,

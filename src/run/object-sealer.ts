@@ -2,6 +2,7 @@
  * Making objects: their keys and their bytes, in the container that the configuration names.
  */
 import type { Config } from "../config/config.ts";
+import type { DeltaWriter, OpenedObject } from "../container/segmented.ts";
 import type { NameFields } from "../names/stored-name.ts";
 import type { BlockThreads } from "./block-threads.ts";
 import { ClassicSealer } from "./classic-sealer.ts";
@@ -18,6 +19,10 @@ export interface ObjectSealer {
   /** Synchronous, for worker threads. `md5` is that of `plain`, in canonical base 36. */
   sealSmall(plain: Buffer, file: FileMeta): { readonly bytes: Buffer; readonly md5: string };
   sealLarge(file: FileMeta & { readonly size: number }): LargeSealer;
+  /** Whether the same file under the same settings gives the same bytes, so that half an upload can be gone on with. */
+  readonly deterministic: boolean;
+  /** Makes the next version behind the body of an object; undefined where a new object would be under other keys. */
+  continueObject?(old: OpenedObject): DeltaWriter | undefined;
 }
 
 export interface FileMeta {

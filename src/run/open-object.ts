@@ -12,14 +12,13 @@ import {
   openStream,
   type Reading,
   type ReadRange,
-  rewriteTrailer,
   type SealedRun,
   SNIFF_BYTES,
   sniffContainer,
 } from "../container/segmented.ts";
 import { DamagedError, errorCode, StorageError } from "../errors.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
-import type { StagedObject, Storage } from "../storage/storage.ts";
+import type { Storage } from "../storage/storage.ts";
 import { BLOCK_THREADS_LEAST, type BlockThreads } from "./block-threads.ts";
 import { classicSettings } from "./classic-settings.ts";
 import type { RunKeys } from "./keys.ts";
@@ -101,42 +100,23 @@ export async function openIfSegmented(
   version: StoredVersion,
   context: OpenContext,
 ): Promise<OpenedObject | undefined> {
+  return (await openPinned(version, context))?.object;
+}
+
+/** The same with its ETag, where the storage has such: what is read or copied later is to be of the same object. */
+export async function openPinned(
+  version: StoredVersion,
+  context: OpenContext,
+): Promise<{ readonly object: OpenedObject; readonly etag: string | undefined } | undefined> {
   const start = await readUpTo(SNIFF_BYTES, version, context);
   if (sniffContainer(start, -1, version.size) === "classic") return undefined;
   const stat = await context.destination.stat(version.key);
   if (stat === undefined) throw gone(version);
-  const readRange = rangesOf(version, context);
   if (sniffContainer(start, stat.size, version.size) === "ask-md5" && (await isRaw(version, context))) {
     return undefined;
   }
-  return openObject(stat.size, readRange, version, readingOf(context));
-}
-
-/**
- * Stages a copy of a segmented object under another path or time, with a new trailer behind the same body. Undefined
- * for a classic object: it does not repeat its name, so a copy or a renaming is enough.
- */
-export async function copyRenewed(
-  version: StoredVersion,
-  to: { readonly path: string; readonly mtime: number },
-  key: string,
-  context: OpenContext,
-): Promise<StagedObject | undefined> {
-  const object = await openIfSegmented(version, context);
-  if (object === undefined) return undefined;
-  const { destination, signal } = context;
-  const writer = await destination.createWriter(key, {
-    sizeHint: object.length + to.path.length * 3,
-    signal,
-  });
-  try {
-    await writer.copyFrom(version.key, { start: 0, end: object.trailer.bodyEnd });
-    await writer.write(rewriteTrailer(object, { path: to.path, mtime: to.mtime }));
-    return await writer.finish();
-  } catch (error) {
-    await writer.abort();
-    throw error;
-  }
+  const readRange = rangesOf(version, context, stat.etag);
+  return { object: await openObject(stat.size, readRange, version, readingOf(context)), etag: stat.etag };
 }
 
 /** An unencrypted, uncompressed classic object may look like a segmented one of its length; its md5 tells. */
@@ -146,8 +126,14 @@ async function isRaw(version: StoredVersion, { destination, signal }: OpenContex
   return md5ToBase36(digest.digest()) === version.md5;
 }
 
-function rangesOf(version: StoredVersion, { destination, signal }: OpenContext): ReadRange {
-  return (start, end) => destination.read(version.key, { range: { start, end }, signal });
+/** Reads ranges of an object; with an ETag, of exactly that one. */
+export function rangesOf(
+  { key }: Pick<StoredVersion, "key">,
+  { destination, signal }: OpenContext,
+  etag?: string,
+): ReadRange {
+  return (start, end) =>
+    destination.read(key, { range: { start, end }, signal, ...(etag !== undefined && { etag }) });
 }
 
 /** An object under a small file's name may be of any length if it is not ours: never read more than ours can be. */

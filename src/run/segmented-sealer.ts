@@ -4,12 +4,15 @@
 import type { Compression } from "../compression/codecs.ts";
 import type { Config } from "../config/config.ts";
 import {
+  DeltaWriter,
   FileSealer,
   maxStoredSize,
+  type OpenedObject,
   SOLID_MOST,
   type StreamSettings,
   sealSmall,
 } from "../container/segmented.ts";
+import { formatKeySource } from "../crypto/key-source.ts";
 import type { SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
 import type { DestinationKeys } from "../crypto/segmented-keys.ts";
 import { bytesOfPath } from "../names/path-text.ts";
@@ -27,6 +30,7 @@ const LONGEST_STAMP: Stamp = { form: "stamp", began: 36 ** 6, ceased: 36 ** 6 };
 
 export class SegmentedSealer implements ObjectSealer {
   readonly wholeLimit = SOLID_MOST;
+  readonly deterministic = true;
   private readonly keys: DestinationKeys;
   private readonly names: DestinationKeys | undefined;
   private readonly compression: Compression;
@@ -76,6 +80,14 @@ export class SegmentedSealer implements ObjectSealer {
         return sealer.md5;
       },
     };
+  }
+
+  continueObject(old: OpenedObject): DeltaWriter | undefined {
+    const { cipher, source } = old.header;
+    if (cipher !== this.keys.cipher) return undefined;
+    if (!formatKeySource(source).equals(formatKeySource(this.keys.source))) return undefined;
+    const { sealer } = this.sideBySide(old.trailer.size);
+    return new DeltaWriter(old, this.compression, sealer?.(old.header));
   }
 
   private sideBySide(size: number): Pick<StreamSettings, "parallel" | "sealer"> {

@@ -13,7 +13,8 @@ import { openSealer } from "./object-sealer.ts";
 import { openSource } from "./open-source.ts";
 import { openTarget } from "./open-target.ts";
 import { type Overwrite, type RestoreContext, restoreFile } from "./restore-file.ts";
-import { copyFile, hashFile, type StoreContext, storeFile } from "./store-file.ts";
+import type { Learned, StoreContext } from "./store-context.ts";
+import { copyFile, hashFile, storeFile } from "./store-file.ts";
 import type { OpenNamesOutcome, Outcome, Task } from "./tasks.ts";
 import { verifyFile } from "./verify-file.ts";
 
@@ -53,6 +54,7 @@ async function open(
     progress: context.progress,
   };
   const source = mode === "backup" ? await openSource(config, openStorage) : undefined;
+  const learned: Learned = { cannotCopyParts: false };
   const sealer = openSealer(config, keys, settings.salt, () => new Date(), threads);
   const target = mode === "restore" ? await openTarget(config.restore, openStorage) : undefined;
 
@@ -74,7 +76,7 @@ async function open(
   };
   const storeContext = (): StoreContext => {
     if (source === undefined) throw new Error("only a backup reads the source");
-    return { ...common, source, sealer };
+    return { ...common, source, sealer, learned };
   };
   const restoreContext = (): RestoreContext => {
     if (target === undefined) throw new Error("only a restore writes a target");

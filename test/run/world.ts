@@ -107,6 +107,8 @@ export function configOf(
     sourceExcludes: [],
     massDeleteShare: 0.5,
     unfinishedKeepDays: 7,
+    delta: "auto",
+    deltaDeadShare: 0.25,
     ...settings,
   };
 }
