@@ -44,11 +44,12 @@ const BODY_LEAST = 8 * 2 ** 20;
 const TABLE_GROWTH = 2;
 const TABLE_SPARE = 1000;
 
-/** A stored version that a delta may stand behind. */
+/** A stored version that a delta may stand behind, and what writes that delta: for one use. */
 export interface Base {
   readonly version: StoredVersion;
   readonly object: OpenedObject;
   readonly etag: string | undefined;
+  readonly delta: DeltaWriter;
 }
 
 /** The version before, opened: two reads of its ends. Undefined where only a full upload will do. */
@@ -69,7 +70,8 @@ export async function openBase(
     const object = await openObject(stat.size, ranges, version, readingOf(context));
     const { bodyEnd, extents, type } = object.trailer;
     if (type !== "file" || bodyEnd < BODY_LEAST || !standsAlone(extents)) return undefined;
-    return { version, object, etag: stat.etag };
+    const delta = sealer.continueObject(object);
+    return delta && { version, object, etag: stat.etag, delta };
   } catch (error) {
     return fallBack(error, context);
   }
@@ -105,11 +107,10 @@ export async function storeDelta(
   context: StoreContext,
 ): Promise<StagedObject | undefined> {
   const key = keyFor(fields, context);
-  const delta = context.sealer.continueObject?.(base.object);
-  if (delta === undefined || key === base.version.key) return undefined;
+  if (key === base.version.key) return undefined;
   const progress = new Progress(context);
   try {
-    const staged = await write(base, plan, delta, file, fields, key, progress, context);
+    const staged = await write(base, plan, file, fields, key, progress, context);
     await lookAtCopy(staged, base.version, base.object, fields, context);
     return staged;
   } catch (error) {
@@ -119,9 +120,8 @@ export async function storeDelta(
 }
 
 async function write(
-  { version, object, etag }: Base,
+  { version, object, etag, delta }: Base,
   plan: MatchPlan,
-  delta: DeltaWriter,
   file: SourceFile,
   fields: NameFields,
   key: string,
