@@ -16,7 +16,11 @@ const out = new URL("dist/", import.meta.url).pathname;
 rmSync(out, { recursive: true, force: true });
 await build({
   absWorkingDir: new URL(".", import.meta.url).pathname,
-  entryPoints: { backup: "bin/backup.ts", worker: "src/run/worker-main.ts" },
+  entryPoints: {
+    backup: "bin/backup.ts",
+    worker: "src/run/worker-main.ts",
+    "block-thread": "src/run/block-thread-main.ts",
+  },
   outdir: `${out}bin`,
   bundle: true,
   splitting: true,

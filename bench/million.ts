@@ -97,6 +97,8 @@ const config: Config = {
   sourceExcludes: [],
   massDeleteShare: 0.5,
   unfinishedKeepDays: 7,
+  delta: "auto",
+  deltaDeadShare: 0.25,
 };
 const silent = { info() {}, file() {}, warning() {}, error: console.error, progress() {} };
 keepNurserySmall();

@@ -470,6 +470,8 @@ class Segmented:
 
     def _parse(self, plain, start):
         self.type, form, p = struct.unpack_from(">BBH", plain)
+        if start < len(self.header.bytes):
+            raise Bad("trailer", "begins in the header")
         if self.type not in (1, 2, 3) or form > 1 or p < 1:
             raise Bad("trailer", "is of an unknown type or form, or has no path")
         self.mtime, self.size = int.from_bytes(plain[4:10], "big"), int.from_bytes(plain[10:16], "big")
@@ -762,11 +764,11 @@ def warn(path, problem):
 # ---- vectors --------------------------------------------------------------------------------------------------------
 
 
-def run_vector(path):
+def run_vector(path, rings):
     """What becomes of a test vector: its layer of failure, or its content."""
     with open(path, encoding="utf-8") as file:
         vector = json.load(file)
-    keys = Keys(vector.get("password"))
+    keys = rings.setdefault(vector.get("password"), Keys(vector.get("password")))
     stored = Memory(base64.b64decode(vector["object"]))
     result = {"vector": os.path.basename(path)}
     try:
@@ -823,8 +825,9 @@ def main():
     commands.add_parser("vectors").add_argument("files", nargs="+")
     options = parser.parse_args()
     if options.command == "vectors":
+        rings = {}
         for path in options.files:
-            print(json.dumps(run_vector(path)))
+            print(json.dumps(run_vector(path, rings)))
         return 0
     keys = Keys(password_of(options))
     if options.command == "list":

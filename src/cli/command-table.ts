@@ -21,12 +21,21 @@ export type CommandLine =
       readonly setid: boolean;
     }
   | { readonly command: "verify"; readonly config: string | undefined }
+  | {
+      readonly command: "decrypt";
+      readonly config: string | undefined;
+      readonly file: string;
+      /** Undefined: standard output. */
+      readonly output: string | undefined;
+    }
   | { readonly command: "generate-salt" }
   | { readonly command: "help"; readonly text: string }
   | { readonly command: "version" };
 
 export interface Flag {
   readonly name: string;
+  /** A single letter that means the same: `-o`. */
+  readonly short?: string;
   /** `switch`: takes no value; `one`: one value; `many`: one or more, and may be repeated. */
   readonly takes: "switch" | "one" | "many";
   readonly describe: string;
@@ -84,7 +93,8 @@ export const FLAGS = {
     takes: "switch",
     describe: "restore setuid and setgid bits and file capabilities, too",
   },
-  help: { name: "help", takes: "switch", describe: "show this help, or that of one command" },
+  output: { name: "output", short: "o", takes: "one", value: "OUT", describe: "write to this new file" },
+  help: { name: "help", short: "h", takes: "switch", describe: "show this help, or that of one command" },
   version: { name: "version", takes: "switch", describe: "show the version" },
 } as const satisfies Record<string, Flag>;
 
@@ -92,6 +102,8 @@ export const FLAGS = {
 export interface GivenFlags {
   has(flag: Flag): boolean;
   values(flag: Flag): readonly string[];
+  /** The word that stands behind the verb, for commands that take one. */
+  readonly operand: string;
 }
 
 export interface Command {
@@ -100,6 +112,8 @@ export interface Command {
   /** The flag that chooses this command without a verb. */
   readonly flag?: Flag;
   readonly flags: readonly Flag[];
+  /** What the one word behind the verb is, where the command needs one: `FILE`. */
+  readonly operand?: string;
   build(given: GivenFlags): CommandLine;
 }
 
@@ -148,6 +162,18 @@ export const COMMANDS: readonly Command[] = [
     flag: FLAGS.verify,
     flags: [FLAGS.config, FLAGS.verify],
     build: (given) => ({ command: "verify", config: configOf(given) }),
+  },
+  {
+    verb: "decrypt",
+    describe: "open one stored object, wherever it lies; to standard output, or to a file with -o",
+    flags: [FLAGS.config, FLAGS.output],
+    operand: "FILE",
+    build: (given) => ({
+      command: "decrypt",
+      config: configOf(given),
+      file: given.operand,
+      output: given.values(FLAGS.output)[0],
+    }),
   },
   {
     verb: "generate-salt",

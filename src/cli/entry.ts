@@ -7,7 +7,7 @@ import { version } from "./version.ts";
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && argv[0] === "--version") return print(`${version()}\n`);
   const { parseCommandLine } = await import("./options.ts");
-  const { printError, runCommand } = await import("./main.ts");
+  const { printError, runCommand, runDecrypt } = await import("./main.ts");
   try {
     const commandLine = await parseCommandLine(argv);
     switch (commandLine.command) {
@@ -19,6 +19,8 @@ export async function main(argv: readonly string[]): Promise<number> {
         const { generateSaltText } = await import("./generate-salt.ts");
         return print(generateSaltText());
       }
+      case "decrypt":
+        return await runDecrypt(commandLine);
       default:
         return await runCommand(commandLine);
     }

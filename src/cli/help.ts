@@ -21,14 +21,19 @@ export async function helpText(command: Command | undefined): Promise<string> {
     .version(false)
     .wrap(100)
     .locale("en")
-    .usage(command === undefined ? "backup [VERB] [FLAG...]" : `backup ${command.verb} [FLAG...]`)
+    .usage(
+      command === undefined
+        ? "backup [VERB] [FLAG...]"
+        : `backup ${command.verb}${command.operand ? ` ${command.operand}` : ""} [FLAG...]`,
+    )
     .epilogue(EXIT_CODES);
   const about = [FLAGS.help, FLAGS.version];
   if (command !== undefined) {
     parser.usage(`\n${command.describe}`);
     addFlags(parser, command.flags, "Flags:");
   } else {
-    for (const { verb, describe } of COMMANDS) parser.command(verb, describe);
+    for (const { verb, operand, describe } of COMMANDS)
+      parser.command(operand ? `${verb} <${operand}>` : verb, describe);
     const shared = [FLAGS.config, ...COMMANDS.flatMap(({ flag }) => flag ?? [])];
     addFlags(parser, [...shared, ...about], "Flags:");
     for (const { verb, flags } of COMMANDS) {
@@ -43,10 +48,11 @@ export async function helpText(command: Command | undefined): Promise<string> {
 }
 
 function addFlags(parser: ReturnType<typeof yargs>, flags: readonly Flag[], group: string): void {
-  for (const { name, takes, describe, value, choices, default: usual } of flags) {
+  for (const { name, short, takes, describe, value, choices, default: usual } of flags) {
     parser.option(name, {
       describe: value === undefined ? describe : `${value}: ${describe}`,
       group,
+      ...(short !== undefined && { alias: short }),
       type: takes === "switch" ? "boolean" : takes === "many" ? "array" : "string",
       ...(choices !== undefined && { choices }),
       ...(usual !== undefined && { default: usual }),

@@ -10,12 +10,14 @@ import { runRestore } from "../run/restore.ts";
 import type { RunOptions } from "../run/run-options.ts";
 import type { RunResult } from "../run/tally.ts";
 import { runVerify } from "../run/verify.ts";
+import { decryptFile } from "./decrypt.ts";
 import { keepNurserySmall } from "./memory.ts";
 import type { CommandLine } from "./options.ts";
 import { formatError, Output } from "./output.ts";
 import { exitCodeOf, summaryLines, verdict } from "./summary.ts";
 
 export type RunCommand = CommandLine & { command: "backup" | "restore" | "verify" };
+export type DecryptCommand = CommandLine & { command: "decrypt" };
 
 const STARTING = { backup: "Backing up", restore: "Restoring", verify: "Verifying" } as const;
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -59,6 +61,31 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
   } finally {
     output.close();
     for (const signal of Object.keys(SIGNALS)) process.off(signal, onSignal);
+  }
+}
+
+/** Opens one stored object. Resolves to the exit code; never throws. */
+export async function runDecrypt({ file, output, config: settings }: DecryptCommand): Promise<number> {
+  const stopping = new AbortController();
+  let signalCode: number | undefined;
+  for (const [signal, code] of Object.entries(SIGNALS)) {
+    process.once(signal, () => {
+      signalCode = code;
+      stopping.abort();
+    });
+  }
+  try {
+    const { config } = await loadConfig({
+      file: settings,
+      env: process.env,
+      cwd: process.cwd(),
+      mode: "decrypt",
+      tmpdir: tmpdir(),
+    });
+    await decryptFile(file, output, config, stopping.signal);
+    return 0;
+  } catch (error) {
+    return signalCode ?? printError(error);
   }
 }
 

@@ -30,9 +30,14 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Command
   if (problems.length > 0) throw usageError(problems);
   const { positionals, values } = await takeApart(args);
   const command = chooseCommand(positionals, flags, problems);
+  const operand = takeOperand(command, positionals, problems);
   checkFlags(command, flags, values, problems);
   if (problems.length > 0 || command === undefined) throw usageError(problems);
-  return command.build({ has: (flag) => flags.has(flag), values: (flag) => values.get(flag.name) ?? [] });
+  return command.build({
+    has: (flag) => flags.has(flag),
+    values: (flag) => values.get(flag.name) ?? [],
+    operand,
+  });
 }
 
 function usageError(problems: readonly string[]): ConfigError {
@@ -67,8 +72,9 @@ function resolveFlags(argv: readonly string[], problems: string[]): { args: stri
 }
 
 function flagNamed(given: string, problems: string[]): Flag | undefined {
-  if (given === "-h") return FLAGS.help;
   if (!given.startsWith("--")) {
+    const short = ALL_FLAGS.find((flag) => flag.short !== undefined && given === `-${flag.short}`);
+    if (short !== undefined) return short;
     problems.push(`unknown flag ${quoted(given)}: flags begin with --`);
     return undefined;
   }
@@ -139,8 +145,7 @@ function chooseCommand(
   flags: ReadonlySet<Flag>,
   problems: string[],
 ): Command | undefined {
-  const [verb, ...stray] = positionals;
-  for (const word of stray) problems.push(`${quoted(word)} stands alone: it belongs to no flag`);
+  const [verb] = positionals;
   const byFlag = COMMANDS.filter(({ flag }) => has(flags, flag));
   if (verb === undefined) {
     if (byFlag.length < 2) return byFlag[0] ?? COMMANDS[0];
@@ -160,6 +165,20 @@ function chooseCommand(
     if (other !== byVerb) problems.push(`${verb} and --${other.flag?.name} exclude each other`);
   }
   return byVerb;
+}
+
+/** The word behind the verb, for a command that takes one; any other is a problem. */
+function takeOperand(
+  command: Command | undefined,
+  positionals: readonly string[],
+  problems: string[],
+): string {
+  const [, ...words] = positionals;
+  const taken = command?.operand === undefined ? [] : words.splice(0, 1);
+  for (const word of words) problems.push(`${quoted(word)} stands alone: it belongs to no flag`);
+  if (command?.operand !== undefined && !taken[0])
+    problems.push(`${command.verb} needs a ${command.operand}`);
+  return taken[0] ?? "";
 }
 
 function checkFlags(

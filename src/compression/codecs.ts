@@ -2,12 +2,11 @@
  * The codecs of the segmented container (docs/format.md, section 5.2): choosing one, and bounded reading of all.
  */
 
-import { promisify } from "node:util";
-import { deflateRaw, deflateRawSync, inflateRawSync, type ZlibOptions } from "node:zlib";
+import { deflateRawSync, inflateRawSync, type ZlibOptions } from "node:zlib";
 import { DamagedError } from "../errors.ts";
 import { compresses } from "./probe.ts";
 import { xzCompress, xzDecompress } from "./xz.ts";
-import { looksCompressible, zstdCompress, zstdCompressPooled, zstdDecompress } from "./zstd.ts";
+import { looksCompressible, zstdCompress, zstdDecompress } from "./zstd.ts";
 
 export const CODEC = { raw: 0, zstd: 1, xz: 2, gzip: 3 } as const;
 /** Set in the codec of an extent that continues the stream of the one before. */
@@ -33,7 +32,6 @@ export interface Compressed {
 }
 
 const XZ_MAGIC = Buffer.from("fd377a585a00", "hex");
-const deflate = promisify<Buffer, ZlibOptions, Buffer>(deflateRaw);
 
 /** Compresses at once. Data that does not get shorter comes back as it is, with codec raw. */
 export function compressData(plain: Buffer, how: Compression): Compressed {
@@ -46,18 +44,6 @@ export function compressData(plain: Buffer, how: Compression): Compressed {
         ? deflateRawSync(plain, deflateOptions(plain, how))
         : xzCompress(plain, how.lzmaLevel);
   return shorter(plain, { codec, data });
-}
-
-/** The same on the thread pool where there is a way; xz keeps the calling thread busy. */
-export async function compressPooled(plain: Buffer, how: Compression): Promise<Compressed> {
-  const codec = codecFor(plain, how);
-  if (codec === CODEC.zstd) {
-    return shorter(plain, { codec, data: await zstdCompressPooled(plain, how.zstdLevel) });
-  }
-  if (codec === CODEC.gzip) {
-    return shorter(plain, { codec, data: await deflate(plain, deflateOptions(plain, how)) });
-  }
-  return compressData(plain, how);
 }
 
 /**

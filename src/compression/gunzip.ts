@@ -1,7 +1,6 @@
 /** Reading gzip: one or several members (zero padding after them is harmless), output bounded. */
 
-import { pipeline } from "node:stream/promises";
-import { createGunzip, gunzipSync } from "node:zlib";
+import { createGunzip, type Gunzip, gunzipSync } from "node:zlib";
 import { errorCode, messageOf } from "../errors.ts";
 import { tooLong, undecodable } from "./damage.ts";
 
@@ -32,7 +31,8 @@ export async function* gunzipStream(
   limit: number,
 ): AsyncGenerator<Buffer> {
   const gunzip = createGunzip({ chunkSize: OUTPUT_BYTES });
-  const feeding = pipeline(source, gunzip);
+  let left = false;
+  const feeding = feed(source, gunzip, () => left);
   feeding.catch(() => {}); // the same error comes out of the loop below
   let bytes = 0;
   try {
@@ -45,8 +45,38 @@ export async function* gunzipStream(
   } catch (error) {
     throw asDamage(error);
   } finally {
+    left = true;
     gunzip.destroy();
   }
+}
+
+/**
+ * Writes all of the source into `gunzip`. The source is read to its end even when the gzip data ends before: only
+ * there does it say whether it was authentic. (`stream.pipeline` gives up at that point, in Node 22 with an error.)
+ */
+async function feed(source: AsyncIterable<Uint8Array>, gunzip: Gunzip, left: () => boolean): Promise<void> {
+  try {
+    for await (const piece of source) {
+      if (left()) return;
+      if (!gunzip.destroyed && !gunzip.write(piece)) await drained(gunzip);
+    }
+    if (!gunzip.destroyed) gunzip.end();
+  } catch (error) {
+    gunzip.destroy(error as Error);
+    throw error;
+  }
+}
+
+/** Resolves when the stream takes more, or will never. */
+function drained(gunzip: Gunzip): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      gunzip.off("drain", done).off("close", done);
+      resolve();
+    };
+    gunzip.on("drain", done).on("close", done);
+    if (gunzip.destroyed) done();
+  });
 }
 
 /** zlib's complaints about its input as damage; everything else as it is. */

@@ -79,4 +79,8 @@ export interface Config {
   readonly massDeleteShare: number;
   /** Days after which unfinished uploads and temporary files of other hosts are litter. */
   readonly unfinishedKeepDays: number;
+  /** Whether a changed large file is stored as what changed behind a copy of its old body. Segmented container only. */
+  readonly delta: "auto" | "off";
+  /** Up to this share (0..1) of a copied body may be of no use to the new version; above, all is sent anew. */
+  readonly deltaDeadShare: number;
 }

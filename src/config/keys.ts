@@ -43,6 +43,8 @@ export const TOP_KEYS = [
   "ignore_regex",
   "mass_delete_share",
   "unfinished_keep_days",
+  "delta",
+  "delta_dead_share",
 ] as const;
 export type TopKey = (typeof TOP_KEYS)[number];
 
@@ -76,6 +78,8 @@ const NEW_KEYS: ReadonlySet<string> = new Set([
   "zstd_level",
   "mass_delete_share",
   "unfinished_keep_days",
+  "delta",
+  "delta_dead_share",
 ]);
 
 /** The environment variable of a top-level setting. */

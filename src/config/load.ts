@@ -20,6 +20,8 @@ import { quoted } from "./text.ts";
 
 export const DEFAULT_CONFIG_FILE = "config.json";
 export const DEFAULT_RESTORE_FOLDER = "encrypted_s3_backup_restore";
+/** Stands for the destination where none is used. */
+const NO_STORAGE: StorageConfig = { kind: "local", path: "." };
 const SWITCHES = ["encrypt", "encrypt_filenames", "compress"] as const;
 /** Paths with nothing in common: what matches them all matches everything. */
 const UNLIKE_PATHS = ["a", "Z9/_", "\u{10fffd} ", "\n/\n", "."];
@@ -29,7 +31,8 @@ export interface LoadOptions {
   readonly file: string | undefined;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
-  readonly mode: "backup" | "restore" | "verify";
+  /** `decrypt` opens a single file: it needs no storage at all. */
+  readonly mode: "backup" | "restore" | "verify" | "decrypt";
   /** The system's folder for temporary files, where the default restore target lies. */
   readonly tmpdir: string;
 }
@@ -61,7 +64,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   if (settings === undefined) throw problemsError(problems);
 
   const storages = storagesOf(settings, origin, problems);
-  const { src, dest } = storages;
+  const { src } = storages;
+  const dest = storages.dest ?? (mode === "decrypt" ? NO_STORAGE : undefined);
   if (dest === undefined && !settings.dest) problems.push(missing("dest", file?.name));
   if (mode === "backup" && src === undefined && !settings.src) problems.push(missing("src", file?.name));
   const ignore = expressionsOf(settings.ignore_regex, origin, problems, warnings);
@@ -104,6 +108,8 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     sourceExcludes,
     massDeleteShare: settings.mass_delete_share,
     unfinishedKeepDays: settings.unfinished_keep_days,
+    delta: settings.delta,
+    deltaDeadShare: settings.delta_dead_share,
   };
   return { config, warnings, summary: describeSettings(config) };
 }

@@ -75,6 +75,18 @@ function processes(usual: number) {
   );
 }
 
+function share(usual: number) {
+  return v.pipe(
+    v.nullish(v.unknown(), usual),
+    v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
+      const number = numberOf(value);
+      if (number >= 0 && number <= 1) return number;
+      addIssue({ message: "must be a share from 0 to 1, 0.5 for half" });
+      return NEVER;
+    }),
+  );
+}
+
 const text = v.pipe(v.string('must be a text in "..."'), v.nonEmpty("must not be empty: leave it out"));
 const optionalText = v.nullish(text);
 
@@ -150,16 +162,10 @@ export const settingsSchema = v.object({
     ),
     [],
   ),
-  mass_delete_share: v.pipe(
-    v.nullish(v.unknown(), 0.5),
-    v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
-      const share = numberOf(value);
-      if (share >= 0 && share <= 1) return share;
-      addIssue({ message: "must be a share from 0 to 1, 0.5 for half" });
-      return NEVER;
-    }),
-  ),
+  mass_delete_share: share(0.5),
   unfinished_keep_days: v.nullish(integer(1, 1_000_000, "must be a whole number of days, 1 at least"), 7),
+  delta: v.nullish(v.picklist(["auto", "off"], 'must be "auto" or "off"'), "auto"),
+  delta_dead_share: share(0.25),
 });
 
 export type Settings = v.InferOutput<typeof settingsSchema>;

@@ -7,6 +7,7 @@
  */
 
 export { type BlockSealer, type SealedBlock, sealBlock, weakSum } from "./segmented/block.ts";
+export { BlockJobs } from "./segmented/block-jobs.ts";
 export type { Extent, ExtentTable } from "./segmented/extents.ts";
 export { type Layer, layerOf } from "./segmented/failure.ts";
 export {
@@ -31,6 +32,8 @@ export {
 } from "./segmented/header.ts";
 export { blockLogFor, isSigned, maxStoredSize, SOLID_MOST } from "./segmented/layout.ts";
 export { LOCATOR_BYTES, parseLocator, TAIL_BYTES, trailerIn } from "./segmented/locator.ts";
+export { Matcher, type MatchOptions } from "./segmented/match.ts";
+export type { MatchPlan, MatchStep } from "./segmented/match-plan.ts";
 export {
   DeltaWriter,
   deadBytes,
@@ -46,7 +49,17 @@ export {
   type Reading,
   type ReadRange,
 } from "./segmented/object.ts";
-export { openPlaced, openRange, openSmall, openStream, type PlacedPiece } from "./segmented/open.ts";
+export {
+  openPlaced,
+  openRange,
+  openSmall,
+  openStream,
+  type PlacedPiece,
+  type ReadOptions,
+} from "./segmented/open.ts";
+export { openRun, type SealedRun } from "./segmented/open-run.ts";
+export { RollingSum } from "./segmented/rolling.ts";
+export { type SealPlanOptions, sealPlan } from "./segmented/seal-plan.ts";
 export {
   type SealedObject,
   type SealMeta,

@@ -15,8 +15,8 @@ export interface DerivedPasswordKey {
   readonly key: Uint8Array;
 }
 
-/** Derivations in one run of the tool. Some 13 s with the costs that we write. */
-const DERIVATIONS_MOST = 128;
+/** Derivations in one run of the tool: some 4 s with the costs that we write. */
+const DERIVATIONS_MOST = 32;
 /** With key source none there is no secret. */
 const NO_KEY = Buffer.alloc(KEY_BYTES);
 

@@ -3,6 +3,9 @@
  * section 9).
  */
 
+import { hash } from "node:crypto";
+import { bytesOfPath } from "./path-text.ts";
+
 const RESERVED = ".backup-meta";
 const ESCAPE = "=";
 const MANIFEST = /(?:^|\/)\.backup-meta\.([0-9a-z])\.(0|[1-9a-z][0-9a-z]{0,3})$/;
@@ -18,6 +21,12 @@ export const MANIFEST_MTIME = 0;
 export function manifestPath(folder: string, log: number, index: number): string {
   const name = `${RESERVED}.${log.toString(36)}.${index.toString(36)}`;
   return folder === "" ? name : `${folder}/${name}`;
+}
+
+/** In which of a folder's 2^log manifests (log up to 20) the entry of this name is. */
+export function manifestIndex(name: string, log: number): number {
+  const digest = hash("sha256", bytesOfPath(name), "buffer");
+  return log === 0 ? 0 : digest.readUInt32BE(0) >>> (32 - log);
 }
 
 /** Which manifest a path names; undefined when it names none. */

@@ -41,8 +41,8 @@ interface Job<Task, Outcome> {
 
 const BATCH_BYTES = 4 * 1024 * 1024;
 const QUEUE_LIMIT = 2000;
-/** Workers make buffers, not object graphs: a large nursery only keeps memory. */
-const SMALL_YOUNG_GENERATION = { maxYoungGenerationSizeMb: 12 };
+/** Workers make buffers, not object graphs: with a small heap in view V8 keeps less of what they no longer need. */
+const SMALL_HEAP = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 192 };
 
 interface Member<Task, Outcome> {
   readonly worker: Worker;
@@ -164,7 +164,7 @@ export class Pool<Task, Outcome> {
     const setup: WorkerSetup = { settings: this.options.settings, stop: this.stopFlag };
     const worker = new Worker(this.options.script, {
       workerData: setup,
-      resourceLimits: SMALL_YOUNG_GENERATION,
+      resourceLimits: SMALL_HEAP,
     });
     const member: Member<Task, Outcome> = { worker, batches: new Map(), ready: false };
     this.members.add(member);

@@ -23,13 +23,13 @@ import { type PlanSettings, planPath } from "../plan/plan-path.ts";
 import { dateStamp } from "../plan/retention.ts";
 import type { Entry } from "../scan/entry.ts";
 import type { ScanFindings, Source } from "../scan/source.ts";
+import { sortedBatches } from "../spill/sorted-batches.ts";
 import { JoinFindings } from "./backup-state.ts";
 import { type OpenDestination, openDestination, withSortedFallback } from "./destination.ts";
 import { contentKey, MovePhase } from "./move-phase.ts";
 import { openSource, reservesNames } from "./open-source.ts";
 import { Publisher } from "./publisher.ts";
 import { type RunOptions, withDefaults } from "./run-options.ts";
-import { sortedEntries } from "./sorted-entries.ts";
 import { StorePhase } from "./store-phase.ts";
 import { withStoredTimes } from "./stored-groups.ts";
 import { type RunResult, Tally } from "./tally.ts";
@@ -170,7 +170,8 @@ class Backup {
       onNote: (text) => this.notes.add(text),
     };
     const entries = refuseMissing(this.source.scan(findings, this.options.signal), this.source.location);
-    return sorted ? sortedEntries(entries) : ascending(entries, "source", (entry) => entry.sortKey);
+    const sortKey = (entry: Entry) => entry.sortKey;
+    return sorted ? sortedBatches(entries, sortKey) : ascending(entries, "source", sortKey);
   }
 
   private once(key: string, tell: () => void): void {

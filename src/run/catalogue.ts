@@ -9,7 +9,7 @@ import { parseStoredName, type StoredVersion, SUFFIX } from "../names/stored-nam
 import type { Version } from "../plan/group.ts";
 import { orderKeyOf } from "../plan/join.ts";
 import { ascending } from "../plan/order.ts";
-import { ExternalSorter } from "../spill/external-sorter.ts";
+import { sortedBatches } from "../spill/sorted-batches.ts";
 import type { ListedObject } from "../storage/storage.ts";
 import { looksEncrypted } from "./name-opener.ts";
 
@@ -23,8 +23,6 @@ export interface CatalogueFindings {
 /** Opens encrypted names, many at a time; undefined where one does not authenticate. */
 export type OpenNames = (keys: readonly string[]) => Promise<readonly (StoredVersion | undefined)[]>;
 
-const BATCH = 1000;
-
 /** Versions in the order of the join, as the listing gives them; throws `UnsortedListingError` where it does not. */
 export function streamedVersions(
   listing: AsyncIterable<ListedObject[]>,
@@ -35,27 +33,12 @@ export function streamedVersions(
 }
 
 /** Versions in the order of the join, whatever the order of the listing: through a sort that spills to disk. */
-export async function* sortedVersions(
+export function sortedVersions(
   listing: AsyncIterable<ListedObject[]>,
   openNames: OpenNames,
   findings: CatalogueFindings,
 ): AsyncGenerator<Version[]> {
-  const sorter = new ExternalSorter<Version>(orderKeyOf);
-  try {
-    for await (const versions of readNames(listing, openNames, findings)) {
-      for (const version of versions) sorter.add(version);
-    }
-    let batch: Version[] = [];
-    for (const version of sorter.sorted()) {
-      batch.push(version);
-      if (batch.length < BATCH) continue;
-      yield batch;
-      batch = [];
-    }
-    yield batch;
-  } finally {
-    sorter.close();
-  }
+  return sortedBatches(readNames(listing, openNames, findings), orderKeyOf);
 }
 
 /** Whether a listing has to be sorted: encrypted names have an order of their own. */

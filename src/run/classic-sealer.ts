@@ -21,6 +21,7 @@ import type { FileMeta, LargeSealer, ObjectSealer } from "./object-sealer.ts";
 export class ClassicSealer implements ObjectSealer {
   readonly keepsHeaders = false;
   readonly wholeLimit = WHOLE_LIMIT;
+  readonly deterministic = false; // salts and nonces are random
   private readonly config: Config;
   private readonly settings: ClassicSettings;
   private readonly sealing: Sealing | undefined;

@@ -9,7 +9,6 @@ import { reportOf } from "../errors.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
-import type { StagedObject } from "../storage/storage.ts";
 import type { OpenDestination } from "./destination.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Reporter } from "./reporter.ts";
@@ -112,7 +111,7 @@ export class MovePhase {
     const to = { path: file.path, ...read, deleted: 0 };
     await this.context.destination.workers.submit({ do: "copy", version, to }, (outcome) => {
       const copied = outcome as CopyOutcome;
-      if (copied.kind === "copied") this.publish(copied.staged, file, read);
+      if (copied.kind === "copied") this.publish(copied, file, read);
       if (copied.kind !== "failed") return;
       // Whatever keeps the storage from copying (a name too long, an archived object): an upload meets it too, and
       // then says so; or it works.
@@ -121,11 +120,15 @@ export class MovePhase {
     });
   }
 
-  private publish(staged: StagedObject, file: SourceRef, read: ReadFile): void {
+  private publish(
+    { staged, renewed }: CopyOutcome & { kind: "copied" },
+    file: SourceRef,
+    read: ReadFile,
+  ): void {
     const { publisher, tally, reporter } = this.context;
     publisher.add(staged, (error) => {
       if (error === undefined) {
-        tally.count("moved", read.size);
+        tally.count("moved", read.size, renewed ? { stored: staged.size, sent: staged.sent } : {});
         reporter.file("moved", file.path);
       } else {
         this.unsettled.add(contentKey(read));

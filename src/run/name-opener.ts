@@ -7,7 +7,7 @@
  */
 import type { Config } from "../config/config.ts";
 import { HEADER_MOST, parseHeader } from "../container/segmented.ts";
-import { DamagedError } from "../errors.ts";
+import { DamagedError, errorCode } from "../errors.ts";
 import { openSegmentedName, segmentedNameTag } from "../names/segmented-name.ts";
 import { looksSealed, type StoredVersion } from "../names/stored-name.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -65,7 +65,8 @@ export class NameOpener {
       this.keys.segmented.keysFor(source, cipher === "none" ? this.config.encryptionType : cipher);
       return true;
     } catch (error) {
-      if (error instanceof DamagedError) return false;
+      // An unfinished upload has a name and no object yet; one that was listed may have gone.
+      if (error instanceof DamagedError || errorCode(error) === "ENOENT") return false;
       throw error;
     }
   }

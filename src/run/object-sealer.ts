@@ -2,7 +2,9 @@
  * Making objects: their keys and their bytes, in the container that the configuration names.
  */
 import type { Config } from "../config/config.ts";
+import type { DeltaWriter, OpenedObject } from "../container/segmented.ts";
 import type { NameFields } from "../names/stored-name.ts";
+import type { BlockThreads } from "./block-threads.ts";
 import { ClassicSealer } from "./classic-sealer.ts";
 import type { RunKeys } from "./keys.ts";
 import { SegmentedSealer } from "./segmented-sealer.ts";
@@ -19,6 +21,10 @@ export interface ObjectSealer {
   /** Synchronous, for worker threads. `md5` is that of `plain`, in canonical base 36. */
   sealSmall(plain: Buffer, file: FileMeta): { readonly bytes: Buffer; readonly md5: string };
   sealLarge(file: FileMeta & { readonly size: number }): LargeSealer;
+  /** Whether the same file under the same settings gives the same bytes, so that half an upload can be gone on with. */
+  readonly deterministic: boolean;
+  /** Makes the next version behind the body of an object; undefined where a new object would be under other keys. */
+  continueObject?(old: OpenedObject): DeltaWriter | undefined;
 }
 
 export interface FileMeta {
@@ -45,14 +51,18 @@ export interface LargeSealer {
   readonly md5: string;
 }
 
-/** @param salt for all that this run seals; undefined where nothing is encrypted. */
+/**
+ * @param salt for all that this run seals; undefined where nothing is encrypted.
+ * @param threads for large segmented files.
+ */
 export function openSealer(
   config: Config,
   keys: RunKeys,
   salt: Uint8Array | undefined,
   now: () => Date,
+  threads?: BlockThreads,
 ): ObjectSealer {
   return config.container === "classic"
     ? new ClassicSealer(config, keys.classic, salt, now)
-    : new SegmentedSealer(config, keys.segmented, salt);
+    : new SegmentedSealer(config, keys.segmented, salt, threads);
 }

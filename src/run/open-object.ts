@@ -3,7 +3,6 @@
  * itself which container it is in.
  */
 import { createHash, hash } from "node:crypto";
-import { availableParallelism } from "node:os";
 import type { Config } from "../config/config.ts";
 import { openStream as openClassicStream, openWhole, WHOLE_LIMIT } from "../container/classic.ts";
 import {
@@ -14,23 +13,21 @@ import {
   type Reading,
   type ReadRange,
   type RecordType,
-  rewriteTrailer,
+  type SealedRun,
   SNIFF_BYTES,
   sniffContainer,
   userMetadata,
-  withUserMetadata,
 } from "../container/segmented.ts";
 import { DamagedError, errorCode, StorageError } from "../errors.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
-import type { StagedObject, Storage } from "../storage/storage.ts";
+import type { Storage } from "../storage/storage.ts";
+import { BLOCK_THREADS_LEAST, type BlockThreads } from "./block-threads.ts";
 import { classicSettings } from "./classic-settings.ts";
 import type { RunKeys } from "./keys.ts";
 
 /** What an S3 source kept beside the content, by header. */
 type Headers = ReadonlyMap<string, string>;
 
-/** Headers of an S3 object take 8 KiB at most, with user metadata of 2. */
-const HEADERS_MOST = 16 * 1024;
 const SAMPLE_BYTES = 64 * 1024;
 
 export interface OpenContext {
@@ -38,6 +35,8 @@ export interface OpenContext {
   readonly keys: RunKeys;
   readonly destination: Storage;
   readonly signal: AbortSignal;
+  /** For large segmented files. */
+  readonly threads?: BlockThreads;
 }
 
 /** Whether a version is opened in memory at once; larger ones stream. */
@@ -113,8 +112,17 @@ export async function openOriginal(
     const settings = classicSettings(context.config);
     return { content: openClassicStream(stored, version, settings, context.keys.classic) };
   }
-  const content = openStream(object, rangesOf(version, context), { parallel: availableParallelism() });
+  const content = openStream(object, rangesOf(version, context), readOptions(object, version, context));
   return { content, headers: userMetadata(object.trailer.fields) };
+}
+
+function readOptions(
+  { header }: OpenedObject,
+  { size }: StoredVersion,
+  { threads }: OpenContext,
+): { parallel: number; opener?: (run: SealedRun) => Promise<Uint8Array> } {
+  if (threads === undefined || size < BLOCK_THREADS_LEAST) return { parallel: 2 };
+  return { parallel: 2, opener: (run) => threads.open(header.bytes, run) };
 }
 
 /** Header and trailer of a segmented object, authenticated and compared with the name; undefined of a classic one. */
@@ -122,44 +130,23 @@ export async function openIfSegmented(
   version: StoredVersion,
   context: OpenContext,
 ): Promise<OpenedObject | undefined> {
+  return (await openPinned(version, context))?.object;
+}
+
+/** The same with its ETag, where the storage has such: what is read or copied later is to be of the same object. */
+export async function openPinned(
+  version: StoredVersion,
+  context: OpenContext,
+): Promise<{ readonly object: OpenedObject; readonly etag: string | undefined } | undefined> {
   const start = await readUpTo(SNIFF_BYTES, version, context);
   if (sniffContainer(start, -1, version.size) === "classic") return undefined;
   const stat = await context.destination.stat(version.key);
   if (stat === undefined) throw gone(version);
-  const readRange = rangesOf(version, context);
   if (sniffContainer(start, stat.size, version.size) === "ask-md5" && (await isRaw(version, context))) {
     return undefined;
   }
-  return openObject(stat.size, readRange, version, readingOf(context));
-}
-
-/**
- * Stages a copy of a segmented object under another path or time, with a new trailer behind the same body. Undefined
- * for a classic object: it does not repeat its name, so a copy or a renaming is enough.
- */
-export async function copyRenewed(
-  version: StoredVersion,
-  to: { readonly path: string; readonly mtime: number; readonly headers?: ReadonlyMap<string, string> },
-  key: string,
-  context: OpenContext,
-): Promise<StagedObject | undefined> {
-  const object = await openIfSegmented(version, context);
-  if (object === undefined) return undefined;
-  const { destination, signal } = context;
-  const writer = await destination.createWriter(key, {
-    sizeHint: object.length + to.path.length * 3 + HEADERS_MOST,
-    signal,
-  });
-  try {
-    await writer.copyFrom(version.key, { start: 0, end: object.trailer.bodyEnd });
-    const { path, mtime, headers } = to;
-    const fields = headers && withUserMetadata(object.trailer.fields, headers);
-    await writer.write(rewriteTrailer(object, { path, mtime, ...(fields && { fields }) }));
-    return await writer.finish();
-  } catch (error) {
-    await writer.abort();
-    throw error;
-  }
+  const readRange = rangesOf(version, context, stat.etag);
+  return { object: await openObject(stat.size, readRange, version, readingOf(context)), etag: stat.etag };
 }
 
 /** An unencrypted, uncompressed classic object may look like a segmented one of its length; its md5 tells. */
@@ -169,8 +156,14 @@ async function isRaw(version: StoredVersion, { destination, signal }: OpenContex
   return md5ToBase36(digest.digest()) === version.md5;
 }
 
-function rangesOf(version: StoredVersion, { destination, signal }: OpenContext): ReadRange {
-  return (start, end) => destination.read(version.key, { range: { start, end }, signal });
+/** Reads ranges of an object; with an ETag, of exactly that one. */
+export function rangesOf(
+  { key }: Pick<StoredVersion, "key">,
+  { destination, signal }: OpenContext,
+  etag?: string,
+): ReadRange {
+  return (start, end) =>
+    destination.read(key, { range: { start, end }, signal, ...(etag !== undefined && { etag }) });
 }
 
 /** An object under a small file's name may be of any length if it is not ours: never read more than ours can be. */

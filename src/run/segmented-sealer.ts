@@ -1,29 +1,31 @@
 /**
  * Objects and names of the segmented container (docs/format.md).
  */
-import { availableParallelism } from "node:os";
 import type { Compression } from "../compression/codecs.ts";
 import type { Config } from "../config/config.ts";
 import {
+  DeltaWriter,
   type Field,
   FileSealer,
   maxStoredSize,
+  type OpenedObject,
   SOLID_MOST,
+  type StreamSettings,
   sealSmall,
   sizeOfFields,
   userMetadataField,
 } from "../container/segmented.ts";
+import { formatKeySource } from "../crypto/key-source.ts";
 import type { SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
 import type { DestinationKeys } from "../crypto/segmented-keys.ts";
 import { bytesOfPath } from "../names/path-text.ts";
 import { sealSegmentedName } from "../names/segmented-name.ts";
 import { formatStamp, type Stamp } from "../names/stamp.ts";
 import { formatPlainName, formatStoredName, type NameFields, SUFFIX } from "../names/stored-name.ts";
+import { BLOCK_THREADS_LEAST, type BlockThreads } from "./block-threads.ts";
 import { contentKeys, nameKeys } from "./keys.ts";
 import type { FileMeta, LargeSealer, ObjectSealer } from "./object-sealer.ts";
 
-/** The default thread pool of Node has so many threads. */
-const POOL_THREADS = 4;
 /** With a password, the longer of the two. */
 const HEADER_BYTES = 88;
 /** The longest form of the deleted field. */
@@ -32,15 +34,24 @@ const LONGEST_STAMP: Stamp = { form: "stamp", began: 36 ** 6, ceased: 36 ** 6 };
 export class SegmentedSealer implements ObjectSealer {
   readonly keepsHeaders = true;
   readonly wholeLimit = SOLID_MOST;
+  readonly deterministic = true;
   private readonly keys: DestinationKeys;
   private readonly names: DestinationKeys | undefined;
   private readonly compression: Compression;
+  private readonly threads: BlockThreads | undefined;
 
-  constructor(config: Config, ring: SegmentedKeyRing, salt: Uint8Array | undefined) {
+  /** @param threads for large files; without them they are sealed by this thread alone. */
+  constructor(
+    config: Config,
+    ring: SegmentedKeyRing,
+    salt: Uint8Array | undefined,
+    threads: BlockThreads | undefined,
+  ) {
     const { compression: codec, zstdLevel, lzmaLevel, gzipLevel } = config;
     this.keys = contentKeys(config, ring, salt);
     this.names = config.encryptFilenames ? nameKeys(config, ring, salt) : undefined;
     this.compression = { codec, zstdLevel, lzmaLevel, gzipLevel };
+    this.threads = threads;
   }
 
   keyFor(fields: NameFields): string {
@@ -64,10 +75,9 @@ export class SegmentedSealer implements ObjectSealer {
 
   sealLarge({ path, mtime, size, headers }: FileMeta & { size: number }): LargeSealer {
     const fields = fieldsOf(headers);
-    const parallel = Math.min(POOL_THREADS, availableParallelism()) + 1;
     const sealer = new FileSealer(
       { type: "file", path, mtime, size, fields },
-      { ...this.settings(), parallel },
+      { ...this.settings(), ...this.sideBySide(size) },
     );
     return {
       reserve: 0,
@@ -77,6 +87,23 @@ export class SegmentedSealer implements ObjectSealer {
       get md5() {
         return sealer.md5;
       },
+    };
+  }
+
+  continueObject(old: OpenedObject): DeltaWriter | undefined {
+    const { cipher, source } = old.header;
+    if (cipher !== this.keys.cipher) return undefined;
+    if (!formatKeySource(source).equals(formatKeySource(this.keys.source))) return undefined;
+    const { sealer } = this.sideBySide(old.trailer.size);
+    return new DeltaWriter(old, this.compression, sealer?.(old.header));
+  }
+
+  private sideBySide(size: number): Pick<StreamSettings, "parallel" | "sealer"> {
+    const { threads, compression } = this;
+    if (threads === undefined || size < BLOCK_THREADS_LEAST) return { parallel: 1 };
+    return {
+      parallel: threads.parallel,
+      sealer: (header) => (plain, occurrence) => threads.seal(header.bytes, plain, compression, occurrence),
     };
   }
 

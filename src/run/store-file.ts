@@ -6,45 +6,40 @@
  * second pass checked against the first. The file is examined before and after; when it changed in between, all is
  * thrown away and tried again from its new state.
  */
-import { createHash, hash } from "node:crypto";
-import { BackupError, errorCode, FileChangedError, reportOf, StorageError } from "../errors.ts";
-import { LARGEST_MD5, md5ToBase36, type NameFields, type StoredVersion } from "../names/stored-name.ts";
-import type { Source, SourceFile } from "../scan/source.ts";
-import type { StagedObject } from "../storage/storage.ts";
+import { hash } from "node:crypto";
+import type { MatchPlan } from "../container/segmented.ts";
+import { BackupError, errorCode, FileChangedError, reportOf } from "../errors.ts";
+import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
+import type { SourceFile } from "../scan/source.ts";
+import { copyRenewed } from "./copy-renewed.ts";
 import { ManifestFile } from "./manifest-file.ts";
-import type { FileMeta, ObjectSealer } from "./object-sealer.ts";
-import { copyRenewed, type OpenContext } from "./open-object.ts";
+import type { FileMeta } from "./object-sealer.ts";
+import {
+  type Attempt,
+  ChangedMeanwhile,
+  fallBack,
+  hashPass,
+  keyFor,
+  type StoreContext,
+} from "./store-context.ts";
+import { matchPass, openBase, storeDelta } from "./store-delta.ts";
+import { storeWhole } from "./store-whole.ts";
 import type { CopyOutcome, HashOutcome, ReadFile, SourceRef, StoreOutcome, Task } from "./tasks.ts";
-
-export interface StoreContext extends OpenContext {
-  readonly source: Source;
-  readonly sealer: ObjectSealer;
-  stopped(): boolean;
-  progress(bytes: number): void;
-}
 
 const ATTEMPTS = 3;
 const HINTED_MD5 = /^[0-9a-f]{32}$/;
-
-/** Thrown inside one attempt; the caller tries again. */
-class ChangedMeanwhile extends Error {}
 
 /** Stages one file, or finds that one of the versions of the same size has its content. Never throws. */
 export function storeFile(task: Task & { do: "store" }, context: StoreContext): Promise<StoreOutcome> {
   return withRetries(task.file, context, async (file, attempt) => {
     const sameSize = task.sameSize.filter((version) => version.size === file.size);
     const store = file.size <= context.sealer.wholeLimit ? storeSmall : storeLarge;
+    const { previous, unfinished } = task;
     const type = task.file.manifest ? "manifest" : "file";
-    return store(file, { path: task.file.path, type, sameSize, attempt }, context);
+    const headers = await headersOf(file, context);
+    const { path } = task.file;
+    return store(file, { path, type, headers, sameSize, previous, unfinished, attempt }, context);
   });
-}
-
-/** What one attempt at a file needs to know beside the open file. */
-interface Attempt {
-  readonly path: string;
-  readonly type: "file" | "manifest";
-  readonly sameSize: readonly StoredVersion[];
-  readonly attempt: number;
 }
 
 /** The md5 of one file as it is now. Never throws. */
@@ -85,17 +80,17 @@ async function withRetries<T>(
 
 async function storeSmall(
   file: SourceFile,
-  { path, type, sameSize }: Attempt,
+  { path, type, headers, sameSize }: Attempt,
   context: StoreContext,
 ): Promise<StoreOutcome> {
   const { size, mtime } = file;
   const plain = await file.readWhole(context.signal);
-  const headers = await headersOf(file, context);
   if (!(await file.isUnchanged())) throw new ChangedMeanwhile();
   if (sameSize.length > 0) {
     const read = { size, mtime, md5: md5ToBase36(hash("md5", plain, "buffer")) };
     const version = sameSize.find(({ md5 }) => md5 === read.md5);
-    if (version !== undefined) return keepContent(version, path, read, headers, context);
+    const kept = version && (await keepContent(version, path, read, headers, context));
+    if (kept !== undefined) return kept;
   }
   const { bytes, md5 } = context.sealer.sealSmall(plain, { path, mtime, type, ...headers });
   const key = keyFor({ path, size, mtime, md5, deleted: 0 }, context);
@@ -103,50 +98,36 @@ async function storeSmall(
   return { kind: "stored", read: { size, mtime, md5 }, staged };
 }
 
-async function storeLarge(
-  file: SourceFile,
-  { path, sameSize, attempt }: Attempt,
-  context: StoreContext,
-): Promise<StoreOutcome> {
+async function storeLarge(file: SourceFile, attempt: Attempt, context: StoreContext): Promise<StoreOutcome> {
   const { size, mtime } = file;
+  const { path, sameSize } = attempt;
+  const base = await openBase(file, attempt, context);
   let md5: string | undefined;
-  const headers = await headersOf(file, context);
-  if (sameSize.length > 0 || !context.destination.lateKeys) {
-    md5 = (attempt === 1 ? hintedMd5(file) : undefined) ?? (await hashPass(file, context));
-    const version = sameSize.find((candidate) => candidate.md5 === md5);
-    if (version !== undefined) return keepContent(version, path, { size, mtime, md5 }, headers, context);
+  let plan: MatchPlan | undefined;
+  if (base !== undefined) {
+    ({ md5, plan } = await matchPass(base, file, context));
+  } else if (sameSize.length > 0 || !context.destination.lateKeys) {
+    md5 = (attempt.attempt === 1 ? hintedMd5(file) : undefined) ?? (await hashPass(file, context));
   }
-  const fields: NameFields = { path, size, mtime, md5: md5 ?? LARGEST_MD5, deleted: 0 };
-  const sealer = context.sealer.sealLarge({ path, size, mtime, ...headers });
-  const writer = await context.destination.createWriter(keyFor(fields, context), {
-    reserve: sealer.reserve,
-    sizeHint: sealer.storedAtMost,
-    signal: context.signal,
-  });
-  let staged: StagedObject;
-  let counted = 0;
-  const count = (bytes: number) => {
-    counted += bytes;
-    context.progress(bytes);
-  };
-  try {
-    for await (const piece of sealer.seal(watched(file, context, count))) await writer.write(piece);
-    if (md5 !== undefined && sealer.md5 !== md5) throw new ChangedMeanwhile();
-    if (!(await file.isUnchanged())) throw new ChangedMeanwhile();
-    const head = sealer.head();
-    const key = md5 === undefined ? keyFor({ ...fields, md5: sealer.md5 }, context) : undefined;
-    staged = await writer.finish({ ...(head !== undefined && { head }), ...(key !== undefined && { key }) });
-  } catch (error) {
-    await writer.abort();
-    context.progress(-counted); // the next attempt counts from the beginning
-    throw error;
+  const version = sameSize.find((candidate) => candidate.md5 === md5);
+  if (version !== undefined && md5 !== undefined) {
+    const kept = await keepContent(version, path, { size, mtime, md5 }, attempt.headers, context);
+    if (kept !== undefined) return kept;
+    plan = undefined; // what kept that version from being copied is in the way of a delta, too
   }
-  return { kind: "stored", read: { size, mtime, md5: sealer.md5 }, staged };
+  if (base !== undefined && plan !== undefined && md5 !== undefined) {
+    const fields = { path, size, mtime, md5, deleted: 0 };
+    const staged = await storeDelta(base, plan, file, { ...fields, ...attempt.headers }, context);
+    if (staged !== undefined) return { kind: "stored", read: { size, mtime, md5 }, staged };
+  }
+  const stored = await storeWhole(file, attempt, md5, context);
+  return { kind: "stored", read: { size, mtime, md5: stored.md5 }, staged: stored.staged };
 }
 
 /**
  * The content is there already, under another time or marked deleted. A new name brings it up to date; an object that
- * repeats its time inside gets a new trailer with it.
+ * repeats its time inside gets a new trailer with it. Undefined where it cannot be copied, does not open, or has gone
+ * meanwhile (another run was quicker): then the file is stored like any other.
  */
 async function keepContent(
   version: StoredVersion,
@@ -154,11 +135,15 @@ async function keepContent(
   read: ReadFile,
   headers: Pick<FileMeta, "headers">,
   context: StoreContext,
-): Promise<StoreOutcome> {
+): Promise<StoreOutcome | undefined> {
   if (version.mtime === read.mtime) return { kind: "same", read, version };
   const key = keyFor({ path, ...read, deleted: 0 }, context);
-  const staged = await copyRenewed(version, { path, mtime: read.mtime, ...headers }, key, context);
-  return { kind: "same", read, version, ...(staged !== undefined && { staged }) };
+  try {
+    const staged = await copyRenewed(version, { path, mtime: read.mtime, ...headers }, key, context);
+    return { kind: "same", read, version, ...(staged !== undefined && { staged }) };
+  } catch (error) {
+    return fallBack(error, context);
+  }
 }
 
 /** Stages a copy of a version under another path or time. Never throws. */
@@ -170,7 +155,8 @@ export async function copyFile(
   try {
     const key = keyFor(to, context);
     const renewed = await copyRenewed(version, to, key, context);
-    return { kind: "copied", staged: renewed ?? (await context.destination.copy(version.key, key)) };
+    const staged = renewed ?? (await context.destination.copy(version.key, key));
+    return { kind: "copied", staged, renewed: renewed !== undefined };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
     return { kind: "failed", report: reportOf(error, "destination", to.path) };
@@ -183,45 +169,6 @@ async function headersOf(
   { config, sealer }: StoreContext,
 ): Promise<Pick<FileMeta, "headers">> {
   return config.metadata && sealer.keepsHeaders && file.headers ? { headers: await file.headers() } : {};
-}
-
-async function hashPass(file: SourceFile, context: StoreContext): Promise<string> {
-  const digest = createHash("md5");
-  for await (const piece of file.read(context.signal)) {
-    digest.update(piece);
-    if (context.stopped()) throw new ChangedMeanwhile();
-  }
-  if (!(await file.isUnchanged())) throw new ChangedMeanwhile();
-  return md5ToBase36(digest.digest());
-}
-
-/** The file's pieces, handed on with a word to `count`, ending early when the run is told to stop. */
-async function* watched(
-  file: SourceFile,
-  context: StoreContext,
-  count: (bytes: number) => void,
-): AsyncGenerator<Buffer> {
-  for await (const piece of file.read(context.signal)) {
-    if (context.stopped()) throw new ChangedMeanwhile();
-    yield piece;
-    count(piece.length);
-  }
-}
-
-/** So many characters may stand between the key of a live version and the longest that its path can get. */
-const KEY_GROWTH = 40;
-
-/** The key of a new object; throws when the destination cannot hold it, or not once the version is retired. */
-function keyFor(fields: NameFields, { sealer, destination }: StoreContext): string {
-  const key = sealer.keyFor(fields);
-  const longest = key.length > 255 - KEY_GROWTH ? sealer.longestKeyFor?.(fields) : undefined;
-  const problem = destination.keyProblem(key) ?? (longest && destination.keyProblem(longest));
-  if (problem === undefined) return key;
-  throw new StorageError("destination", problem, {
-    path: fields.path,
-    code: "ENAMETOOLONG",
-    remedy: "shorten the name, or leave the file out with ignore_regex",
-  });
 }
 
 /** An S3 ETag that looks like an md5 is one, unless the bucket encrypts in certain ways: so it is only a guess. */

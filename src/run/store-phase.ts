@@ -45,9 +45,10 @@ export class StorePhase {
   /** Queues one file; what it replaces is noted in `retirements` once the new version is durable. */
   async store(request: StoreRequest, retirements: Retirements): Promise<void> {
     const { file, sameSize } = request;
-    await this.workers.submit({ do: "store", file, sameSize }, (outcome) =>
-      this.settle(request, outcome as StoreOutcome, retirements),
-    );
+    const previous = request.previous.find(({ deleted }) => deleted === 0);
+    const unfinished = this.unfinished.of(file.path);
+    const task = { do: "store", file, sameSize, unfinished, ...(previous && { previous }) } as const;
+    await this.workers.submit(task, (outcome) => this.settle(request, outcome as StoreOutcome, retirements));
   }
 
   private settle(request: StoreRequest, outcome: StoreOutcome, retirements: Retirements): void {
@@ -87,7 +88,7 @@ export class StorePhase {
       }
       if (file.manifest !== undefined) this.tally.stored(staged.size);
       else {
-        this.tally.count(action, read.size, { stored: staged.size, processed: read.size });
+        this.tally.count(action, read.size, { stored: staged.size, sent: staged.sent, processed: read.size });
         this.reporter.file(action, file.path);
       }
       for (const version of previous) {

@@ -17,6 +17,8 @@ export interface RunResult {
   readonly errors: ReadonlyMap<ErrorKind, number>;
   /** Bytes of the objects written. */
   readonly storedBytes: number;
+  /** Bytes that were moved to the destination for them; the rest was there. */
+  readonly sentBytes: number;
   /** Bytes of originals that were read, or written back. */
   readonly processedBytes: number;
   readonly milliseconds: number;
@@ -28,6 +30,7 @@ export class Tally {
   private readonly outcomes = new Map<string, { files: number; bytes: number }>();
   private readonly errors = new Map<ErrorKind, number>();
   private storedBytes = 0;
+  private sentBytes = 0;
   private processedBytes = 0;
   /** Bytes of long tasks that have not ended, reported while they go on. */
   private partialBytes = 0;
@@ -40,9 +43,18 @@ export class Tally {
   }
 
   /** One file has come to its end in this run, in whatever way. */
-  count(outcome: string, bytes: number, { stored = 0, processed = 0 } = {}): void {
+  count(
+    outcome: string,
+    bytes: number,
+    {
+      stored = 0,
+      sent = stored,
+      processed = 0,
+    }: { stored?: number; sent?: number | undefined; processed?: number } = {},
+  ): void {
     this.add(outcome, bytes);
     this.storedBytes += stored;
+    this.sentBytes += sent;
     this.processedBytes += processed;
     this.files++;
     this.bytes += bytes;
@@ -101,6 +113,7 @@ export class Tally {
       outcomes: this.outcomes,
       errors: this.errors,
       storedBytes: this.storedBytes,
+      sentBytes: this.sentBytes,
       processedBytes: this.processedBytes,
       milliseconds: performance.now() - this.started,
     };

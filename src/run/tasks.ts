@@ -4,7 +4,7 @@
 import type { ErrorReport } from "../errors.ts";
 import type { Manifest } from "../metadata/manifest.ts";
 import type { NameFields, StoredVersion } from "../names/stored-name.ts";
-import type { StagedObject } from "../storage/storage.ts";
+import type { StagedObject, UnfinishedUpload } from "../storage/storage.ts";
 
 /** A file of the source. */
 export interface SourceRef {
@@ -18,7 +18,15 @@ export interface SourceRef {
 
 export type Task =
   /** Read, hash, compress, seal and stage one file, unless its content equals one of `sameSize`. */
-  | { readonly do: "store"; readonly file: SourceRef; readonly sameSize: readonly StoredVersion[] }
+  | {
+      readonly do: "store";
+      readonly file: SourceRef;
+      readonly sameSize: readonly StoredVersion[];
+      /** The live version that it takes the place of: what has not changed may be copied from there. */
+      readonly previous?: StoredVersion;
+      /** Uploads of this path that earlier runs left. */
+      readonly unfinished: readonly UnfinishedUpload[];
+    }
   /** Only hash it. */
   | { readonly do: "hash"; readonly file: SourceRef }
   /** Stage a copy of a version under another path or time. */
@@ -62,7 +70,9 @@ export type HashOutcome =
   | Failed
   | Stopped;
 
-export type CopyOutcome = { readonly kind: "copied"; readonly staged: StagedObject } | Failed | Stopped;
+export type CopyOutcome =
+  /** `renewed`: a new object around the same body, not the same object under another name. */
+  { readonly kind: "copied"; readonly staged: StagedObject; readonly renewed: boolean } | Failed | Stopped;
 
 export type RestoreOutcome =
   | { readonly kind: "restored" }

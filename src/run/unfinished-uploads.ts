@@ -1,8 +1,9 @@
 /**
  * Multipart uploads that an earlier run left unfinished: they cost storage, and nobody sees them in a listing.
  *
- * One goes when this run has stored the same path itself, or when it is older than any run would take. Others may
- * belong to a run that is going on somewhere else. Uploads of other programs are never touched.
+ * One is gone on with when this run has the same to store (store-whole.ts). It goes when this run has stored the same
+ * path, or when for longer than any run would take nothing was added to it. Others may belong to a run that is going on
+ * somewhere else. Uploads of other programs are never touched.
  */
 import { messageOf } from "../errors.ts";
 import { parseStoredName } from "../names/stored-name.ts";
@@ -38,9 +39,14 @@ export class UnfinishedUploads {
     for (const upload of uploads) {
       const version = parseStoredName(upload.key) ?? opened[sealed.indexOf(upload)];
       if (version === undefined) continue;
-      if (now.getTime() - upload.initiated > keepDays * DAY_MS) this.abort(upload);
+      if (await this.isOlder(upload, now.getTime() - keepDays * DAY_MS)) this.abort(upload);
       else this.byPath.set(version.path, [...(this.byPath.get(version.path) ?? []), upload]);
     }
+  }
+
+  /** Those of a path that this run may go on with. */
+  of(path: string): readonly UnfinishedUpload[] {
+    return this.byPath.get(path) ?? [];
   }
 
   /** This run has stored the path: what others began for it will not be needed. */
@@ -51,6 +57,16 @@ export class UnfinishedUploads {
 
   async finish(): Promise<void> {
     await Promise.all(this.aborting);
+  }
+
+  /** A large file over a slow line may take many runs: what counts is the newest part, where that is told. */
+  private async isOlder(upload: UnfinishedUpload, than: number): Promise<boolean> {
+    if (upload.initiated >= than) return false;
+    try {
+      return (await this.storage.lastActivity(upload)) < than;
+    } catch {
+      return true; // not allowed to list parts, or gone
+    }
   }
 
   private abort(upload: UnfinishedUpload): void {

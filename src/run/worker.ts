@@ -7,13 +7,15 @@ import { reportOf } from "../errors.ts";
 import { parseSealedName } from "../names/sealed-name.ts";
 import { serve, type TaskHandler, type WorkerContext } from "../pool/worker.ts";
 import type { OpenStorage } from "../storage/open.ts";
+import { BlockThreads } from "./block-threads.ts";
 import { type DerivedKeys, openKeys } from "./keys.ts";
 import { manifestOutcome } from "./manifest-record.ts";
 import { openSealer } from "./object-sealer.ts";
 import { openSource } from "./open-source.ts";
 import { openTarget } from "./open-target.ts";
 import { type Overwrite, type RestoreContext, restoreFile } from "./restore-file.ts";
-import { copyFile, hashFile, type StoreContext, storeFile } from "./store-file.ts";
+import type { Learned, StoreContext } from "./store-context.ts";
+import { copyFile, hashFile, storeFile } from "./store-file.ts";
 import type { OpenNamesOutcome, Outcome, Task } from "./tasks.ts";
 import { verifyFile } from "./verify-file.ts";
 
@@ -42,16 +44,19 @@ async function open(
   const { config, mode } = settings;
   const keys = await openKeys(config, settings.keys);
   const destination = await openStorage(config.dest, "destination");
+  const threads = new BlockThreads(keys.segmented, !config.encrypt);
   const common = {
     config,
     keys,
     destination,
+    threads,
     signal: context.signal,
     stopped: context.stopped,
     progress: context.progress,
   };
   const source = mode === "backup" ? await openSource(config, openStorage) : undefined;
-  const sealer = openSealer(config, keys, settings.salt, () => new Date());
+  const learned: Learned = { cannotCopyParts: false };
+  const sealer = openSealer(config, keys, settings.salt, () => new Date(), threads);
   const target = mode === "restore" ? await openTarget(config.restore, openStorage) : undefined;
 
   const handle = async (task: Task): Promise<Outcome> => {
@@ -74,7 +79,7 @@ async function open(
   };
   const storeContext = (): StoreContext => {
     if (source === undefined) throw new Error("only a backup reads the source");
-    return { ...common, source, sealer };
+    return { ...common, source, sealer, learned };
   };
   const restoreContext = (): RestoreContext => {
     if (target === undefined) throw new Error("only a restore writes a target");
@@ -90,6 +95,7 @@ async function open(
     },
     // Local temporary folders belong to the whole process; the main thread removes them when all workers have ended.
     close: async () => {
+      await threads.close();
       if (destination.kind === "s3") await destination.close();
       if (config.src?.kind === "s3") await source?.close();
       if (config.restore.kind === "s3") await target?.close();

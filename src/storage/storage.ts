@@ -63,6 +63,8 @@ export interface StagedObject {
   readonly size: number;
   /** Where it waits (local); absent when it already has its key (S3). */
   readonly temporary?: string;
+  /** Bytes that were moved there for it; absent when all were: others were copied, or had been sent before. */
+  readonly sent?: number;
 }
 
 export interface PublishResult {
@@ -80,6 +82,11 @@ export interface WriterOptions {
   /** An upper bound of the object's size in bytes; decides part sizes on S3. */
   readonly sizeHint: number;
   readonly signal?: AbortSignal;
+  /**
+   * An unfinished upload of the same key to go on with: parts that are there and equal the bytes written, by their
+   * md5, are not sent again. One that does not fit is left alone. Local storages have none.
+   */
+  readonly resume?: UnfinishedUpload;
 }
 
 /** One object being written piece by piece. Exactly one of `finish` and `abort` ends it. */
@@ -94,11 +101,15 @@ export interface Writer {
   copyFrom(key: string, range: { start: number; end: number }, etag?: string): Promise<void>;
   /**
    * Completes the object. `head` fills the reserved bytes and must be exactly as long. `key` replaces the key given
-   * at the start, where the storage has `lateKeys`.
+   * at the start, where the storage has `lateKeys`. Should it fail it has given up; `keep` asks for what was sent to
+   * stay if the failure was one of the moment.
    */
-  finish(options?: { head?: Uint8Array; key?: string }): Promise<StagedObject>;
-  /** Gives up; nothing stays behind. Never throws. */
-  abort(): Promise<void>;
+  finish(options?: { head?: Uint8Array; key?: string; keep?: boolean }): Promise<StagedObject>;
+  /**
+   * Gives up. Nothing stays behind, unless `keep` asks for what was sent to stay, where a later writer could go on
+   * with it (`resume`). Never throws.
+   */
+  abort(options?: { keep?: boolean }): Promise<void>;
 }
 
 export interface UploadOptions {
@@ -168,6 +179,8 @@ export interface Storage {
 
   /** Unfinished multipart uploads below the base path (S3); local storages have none. */
   listUploads(): Promise<UnfinishedUpload[]>;
+  /** When its newest part was stored, or it began; milliseconds since 1970. */
+  lastActivity(upload: UnfinishedUpload): Promise<number>;
   abortUpload(upload: UnfinishedUpload): Promise<void>;
   /** Removes temporary files of dead processes of this host, and of anyone older than `maxAgeMs`. Returns how many. */
   sweep(maxAgeMs: number): Promise<number>;

@@ -162,3 +162,25 @@ describe("a generated salt", () => {
     expect(print()).not.toBe(first);
   });
 });
+
+describe("decrypt", () => {
+  it("takes one file and where to write it", async () => {
+    expect(await parseCommandLine(["decrypt", "object.enc", "-o", "out"])).toEqual({
+      command: "decrypt",
+      config: undefined,
+      file: "object.enc",
+      output: "out",
+    });
+    expect(await parseCommandLine(["decrypt", "object.enc"])).toMatchObject({ output: undefined });
+  });
+
+  it.each([
+    [["decrypt"], "needs a FILE"],
+    [["decrypt", "one", "two"], "two"],
+    [["verify", "one"], "stands alone"],
+    [["verify", "-o", "out"], "--output belongs to decrypt"],
+    [["decrypt", "one", "-x"], "unknown flag"],
+  ])("refuses %j", async (argv, message) => {
+    await expect(parseCommandLine(argv)).rejects.toThrow(message);
+  });
+});

@@ -221,13 +221,29 @@ describe("how a run ended", () => {
   });
 
   it("is summed up by outcome, with bytes stored, time and rate", () => {
-    const result = { errors: new Map(), milliseconds: 2000, processedBytes: 4096, storedBytes: 1024 };
+    const result = {
+      errors: new Map(),
+      milliseconds: 2000,
+      processedBytes: 4096,
+      storedBytes: 1024,
+      sentBytes: 1024,
+    };
     expect(summaryLines({ ...result, outcomes: new Map([["new", { files: 2, bytes: 4096 }]]) })).toEqual([
       "  new: 2 files, 4.0 KiB",
       "  1.0 KiB stored, 2.0 s, 2.0 KiB/s",
     ]);
+    expect(summaryLines({ ...result, sentBytes: 10, outcomes: new Map() }).at(-1)).toBe(
+      "  1.0 KiB stored, 10 B sent, 2.0 s, 2.0 KiB/s",
+    );
     expect(
-      summaryLines({ ...result, storedBytes: 0, processedBytes: 0, milliseconds: 0, outcomes: new Map() }),
+      summaryLines({
+        ...result,
+        storedBytes: 0,
+        sentBytes: 0,
+        processedBytes: 0,
+        milliseconds: 0,
+        outcomes: new Map(),
+      }),
     ).toEqual(["  nothing to do", "  0.0 s, 0 B/s"]);
   });
 });

@@ -85,6 +85,8 @@ describe("the defaults", () => {
       sourceExcludes: [],
       massDeleteShare: 0.5,
       unfinishedKeepDays: 7,
+      delta: "auto",
+      deltaDeadShare: 0.25,
     });
   });
 

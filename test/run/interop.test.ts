@@ -74,7 +74,6 @@ describe.each(fixtures.filter((name) => name !== "conflict-versions"))(
       const config = await configOf(name, "backup");
       expect(await clean(backup(config))).toEqual({ unchanged: live.length });
       expect(world.stored()).toEqual(filesIn(path.join(ROOT, name, "dest")));
-      expect(await clean(restore(config))).toEqual({ identical: live.length });
 
       fs.writeFileSync(path.join(world.restored, "added after the change of tools"), "new");
       const before = world.stored();
@@ -83,7 +82,9 @@ describe.each(fixtures.filter((name) => name !== "conflict-versions"))(
       expect(await clean(verify(config))).toEqual({ intact: files.length + 1 });
     });
 
-    it.runIf(live.length < files.length)("brings back files marked deleted, when asked to", async () => {
+    if (live.length === files.length) return;
+
+    it("brings back files marked deleted, when asked to", async () => {
       fs.cpSync(path.join(ROOT, name, "dest"), world.dest, { recursive: true });
       const config = await configOf(name, "restore");
       expect(await clean(restore(config, { deleted: true }))).toEqual({ restored: files.length });

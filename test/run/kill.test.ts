@@ -7,8 +7,9 @@
  * another run finds nothing to do.
  *
  * How many of the kills take place is a matter of time. `KILL_STRIDE=1` walks through all of them; otherwise a local
- * destination is killed at every second call (the two settings of `deleted_keep_days` taking turns) and every fourth
- * change of the file system, and a bucket, where every call costs milliseconds, at every ninth call.
+ * destination is killed at every third call (the two settings of `deleted_keep_days` taking turns) and every sixth
+ * change of the file system, a quarter as often with the segmented container, and a bucket, where every call costs
+ * milliseconds, at every twelfth call.
  */
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
@@ -119,13 +120,16 @@ async function walk({ copies, layer, moments, deletedKeepDays, stride, first }: 
   expect(kills).toBeGreaterThan((points.length * 2) / 3);
 }
 
-describe("a run to a folder that is killed", () => {
+describe.each([
+  ["classic", 1],
+  ["segmented", 4],
+] as const)("a run to a folder that is killed, container %s", (container, sparser) => {
   let world: World;
   let template: string;
   beforeAll(async () => {
     world = new World();
     template = world.at("template");
-    await prepare(world, { ...world.config(), dest: { kind: "local", path: template } });
+    await prepare(world, { ...world.config({ container }), dest: { kind: "local", path: template } });
   });
   afterAll(() => world?.dispose());
 
@@ -133,12 +137,12 @@ describe("a run to a folder that is killed", () => {
     async make(n) {
       const dest = world.at(`dest-${n}`);
       fs.cpSync(template, dest, { recursive: true, preserveTimestamps: true });
-      return { ...world.config(), dest: { kind: "local", path: dest } };
+      return { ...world.config({ container }), dest: { kind: "local", path: dest } };
     },
     contents: async (config) => filesIn((config.dest as { path: string }).path),
     dispose: async (config) => fs.rmSync((config.dest as { path: string }).path, { recursive: true }),
   };
-  const stride = STRIDE || 2;
+  const stride = STRIDE || 3 * sparser;
 
   it.each([
     [null, 0],
@@ -156,7 +160,14 @@ describe("a run to a folder that is killed", () => {
   ] as const)(
     "before a change of the file system or amid a write loses nothing and leaves no litter, with deleted_keep_days %s",
     (deletedKeepDays, first) =>
-      walk({ copies, layer: "file system", moments: ["amid"], deletedKeepDays, stride: STRIDE || 4, first }),
+      walk({
+        copies,
+        layer: "file system",
+        moments: ["amid"],
+        deletedKeepDays,
+        stride: STRIDE || 6 * sparser,
+        first,
+      }),
     TIMEOUT,
   );
 });
@@ -222,7 +233,7 @@ describe.skipIf(skip !== undefined)(`a run to a bucket that is killed${skip ? ` 
 
   it.each([
     [null, 0],
-    [0, 4],
+    [0, 6],
   ] as const)(
     "before or after a storage call loses nothing and leaves no unfinished upload, with deleted_keep_days %s",
     (deletedKeepDays, first) =>
@@ -231,7 +242,7 @@ describe.skipIf(skip !== undefined)(`a run to a bucket that is killed${skip ? ` 
         layer: "storage",
         moments: ["before", "after"],
         deletedKeepDays,
-        stride: STRIDE || 9,
+        stride: STRIDE || 12,
         first,
       }),
     TIMEOUT,

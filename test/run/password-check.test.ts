@@ -62,6 +62,8 @@ async function check(storage: LocalStorage, some: Some, more: ListedObject[] = [
     sourceExcludes: [],
     massDeleteShare: 0.5,
     unfinishedKeepDays: 7,
+    delta: "auto",
+    deltaDeadShare: 0.25,
     ...some,
   };
   const objects: ListedObject[] = [...more];

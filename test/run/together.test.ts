@@ -22,35 +22,46 @@ beforeEach(() => {
 afterEach(() => world.dispose());
 
 describe("two runs at once over one destination", () => {
-  it.each([null, 0])("both end well and lose nothing, deleted_keep_days %s", async (deletedKeepDays) => {
-    for (let i = 0; i < 60; i++) {
-      world.write(`stays/${i}`, `stays ${i}`);
-      world.write(`changes/${i}`, `before ${i}`);
-      world.write(`moves/${i}`, `moves ${i}`);
-      world.write(`touched/${i}`, `touched ${i}`);
-      if (i < 20) world.write(`goes/${i}`, `goes ${i}`);
-    }
-    const config = world.config({ deletedKeepDays });
-    await clean(backup(config));
-    fs.renameSync(path.join(world.src, "moves"), path.join(world.src, "moved"));
-    fs.rmSync(path.join(world.src, "goes"), { recursive: true });
-    for (let i = 0; i < 60; i++) {
-      world.write(`changes/${i}`, `after ${i}, longer`, 10);
-      world.write(`touched/${i}`, `touched ${i}`, 10);
-      world.write(`new/${i}`, `new ${i}`);
-    }
-    const file = configure(world, { local_path: world.dest }, { deleted_keep_days: deletedKeepDays });
-    const runs = await Promise.all([start(file).ended, start(file).ended]);
-    for (const { code, errors } of runs) expect({ code, errors }).toEqual({ code: 0, errors: "" });
+  it.each([
+    [null, "classic"],
+    [0, "classic"],
+    [0, "segmented"],
+  ] as const)(
+    "both end well and lose nothing, deleted_keep_days %s, %s",
+    async (deletedKeepDays, container) => {
+      for (let i = 0; i < 60; i++) {
+        world.write(`stays/${i}`, `stays ${i}`);
+        world.write(`changes/${i}`, `before ${i}`);
+        world.write(`moves/${i}`, `moves ${i}`);
+        world.write(`touched/${i}`, `touched ${i}`);
+        if (i < 20) world.write(`goes/${i}`, `goes ${i}`);
+      }
+      const config = world.config({ deletedKeepDays, container });
+      await clean(backup(config));
+      fs.renameSync(path.join(world.src, "moves"), path.join(world.src, "moved"));
+      fs.rmSync(path.join(world.src, "goes"), { recursive: true });
+      for (let i = 0; i < 60; i++) {
+        world.write(`changes/${i}`, `after ${i}, longer`, 10);
+        world.write(`touched/${i}`, `touched ${i}`, 10);
+        world.write(`new/${i}`, `new ${i}`);
+      }
+      const file = configure(
+        world,
+        { local_path: world.dest },
+        { deleted_keep_days: deletedKeepDays, container },
+      );
+      const runs = await Promise.all([start(file).ended, start(file).ended]);
+      for (const { code, errors } of runs) expect({ code, errors }).toEqual({ code: 0, errors: "" });
 
-    const files = 5 * 60;
-    expect(await clean(backup(config))).toEqual({ unchanged: files });
-    expect(await clean(backup(config))).toEqual({ unchanged: files });
-    expect(await clean(restore(config))).toEqual({ restored: files });
-    expect(treeOf(world.restored)).toEqual(treeOf(world.src));
-    expect(world.stored()).toHaveLength(files + (deletedKeepDays === null ? 80 : 0));
-    expect(await clean(verify(config))).toEqual({ intact: world.stored().length });
-  });
+      const files = 5 * 60;
+      expect(await clean(backup(config))).toEqual({ unchanged: files });
+      expect(await clean(backup(config))).toEqual({ unchanged: files });
+      expect(await clean(restore(config))).toEqual({ restored: files });
+      expect(treeOf(world.restored)).toEqual(treeOf(world.src));
+      expect(world.stored()).toHaveLength(files + (deletedKeepDays === null ? 80 : 0));
+      expect(await clean(verify(config))).toEqual({ intact: world.stored().length });
+    },
+  );
 
   it("a first backup, twice at once, is one backup", async () => {
     for (let i = 0; i < 100; i++) world.write(`folder ${i % 7}/${i}`, `content ${i}`);

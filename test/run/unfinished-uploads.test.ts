@@ -13,13 +13,17 @@ const upload = (key: string, ageDays: number, uploadId = key): UnfinishedUpload 
   initiated: NOW.getTime() - ageDays * DAY,
 });
 
-async function found(uploads: UnfinishedUpload[] | Error, failing: string[] = []) {
+async function found(uploads: UnfinishedUpload[] | Error, failing: string[] = [], activeDays = 1000) {
   const aborted: string[] = [];
   const warnings: string[] = [];
   const storage = {
     listUploads: async () => {
       if (uploads instanceof Error) throw uploads;
       return uploads;
+    },
+    lastActivity: async ({ uploadId, initiated }: UnfinishedUpload) => {
+      if (failing.includes(`parts of ${uploadId}`)) throw new Error("not told");
+      return Math.max(initiated, NOW.getTime() - activeDays * DAY);
     },
     abortUpload: async ({ uploadId }: UnfinishedUpload) => {
       if (failing.includes(uploadId)) throw new Error("denied");
@@ -66,6 +70,15 @@ describe("unfinished uploads", () => {
     unfinished.completed("never begun");
     await unfinished.finish();
     expect(aborted).toEqual(["first", "second", SEALED]);
+  });
+
+  it("that began long ago stay while parts are added to them, where that is told", async () => {
+    const old = upload("old.1.1.1.0.enc", 30);
+    const active = await found([old], [], 2);
+    expect(active.aborted).toEqual([]);
+    expect(active.unfinished.of("old")).toEqual([old]);
+    const untold = await found([old], ["parts of old.1.1.1.0.enc"]);
+    expect(untold.aborted).toEqual([old.uploadId]);
   });
 
   it("that cannot be listed or aborted are a warning and no more", async () => {

@@ -1,7 +1,7 @@
 /** Sealing and opening one block (docs/format.md, sections 5.2, 6 and 7). Pure: for any thread. */
 
 import { crc32 } from "node:zlib";
-import { type Compressed, type Compression, compressData, compressPooled } from "../../compression/codecs.ts";
+import { type Compressed, type Compression, compressData } from "../../compression/codecs.ts";
 import { label } from "../../crypto/hmac.ts";
 import { openMessage, sealMessage } from "../../crypto/message.ts";
 import { type FileKeys, ID_BYTES } from "../../crypto/segmented-keys.ts";
@@ -15,7 +15,7 @@ export interface SealedBlock extends Omit<Extent, "offset"> {
 }
 
 /**
- * Seals one block of a file on its own; the thread pool or a worker thread may do it for many at once.
+ * Seals one block of a file on its own. Many may be in work at once, in worker threads.
  *
  * @param occurrence the lowest number whose id the file's table does not hold yet: 0 unless that is taken.
  */
@@ -34,12 +34,6 @@ export function sealBlock(
   return sealSigned(keys, plain, compressData(plain, compression), occurrence);
 }
 
-/** A sealer that compresses on the thread pool. */
-export function pooledSealer(keys: FileKeys, compression: Compression): BlockSealer {
-  return async (plain, occurrence) =>
-    sealSigned(keys, plain, await compressPooled(plain, compression), occurrence);
-}
-
 /** Seals stored bytes whose table says nothing of their plaintext. */
 export function sealUnsigned(
   keys: FileKeys,
@@ -54,7 +48,7 @@ export function sealUnsigned(
 /** The stored bytes of a sealed block; undefined when it does not authenticate. */
 export function openBlock(
   keys: FileKeys,
-  { id, codec, plain }: Extent,
+  { id, codec, plain }: Pick<Extent, "id" | "codec" | "plain">,
   sealed: Uint8Array,
 ): Buffer | undefined {
   return openMessage(keys.cipher, keys.blockKey(id), associatedData(id, codec, plain), sealed);

@@ -96,19 +96,24 @@ class Occurrences {
   readonly #taken = new Set<string>();
   readonly #next = new Map<string, number>();
 
-  has(id: Buffer): boolean {
-    return this.#taken.has(id.toString("latin1"));
+  has(id: Uint8Array): boolean {
+    return this.#taken.has(textOf(id));
   }
 
-  add(id: Buffer): void {
-    this.#taken.add(id.toString("latin1"));
+  add(id: Uint8Array): void {
+    this.#taken.add(textOf(id));
   }
 
   /** @param first the id of occurrence 0. */
-  next(first: Buffer): number {
-    const key = first.toString("latin1");
+  next(first: Uint8Array): number {
+    const key = textOf(first);
     const number = this.#next.get(key) ?? 1;
     this.#next.set(key, number + 1);
     return number;
   }
+}
+
+/** Ids from other threads are no Buffers. */
+function textOf(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.length).toString("latin1");
 }

@@ -121,7 +121,7 @@ export class ExtentTable {
       if ((extent.codec & CONTINUES) === 0) {
         codec = extent.codec;
         run = 0;
-      } else if (i === 0 || codec === CODEC.raw || extent.codec !== (codec | CONTINUES)) {
+      } else if (codec === CODEC.raw || extent.codec !== (codec | CONTINUES)) {
         throw failure("trailer", "has a block that continues nothing");
       }
       run += extent.plain;

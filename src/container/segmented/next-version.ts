@@ -5,7 +5,7 @@
 
 import type { Compression } from "../../compression/codecs.ts";
 import { bytesOfPath } from "../../names/path-text.ts";
-import { type BlockSealer, pooledSealer, type SealedBlock } from "./block.ts";
+import { type BlockSealer, type SealedBlock, sealBlock } from "./block.ts";
 import { BodyWriter } from "./body-writer.ts";
 import type { OpenedObject } from "./object.ts";
 import { type RecordMeta, sealTrailer, trailerBytes } from "./trailer.ts";
@@ -34,7 +34,7 @@ export class DeltaWriter {
   constructor(old: OpenedObject, compression: Compression, sealer?: BlockSealer) {
     this.#old = old;
     this.#writer = new BodyWriter(old.keys, old.header, true, old.trailer);
-    this.#seal = sealer ?? pooledSealer(old.keys, compression);
+    this.#seal = sealer ?? ((plain, occurrence) => sealBlock(old.keys, plain, compression, occurrence));
   }
 
   /** Bytes of plaintext that `keep` and `add` were given so far. */

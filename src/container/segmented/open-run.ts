@@ -1,41 +1,42 @@
-/** From the stored bytes of a run to its plaintext: authenticated block by block, then decompressed. */
+/** From the sealed blocks of a run to its plaintext: authenticated block by block, then decompressed. Pure. */
 
 import { CONTINUES, decompressData } from "../../compression/codecs.ts";
+import type { FileKeys } from "../../crypto/segmented-keys.ts";
 import { openBlock } from "./block.ts";
 import type { Extent } from "./extents.ts";
 import { failure } from "./failure.ts";
-import type { Run } from "./fetches.ts";
-import type { OpenedObject } from "./object.ts";
+
+/** A run as it was read: plain data, so that it can go to a worker thread. */
+export interface SealedRun {
+  readonly blocks: readonly (Pick<Extent, "id" | "codec" | "plain"> & { readonly sealed: Uint8Array })[];
+  /** Where its plaintext belongs in the file. */
+  readonly position: number;
+  /** Of the object's header. */
+  readonly blockLog: number;
+}
 
 const WINDOW_LOG = 24;
 
-/**
- * The plaintext of a run.
- *
- * @param storedOf the sealed bytes of one extent.
- * @throws DamagedError (EBLOCK).
- */
-export function openRun(
-  { keys, header, trailer }: OpenedObject,
-  run: Run,
-  storedOf: (extent: Extent) => Buffer,
-): Buffer {
+/** The plaintext of a run. Throws DamagedError (EBLOCK). */
+export function openRun(keys: FileKeys, { blocks, position, blockLog }: SealedRun): Buffer {
   const pieces: Buffer[] = [];
   let length = 0;
-  for (let i = run.first; i < run.end; i++) {
-    const extent = trailer.extents.at(i);
-    const piece = openBlock(keys, extent, storedOf(extent));
+  for (const block of blocks) {
+    const piece = openBlock(keys, block, block.sealed);
     if (piece === undefined) {
-      throw failure("block", `does not authenticate at byte ${trailer.extents.plainStarts[i]}`);
+      throw failure(
+        "block",
+        `does not authenticate between its bytes ${position} and ${position + length + block.plain}`,
+      );
     }
     pieces.push(piece);
-    length += extent.plain;
+    length += block.plain;
   }
   const data = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
-  const codec = trailer.extents.codecAt(run.first) & ~CONTINUES;
-  const plain = decompressData(codec, data, length, Math.max(WINDOW_LOG, header.blockLog));
+  const codec = (blocks[0]?.codec ?? 0) & ~CONTINUES;
+  const plain = decompressData(codec, data, length, Math.max(WINDOW_LOG, blockLog));
   if (plain === undefined) {
-    throw failure("block", `does not decompress at byte ${trailer.extents.plainStarts[run.first]}`);
+    throw failure("block", `does not decompress between its bytes ${position} and ${position + length}`);
   }
   return plain;
 }

@@ -4,8 +4,10 @@
  */
 
 import { createHash, hash } from "node:crypto";
+import { BackupError } from "../../errors.ts";
+import type { Extent } from "./extents.ts";
 import { failure, withPath } from "./failure.ts";
-import { type Fetch, planFetches } from "./fetches.ts";
+import { type Fetch, planFetches, type Run } from "./fetches.ts";
 import {
   collect,
   type ExpectedRecord,
@@ -14,7 +16,7 @@ import {
   type Reading,
   type ReadRange,
 } from "./object.ts";
-import { openRun } from "./open-run.ts";
+import { openRun, type SealedRun } from "./open-run.ts";
 
 /** A piece of content and where in the file it belongs. */
 export interface PlacedPiece {
@@ -22,9 +24,14 @@ export interface PlacedPiece {
   readonly data: Buffer;
 }
 
+/** Plaintext that is opened ahead of its reader. */
+const AHEAD_BYTES = 4 * 1024 * 1024;
+
 export interface ReadOptions {
   /** Fetches in flight, of some 4 MiB each. */
   readonly parallel: number;
+  /** Opens a run elsewhere, in worker threads (`BlockJobs`), for all cores. By default it is done as it is taken. */
+  readonly opener?: (run: SealedRun) => Promise<Uint8Array>;
 }
 
 /**
@@ -43,9 +50,8 @@ export function openSmall(
     const pieces: Buffer[] = [];
     for (let i = 0; i < extents.count; ) {
       const [first, end] = extents.runAt(i);
-      pieces.push(
-        openRun(object, { first, end }, ({ offset, stored: n }) => stored.subarray(offset, offset + n)),
-      );
+      const run = sealedRun(object, { first, end }, (extent) => sealedIn(stored, extent, 0));
+      pieces.push(openRun(object.keys, run));
       i = end;
     }
     const plain = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
@@ -130,32 +136,88 @@ async function* readPieces(
   first: number,
   end: number,
   order: "logical" | "physical",
-  { parallel }: ReadOptions,
+  options: ReadOptions,
 ): AsyncGenerator<PlacedPiece> {
-  const inWork: Promise<() => Generator<PlacedPiece>>[] = [];
+  const inWork: Promise<() => AsyncGenerator<PlacedPiece>>[] = [];
   for (const fetch of planFetches(object.trailer.extents, first, end, order)) {
-    const read = readFetch(object, readRange, fetch);
+    const read = readFetch(object, readRange, fetch, options);
     read.catch(() => {}); // it is awaited in its turn, unless something else fails first
     inWork.push(read);
-    if (inWork.length >= Math.max(1, parallel)) yield* (await (inWork.shift() as (typeof inWork)[number]))();
+    const next = inWork.length >= Math.max(1, options.parallel) ? inWork.shift() : undefined;
+    if (next !== undefined) yield* (await next)();
   }
   for (const read of inWork) yield* (await read)();
 }
 
-/** Reads the ranges of a fetch; what it gives opens the runs one by one, as they are taken. */
-async function readFetch(object: OpenedObject, readRange: ReadRange, { runs, ranges }: Fetch) {
+/** Reads the ranges of a fetch and begins to open its runs; what it gives, gives them in order. */
+async function readFetch(
+  object: OpenedObject,
+  readRange: ReadRange,
+  { runs, ranges }: Fetch,
+  { opener }: ReadOptions,
+): Promise<() => AsyncGenerator<PlacedPiece>> {
   const bytes = await Promise.all(ranges.map(({ start, end }) => collect(readRange, start, end, "block")));
-  const { extents } = object.trailer;
-  return function* (): Generator<PlacedPiece> {
-    for (const run of runs) {
-      const data = openRun(object, run, ({ offset, stored }) => {
-        const index = ranges.findIndex(({ start, end }) => offset >= start && offset + stored <= end);
-        const at = offset - (ranges[index]?.start ?? 0);
-        return (bytes[index] as Buffer).subarray(at, at + stored);
-      });
-      yield { position: extents.plainStarts[run.first] as number, data };
+  const sealed = runs.map((run) =>
+    sealedRun(object, run, (extent) => {
+      const index = ranges.findIndex(
+        ({ start, end }) => extent.offset >= start && extent.offset + extent.stored <= end,
+      );
+      return sealedIn(bytes[index] as Buffer, extent, ranges[index]?.start ?? 0);
+    }),
+  );
+  return () => (opener === undefined ? openInTurn(object, sealed) : openAhead(sealed, opener));
+}
+
+async function* openInTurn({ keys }: OpenedObject, runs: readonly SealedRun[]): AsyncGenerator<PlacedPiece> {
+  for (const run of runs) yield { position: run.position, data: openRun(keys, run) };
+}
+
+/** Opens a few runs ahead: stored bytes may be tiny beside what comes out of them, so plaintext is what counts. */
+async function* openAhead(
+  runs: readonly SealedRun[],
+  opener: (run: SealedRun) => Promise<Uint8Array>,
+): AsyncGenerator<PlacedPiece> {
+  const begun: { readonly run: SealedRun; readonly data: Promise<Uint8Array> }[] = [];
+  let ahead = 0;
+  for (let next = 0; next < runs.length || begun.length > 0; ) {
+    while (next < runs.length && (begun.length < 2 || ahead < AHEAD_BYTES)) {
+      const run = runs[next++] as SealedRun;
+      const data = opener(run);
+      data.catch(() => {}); // it is awaited in its turn, unless something else fails first
+      begun.push({ run, data });
+      ahead += plainLength(run);
     }
-  };
+    const { run, data } = begun.shift() as (typeof begun)[number];
+    ahead -= plainLength(run);
+    yield { position: run.position, data: asBuffer(await data) };
+  }
+}
+
+function plainLength({ blocks }: SealedRun): number {
+  return blocks.reduce((sum, { plain }) => sum + plain, 0);
+}
+
+function sealedRun(
+  { trailer, header }: OpenedObject,
+  { first, end }: Run,
+  sealedOf: (extent: Extent) => Buffer,
+): SealedRun {
+  const blocks: SealedRun["blocks"][number][] = [];
+  for (let i = first; i < end; i++) {
+    const extent = trailer.extents.at(i);
+    const { id, codec, plain } = extent;
+    blocks.push({ id, codec, plain, sealed: sealedOf(extent) });
+  }
+  return { blocks, position: trailer.extents.plainStarts[first] as number, blockLog: header.blockLog };
+}
+
+function sealedIn(bytes: Buffer, { offset, stored }: Extent, start: number): Buffer {
+  return bytes.subarray(offset - start, offset - start + stored);
+}
+
+function asBuffer(bytes: Uint8Array | undefined): Buffer {
+  if (bytes === undefined) throw new BackupError("internal", "a run was not opened");
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 function otherContent() {

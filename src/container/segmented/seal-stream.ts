@@ -4,11 +4,10 @@
  */
 
 import { createHash } from "node:crypto";
-import type { FileKeys } from "../../crypto/segmented-keys.ts";
 import { BackupError, FileChangedError } from "../../errors.ts";
 import { bytesOfPath } from "../../names/path-text.ts";
 import { md5ToBase36 } from "../../names/stored-name.ts";
-import { type BlockSealer, pooledSealer, type SealedBlock } from "./block.ts";
+import { type BlockSealer, type SealedBlock, sealBlock } from "./block.ts";
 import { BodyWriter } from "./body-writer.ts";
 import { type Header, makeHeader } from "./header.ts";
 import { blockLogFor, blocksOf, isSigned } from "./layout.ts";
@@ -17,8 +16,8 @@ import { type SealMeta, type SealSettings, sealSmall } from "./seal-small.ts";
 export interface StreamSettings extends SealSettings {
   /** Blocks in work at once; each takes some three times its size. */
   readonly parallel: number;
-  /** Who seals the blocks, given their header; by default the thread pool compresses them. */
-  readonly sealer?: (header: Header, keys: FileKeys) => BlockSealer;
+  /** Worker threads that seal the blocks (`BlockJobs`), given the file's header; otherwise this thread does. */
+  readonly sealer?: (header: Header) => BlockSealer;
 }
 
 /** Seals one file. Use it once: `seal` to its end, then `md5` and `storedSize`. */
@@ -72,7 +71,9 @@ export class FileSealer {
     const { keys, compression, parallel, fileSalt, blockLog = blockLogFor(size) } = this.#settings;
     const header = makeHeader(keys, blockLog, fileSalt ?? keys.fileSalt(bytesOfPath(path)));
     const fileKeys = keys.fileKeys(header.fileSalt);
-    const seal = this.#settings.sealer?.(header, fileKeys) ?? pooledSealer(fileKeys, compression);
+    const seal =
+      this.#settings.sealer?.(header) ??
+      ((plain, occurrence) => sealBlock(fileKeys, plain, compression, occurrence));
     const writer = new BodyWriter(fileKeys, header, true);
     const md5 = createHash("md5");
     yield header.bytes;

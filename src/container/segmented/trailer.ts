@@ -118,6 +118,7 @@ function parseTrailer(plain: Buffer, header: Header, bodyEnd: number): Trailer {
     throw failure("trailer", "has a body of another length");
   }
   const bodyStart = header.bytes.length;
+  if (bodyEnd < bodyStart) throw failure("trailer", "has a trailer that begins in its header");
   const extents = new ExtentTable(plain.subarray(tableAt, tableEnd), positioned, bodyStart);
   extents.check(2 ** header.blockLog, bodyStart, bodyEnd);
   const fields = parseFields(plain.subarray(tableEnd));

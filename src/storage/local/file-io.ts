@@ -55,6 +55,25 @@ export function* readPieces(fd: number, start: number, end: number): Generator<B
   }
 }
 
+/**
+ * Makes `to` a reflink of the first `length` bytes of `from`; false where the file system cannot do that, or the file
+ * is shorter. Nothing stays behind then.
+ */
+export function cloneBeginning(from: string | Buffer, to: string, length: number): boolean {
+  try {
+    fs.copyFileSync(from, to, fs.constants.COPYFILE_FICLONE_FORCE);
+    if (fs.statSync(to).size >= length) {
+      fs.truncateSync(to, length);
+      fs.chmodSync(to, 0o600); // it came with the mode of the other
+      return true;
+    }
+  } catch {
+    // Whatever it was, a copy piece by piece works or says what is wrong.
+  }
+  removeQuietly(to);
+  return false;
+}
+
 /** For what is litter already: the sweep of a later run finds what could not be removed. */
 export function removeQuietly(file: string): void {
   try {

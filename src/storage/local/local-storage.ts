@@ -251,6 +251,10 @@ export class LocalStorage implements Storage {
     return [];
   }
 
+  async lastActivity({ initiated }: UnfinishedUpload): Promise<number> {
+    return initiated;
+  }
+
   async abortUpload(): Promise<void> {
     // A local storage has no unfinished uploads: its temporary files go with `sweep`.
   }

@@ -3,7 +3,7 @@
  */
 import * as fs from "node:fs";
 import type { StagedObject, Writer, WriterOptions } from "../storage.ts";
-import { readPiecesReusing, removeQuietly, writeFully } from "./file-io.ts";
+import { cloneBeginning, readPiecesReusing, removeQuietly, writeFully } from "./file-io.ts";
 
 /** What a writer needs of its storage. */
 export interface WriterPlace {
@@ -20,6 +20,7 @@ export class LocalWriter implements Writer {
   private readonly signal: AbortSignal | undefined;
   private fd: number | undefined;
   private position: number;
+  private copied = 0;
 
   constructor(key: string, temporary: string, place: WriterPlace, { reserve = 0, signal }: WriterOptions) {
     this.key = key;
@@ -38,9 +39,12 @@ export class LocalWriter implements Writer {
   }
 
   async copyFrom(key: string, range: { start: number; end: number }): Promise<void> {
-    const from = this.wrapped(() => fs.openSync(this.place.pathOf(key), "r"));
+    const path = this.place.pathOf(key);
+    if (range.start === 0 && this.position === 0 && this.wrapped(() => this.cloned(path, range.end))) return;
+    const from = this.wrapped(() => fs.openSync(path, "r"));
     try {
       for (const piece of readPiecesReusing(from, range.start, range.end)) await this.write(piece);
+      this.copied += range.end - range.start;
     } catch (error) {
       throw this.signal?.aborted ? error : this.place.wrap(error, this.key);
     } finally {
@@ -54,7 +58,8 @@ export class LocalWriter implements Writer {
       if (head !== undefined) writeFully(this.opened(), head, 0);
       this.close(); // where some file systems tell that the disk is full
     });
-    return { key, size: this.position, temporary: this.temporary };
+    const { position: size, temporary, copied } = this;
+    return { key, size, temporary, ...(copied > 0 && { sent: size - copied }) };
   }
 
   async abort(): Promise<void> {
@@ -64,6 +69,18 @@ export class LocalWriter implements Writer {
       // It is thrown away all the same.
     }
     removeQuietly(this.temporary);
+  }
+
+  /** Shares the blocks of the file system with the other object, where it can do that. */
+  private cloned(path: string | Buffer, end: number): boolean {
+    const clone = `${this.temporary}.clone`;
+    if (!cloneBeginning(path, clone, end)) return false;
+    this.close();
+    fs.renameSync(clone, this.temporary);
+    this.fd = fs.openSync(this.temporary, "r+");
+    this.position = end;
+    this.copied += end;
+    return true;
   }
 
   private wrapped<T>(work: () => T): T {

@@ -69,7 +69,7 @@ async function copyInParts(
   head: HeadObjectCommandOutput,
 ): Promise<void> {
   const size = head.ContentLength ?? 0;
-  const writer = new MultipartWriter(connection, to, { sizeHint: size }, head.Metadata);
+  const writer = new MultipartWriter(connection, to, { sizeHint: size }, { metadata: head.Metadata });
   try {
     await writer.copyFrom(from, { start: 0, end: size }, bareEtag(head.ETag));
     await writer.finish();

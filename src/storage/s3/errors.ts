@@ -73,6 +73,7 @@ export function isAmbiguous(error: unknown): boolean {
 /** One name per cause: answers to HEAD have no body, so the SDK makes names of them as it can. */
 function canonicalName(name: string, code: string | undefined, status: number | undefined): string {
   if (name === "NotFound" || name === "NoSuchKey") return "NoSuchKey";
+  if (status === 501) return "NotImplemented";
   if (REMEDIES[name] !== undefined || name.startsWith("NoSuch")) return name;
   if (status === 403 || status === 401) return name === "UserSuspended" ? "AccountProblem" : "AccessDenied";
   if (status === 404) return "NoSuchKey";

@@ -1,5 +1,6 @@
 /**
- * Writes one object piece by piece, in parts that travel side by side.
+ * Writes one object piece by piece, in parts that travel side by side, or goes on with an upload that was left
+ * unfinished (resume.ts).
  *
  * What fits into one part goes as a single PutObject. Otherwise every part but a reserved first one leaves as soon
  * as more bytes follow it; the first part waits in memory for its reserved bytes and goes last. The object appears
@@ -10,6 +11,7 @@
  * begin copies at multiples of the part size, and copy at least one part, move no byte through here.
  */
 import { StorageError } from "../../errors.ts";
+import { isPassing } from "../passing.ts";
 import type { StagedObject, Writer, WriterOptions } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 import type { FinishedPart, UploadId } from "./multipart.ts";
@@ -18,6 +20,7 @@ import { PartBuffer } from "./part-buffer.ts";
 import { copyRanges, MAX_PARTS, MIN_PART_BYTES, partBytesFor, partsInFlight } from "./parts.ts";
 import { putObject } from "./put.ts";
 import { readObject } from "./read.ts";
+import type { KeptParts } from "./resume.ts";
 
 export class MultipartWriter implements Writer {
   private readonly connection: Connection;
@@ -34,23 +37,30 @@ export class MultipartWriter implements Writer {
   private upload: Promise<UploadId> | undefined;
   private partCount = 0;
   private size = 0;
+  private sent = 0;
+  private readonly kept: KeptParts | undefined;
   private readonly finished: FinishedPart[] = [];
   private readonly inFlight = new Set<Promise<void>>();
   private failure: { error: unknown } | undefined;
   private ended = false;
 
-  /** `metadata` is user metadata for the object; it is kept only when the object is copied in parts. */
+  /**
+   * `metadata` is user metadata for the object; it is kept only when the object is copied in parts. `kept` is what an
+   * unfinished upload has already; there is none with reserved bytes.
+   */
   constructor(
     connection: Connection,
     key: string,
-    { reserve = 0, sizeHint, signal }: WriterOptions,
-    metadata?: Record<string, string>,
+    { reserve = 0, sizeHint, signal }: Omit<WriterOptions, "resume">,
+    { metadata, kept }: { metadata?: Record<string, string> | undefined; kept?: KeptParts | undefined } = {},
   ) {
     this.connection = connection;
     this.key = key;
     this.reserve = reserve;
     this.signal = signal;
     this.metadata = metadata;
+    this.kept = kept;
+    if (kept !== undefined) this.upload = Promise.resolve(kept.upload);
     this.partBytes = partBytesFor(sizeHint);
     this.mostInFlight = partsInFlight(this.partBytes);
     this.pending = new PartBuffer(this.partBytes, sizeHint);
@@ -84,7 +94,15 @@ export class MultipartWriter implements Writer {
     }
   }
 
-  async finish({ head, key = this.key }: { head?: Uint8Array; key?: string } = {}): Promise<StagedObject> {
+  async finish({
+    head,
+    key = this.key,
+    keep = false,
+  }: {
+    head?: Uint8Array;
+    key?: string;
+    keep?: boolean;
+  } = {}): Promise<StagedObject> {
     if ((head?.length ?? 0) !== this.reserve) throw new RangeError("the head must fill the reserved bytes");
     if (key !== this.key)
       throw new RangeError("an object in a bucket cannot change its key while it is written");
@@ -93,18 +111,20 @@ export class MultipartWriter implements Writer {
       if (this.partCount === 0) await this.putWhole(head);
       else await this.complete(head);
       this.ended = true;
-      return { key, size: this.size };
+      const { size, sent } = this;
+      return { key, size, ...(sent !== size && { sent }) };
     } catch (error) {
-      await this.abort();
+      await this.abort({ keep: keep && (this.signal?.aborted === true || isPassing(error)) });
       throw error;
     }
   }
 
-  async abort(): Promise<void> {
+  async abort({ keep = false }: { keep?: boolean } = {}): Promise<void> {
     if (this.ended) return;
     this.ended = true;
     // A part that arrives after the abort would stay: so first they all end, by themselves or by the signal.
     await Promise.allSettled(this.inFlight);
+    if (keep) return;
     const upload = await this.upload?.catch(() => undefined);
     if (upload === undefined) return;
     // A part given up by the signal may still be on its way into the server: the second call clears it away.
@@ -115,6 +135,7 @@ export class MultipartWriter implements Writer {
 
   private async putWhole(head: Uint8Array | undefined): Promise<void> {
     if (head !== undefined) this.pending.fillFront(head);
+    this.sent = this.size;
     await putObject(this.connection, this.key, this.pending.bytes(), this.signal);
   }
 
@@ -123,8 +144,10 @@ export class MultipartWriter implements Writer {
     await Promise.all(this.inFlight);
     this.mayGoOn();
     const upload = await this.begun();
+    this.kept?.checkCount(this.partCount);
     if (this.held !== undefined) {
       if (head !== undefined) this.held.fillFront(head);
+      this.sent += this.held.length;
       this.finished.push(await sendPart(this.connection, upload, 1, this.held.bytes(), this.signal));
     }
     await completeUpload(this.connection, upload, this.finished, this.size);
@@ -161,6 +184,13 @@ export class MultipartWriter implements Writer {
       return;
     }
     this.pending = new PartBuffer(this.partBytes, this.partBytes);
+    const there = this.kept?.find(number, part.bytes());
+    if (there !== undefined) {
+      this.finished.push(there);
+      part.release();
+      return;
+    }
+    this.sent += part.length;
     await this.launch((upload) =>
       sendPart(this.connection, upload, number, part.bytes(), this.signal).finally(() => part.release()),
     );

@@ -29,6 +29,7 @@ import { MultipartWriter } from "./multipart-writer.ts";
 import { putObject } from "./put.ts";
 import { readObject, readWhole } from "./read.ts";
 import { removeObjects } from "./remove.ts";
+import { keptParts, listParts } from "./resume.ts";
 import { statObject } from "./stat.ts";
 import { uploadStream } from "./upload.ts";
 
@@ -78,7 +79,9 @@ export class S3Storage implements Storage {
   async createWriter(key: string, options: WriterOptions): Promise<Writer> {
     const connection = await this.connected();
     connection.fullKey(key); // a key that cannot be stored is refused before the work, not after it
-    return new MultipartWriter(connection, key, options);
+    const { resume, ...rest } = options;
+    const kept = resume && !options.reserve ? await keptParts(connection, resume, options) : undefined;
+    return new MultipartWriter(connection, key, rest, { kept });
   }
 
   async upload(key: string, body: AsyncIterable<Uint8Array>, options?: UploadOptions): Promise<StagedObject> {
@@ -119,6 +122,11 @@ export class S3Storage implements Storage {
 
   async listUploads(): Promise<UnfinishedUpload[]> {
     return listUploads(await this.connected());
+  }
+
+  async lastActivity(upload: UnfinishedUpload): Promise<number> {
+    const parts = await listParts(await this.connected(), upload);
+    return Math.max(upload.initiated, ...parts.map(({ modified }) => modified));
   }
 
   async abortUpload(upload: UnfinishedUpload): Promise<void> {

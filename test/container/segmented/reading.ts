@@ -1,10 +1,17 @@
 /** Ways to read an object that tests share. */
 
-import type { ExpectedRecord, OpenedObject, Reading, ReadRange } from "../../../src/container/segmented.ts";
+import type {
+  ExpectedRecord,
+  OpenedObject,
+  Reading,
+  ReadRange,
+  SealedRun,
+} from "../../../src/container/segmented.ts";
 import {
   openObject,
   openPlaced,
   openRange,
+  openRun,
   openSmall,
   openStream,
 } from "../../../src/container/segmented.ts";
@@ -37,13 +44,16 @@ export async function readWhole(
   }
 }
 
-export function readStreamed(pieceBytes: number, parallel: number) {
+/** @param elsewhere whether runs are opened by a promise, as worker threads do it. */
+export function readStreamed(pieceBytes: number, parallel: number, elsewhere = false) {
   return async (stored: Buffer, expected: ExpectedRecord | undefined, reading: Reading): Promise<Outcome> => {
     const pieces: Buffer[] = [];
     try {
       const ranges = rangesOf(stored, pieceBytes);
       const object = await openObject(stored.length, ranges, expected, reading);
-      for await (const piece of openStream(object, ranges, { parallel })) pieces.push(piece);
+      const opener = elsewhere ? async (run: SealedRun) => openRun(object.keys, run) : undefined;
+      const options = { parallel, ...(opener && { opener }) };
+      for await (const piece of openStream(object, ranges, options)) pieces.push(piece);
       return { object, content: Buffer.concat(pieces) };
     } catch (error) {
       return { content: Buffer.concat(pieces), error };

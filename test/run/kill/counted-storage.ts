@@ -35,6 +35,7 @@ function countStorage(storage: Storage, counter: CallCounter): Storage {
     remove: (keys) => counter.async(() => storage.remove(keys)),
     flush: () => counter.async(() => storage.flush()),
     listUploads: () => counter.async(() => storage.listUploads()),
+    lastActivity: (upload) => counter.async(() => storage.lastActivity(upload)),
     abortUpload: (upload) => counter.async(() => storage.abortUpload(upload)),
     sweep: (maxAgeMs) => counter.async(() => storage.sweep(maxAgeMs)),
     close: () => counter.async(() => storage.close()),
@@ -46,6 +47,6 @@ function countWriter(writer: Writer, counter: CallCounter): Writer {
     write: (bytes) => counter.async(() => writer.write(bytes)),
     copyFrom: (key, range, etag) => counter.async(() => writer.copyFrom(key, range, etag)),
     finish: (options) => counter.async(() => writer.finish(options)),
-    abort: () => counter.async(() => writer.abort()),
+    abort: (options) => counter.async(() => writer.abort(options)),
   };
 }

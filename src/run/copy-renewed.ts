@@ -1,0 +1,49 @@
+/**
+ * Another path or time for a segmented object, which repeats both inside: its body is copied by the storage, with a new
+ * trailer behind it.
+ */
+import { rewriteTrailer, withUserMetadata } from "../container/segmented.ts";
+import type { StoredVersion } from "../names/stored-name.ts";
+import type { StagedObject } from "../storage/storage.ts";
+import { lookAtCopy } from "./look-at-copy.ts";
+import type { FileMeta } from "./object-sealer.ts";
+import { type OpenContext, openPinned } from "./open-object.ts";
+
+/** More than any headers of an S3 object take (2 KiB of user metadata, and some of its own). */
+const HEADERS_MOST = 16 * 1024;
+
+/**
+ * Stages the copy. Undefined for a classic object: it does not repeat its name, so a copy or a renaming is enough.
+ *
+ * @throws DamagedError; the storage's errors.
+ */
+export async function copyRenewed(
+  version: StoredVersion,
+  to: FileMeta,
+  key: string,
+  context: OpenContext,
+): Promise<StagedObject | undefined> {
+  const opened = await openPinned(version, context);
+  if (opened === undefined) return undefined;
+  const { object, etag } = opened;
+  const { destination, signal } = context;
+  const { path, mtime, headers } = to;
+  const fields = headers ? withUserMetadata(object.trailer.fields, headers) : object.trailer.fields;
+  const writer = await destination.createWriter(key, {
+    sizeHint: object.length + path.length * 3 + HEADERS_MOST,
+    signal,
+  });
+  let staged: StagedObject;
+  try {
+    await writer.copyFrom(version.key, { start: 0, end: object.trailer.bodyEnd }, etag);
+    await writer.write(rewriteTrailer(object, { path, mtime, fields }));
+    staged = await writer.finish();
+  } catch (error) {
+    await writer.abort();
+    throw error;
+  }
+  // What the storage copied, and did not pass through here, is looked at.
+  if (staged.sent !== undefined)
+    await lookAtCopy(staged, version, object, { ...version, path, mtime }, context);
+  return staged;
+}

@@ -1,0 +1,129 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { PasswordSource } from "../../src/crypto/key-source.ts";
+import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
+import type { NameRecord } from "../../src/names/name-record.ts";
+import {
+  checkSegmentedName,
+  longestSegmentedName,
+  openSegmentedName,
+  sealSegmentedName,
+  segmentedNameTag,
+} from "../../src/names/segmented-name.ts";
+import { LIVE, type Stamp } from "../../src/names/stamp.ts";
+import { looksSealed, parseStoredName } from "../../src/names/stored-name.ts";
+
+const ring = new SegmentedKeyRing("correct horse");
+const source = (fill: number): PasswordSource => ({
+  kind: "password",
+  kdf: "pbkdf2",
+  iterations: 1,
+  memoryKib: 0,
+  lanes: 0,
+  salt: Buffer.alloc(16, fill),
+});
+const keys = [
+  ring.keysFor(source(1), "aes"),
+  ring.keysFor(source(1), "cha"),
+  ring.keysFor(source(2), "aes"),
+] as const;
+const RECORD: NameRecord = {
+  path: "a.txt",
+  mtime: 1_600_000_000,
+  size: 5,
+  md5: "5ir3t0ozoelrnauhrwyu1xfgy",
+  stamp: LIVE,
+};
+const STAMPS: Stamp[] = [
+  LIVE,
+  { form: "date", date: 20240229 },
+  { form: "stamp", began: 1, ceased: 2 },
+  { form: "marker", began: 7, ceased: 36 ** 7 - 1 },
+];
+
+const records = fc.record({
+  path: fc.oneof(
+    fc.string({ minLength: 1, maxLength: 600 }),
+    fc.constantFrom("\udc80", "日/本", "x".repeat(573)),
+  ),
+  mtime: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+  size: fc.integer({ min: 0, max: 2 ** 48 - 1 }),
+  md5: fc.constantFrom("0", "5ir3t0ozoelrnauhrwyu1xfgy", "f5lxx1zz5pnorynqglhzmsp33"),
+  stamp: fc.constantFrom(...STAMPS),
+});
+
+describe("an encrypted name", () => {
+  test("opens to what was sealed, is always the same, and fits every file system", () => {
+    fc.assert(
+      fc.property(records, fc.constantFrom(...keys), (record, key) => {
+        const name = sealSegmentedName(record, key);
+        expect(openSegmentedName(name, ring)).toEqual(record);
+        expect(openSegmentedName(name.slice(0, -4).toUpperCase() + name.slice(-4), ring)).toEqual(record);
+        expect(sealSegmentedName(record, key)).toBe(name);
+        expect(name).toBe(name.toLowerCase());
+        expect(name.split("/").every((segment) => segment.length > 0 && segment.length <= 244)).toBe(true);
+        expect(segmentedNameTag(name)).toBe(key.nameTag.toString("hex"));
+      }),
+    );
+  });
+
+  test("of a path of 573 bytes still fits 1,024 when marked deleted; longer ones are refused by name", () => {
+    const path = "x".repeat(573);
+    const name = sealSegmentedName(
+      { ...RECORD, path, stamp: { form: "stamp", began: 1, ceased: 2 } },
+      keys[0],
+    );
+    expect(name.length).toBe(longestSegmentedName(573));
+    expect(name.length).toBeLessThanOrEqual(1024);
+    expect(() => checkSegmentedName(path, 1024)).not.toThrow();
+    expect(() => checkSegmentedName(`${path}x`, 1024)).toThrow(
+      expect.objectContaining({ code: "ENAMETOOLONG", path: `${path}x` }),
+    );
+  });
+
+  test("holds a path of two components of 255 bytes in a local folder, live or marked", () => {
+    const path = `${"d".repeat(255)}/${"日".repeat(85)}`;
+    for (const stamp of STAMPS) {
+      const name = sealSegmentedName({ ...RECORD, path, stamp }, keys[1]);
+      expect(name.split("/").length).toBeGreaterThan(2);
+      expect(openSegmentedName(name, ring)?.path).toBe(path);
+    }
+  });
+
+  test("does not open when any character is another, missing or doubled", () => {
+    const name = sealSegmentedName({ ...RECORD, path: "p".repeat(200) }, keys[0]);
+    for (let at = 0; at < name.length; at++) {
+      const other = name[at] === "0" ? "1" : "0";
+      expect(openSegmentedName(name.slice(0, at) + other + name.slice(at + 1), ring)).toBeUndefined();
+      expect(openSegmentedName(name.slice(0, at) + name.slice(at + 1), ring)).toBeUndefined();
+      expect(openSegmentedName(name.slice(0, at) + name[at] + name.slice(at), ring)).toBeUndefined();
+    }
+  });
+
+  test("does not open under another password or salt, and its tag says so", () => {
+    const name = sealSegmentedName(RECORD, keys[0]);
+    const other = new SegmentedKeyRing("wrong");
+    other.keysFor(source(1), "aes");
+    expect(openSegmentedName(name, other)).toBeUndefined();
+    expect(openSegmentedName(name, new SegmentedKeyRing("correct horse"))).toBeUndefined();
+    expect(new Set(keys.map((key) => key.nameTag.toString("hex"))).size).toBe(3);
+  });
+
+  test("is neither a plain name nor an encrypted one of the classic form, nor are these of this form", () => {
+    const name = sealSegmentedName(RECORD, keys[0]);
+    expect(parseStoredName(name)).toBeUndefined();
+    expect(looksSealed(name)).toBe(false);
+    for (const other of [
+      "a.txt.qgljwg.5.5ir3t0ozoelrnauhrwyu1xfgy.0.enc",
+      `${"0".repeat(90)}.enc`,
+      "_.enc",
+      "_abc",
+    ]) {
+      expect(segmentedNameTag(other)).toBeUndefined();
+    }
+  });
+
+  test("needs a cipher", () => {
+    expect(() => sealSegmentedName(RECORD, ring.keysFor({ kind: "none" }, "none"))).toThrow("cipher");
+  });
+});

@@ -1,0 +1,90 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { compareStamps, describeStamp, formatStamp, parseStamp, type Stamp } from "../../src/names/stamp.ts";
+
+const seconds = fc.oneof(
+  fc.integer({ min: 1, max: 4_102_444_800 }),
+  fc.integer({ min: 1, max: 36 ** 7 - 1 }),
+);
+const periods = fc
+  .tuple(fc.constantFrom("stamp", "marker"), seconds, seconds)
+  .map(([form, a, b]): Stamp => ({ form, began: Math.min(a, b), ceased: Math.max(a, b) }) as Stamp);
+const stamps = fc.oneof(
+  fc.constant<Stamp>({ form: "live" }),
+  fc.constantFrom<Stamp>(
+    { form: "date", date: 1000_01_01 },
+    { form: "date", date: 20240229 },
+    { form: "date", date: 9999_12_31 },
+  ),
+  periods,
+);
+
+describe("a stamp", () => {
+  test.each<[string, Stamp]>([
+    ["0", { form: "live" }],
+    ["c1tgl", { form: "date", date: 20240229 }],
+    ["qglmoo0qgljwg", { form: "stamp", began: 1_600_000_000, ceased: 1_600_003_608 }],
+    ["10qglmoo0qgljwg", { form: "marker", began: 1_600_000_000, ceased: 1_600_003_608 }],
+    ["10000001", { form: "stamp", began: 1, ceased: 1 }],
+    ["zzzzzzzzzzzzzz", { form: "stamp", began: 36 ** 7 - 1, ceased: 36 ** 7 - 1 }],
+  ])("%s reads and prints as it should", (text, stamp) => {
+    expect(parseStamp(text)).toEqual(stamp);
+    expect(formatStamp(stamp)).toBe(text);
+  });
+
+  test("reads back as it was written, within a name too, with leading zeros and in upper case", () => {
+    fc.assert(
+      fc.property(stamps, (stamp) => {
+        const text = formatStamp(stamp);
+        expect(parseStamp(text)).toEqual(stamp);
+        expect(parseStamp(`00${text.toUpperCase()}`)).toEqual(stamp);
+        expect(parseStamp(`a.${text}.enc`, 2, 2 + text.length)).toEqual(stamp);
+      }),
+    );
+  });
+
+  test.each([
+    ["", "nothing"],
+    ["1", "a small number"],
+    ["20240229", "a date in decimal, which is a stamp that ends before it begins"],
+    ["zzzzzzz", "seven digits that are no date"],
+    ["c1tgm.", "another character"],
+    ["qgljwg0qglmoo", "an end before the beginning"],
+    ["qglmoo0000000", "no beginning"],
+    ["20qglmoo0qgljwg", "fifteen digits with another marker"],
+    ["100qglmoo0qgljwg", "sixteen digits"],
+  ])("%j is none: %s", (text) => {
+    expect(parseStamp(text)).toBeUndefined();
+  });
+
+  test.each<Stamp>([
+    { form: "date", date: 20241301 },
+    { form: "stamp", began: 0, ceased: 1 },
+    { form: "stamp", began: 2, ceased: 1 },
+    { form: "marker", began: 1, ceased: 36 ** 7 },
+    { form: "stamp", began: 1.5, ceased: 2 },
+  ])("%j is never written", (stamp) => {
+    expect(() => formatStamp(stamp)).toThrow(RangeError);
+  });
+
+  test("orders by the end of its life, then by the beginning, live ones last", () => {
+    const order: Stamp[] = [
+      { form: "stamp", began: 5, ceased: 10 },
+      { form: "stamp", began: 6, ceased: 10 },
+      { form: "stamp", began: 1, ceased: 11 },
+      { form: "date", date: 20240228 },
+      { form: "stamp", began: 1, ceased: 1_709_251_201 },
+      { form: "live" },
+    ];
+    expect([...order].reverse().sort(compareStamps)).toEqual(order);
+    expect(compareStamps({ form: "live" }, { form: "live" })).toBe(0);
+  });
+
+  test("prints for people", () => {
+    expect(describeStamp({ form: "live" })).toBe("live");
+    expect(describeStamp({ form: "date", date: 20240229 })).toBe("deleted 2024-02-29");
+    expect(describeStamp({ form: "stamp", began: 1_600_000_000, ceased: 1_600_003_608 })).toBe(
+      "2020-09-13T12:26:40Z to 2020-09-13T13:26:48Z",
+    );
+  });
+});

@@ -1,0 +1,102 @@
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DEFAULT_COMPRESSION } from "../../src/compression/codecs.ts";
+import {
+  type BlockJobs,
+  FileSealer,
+  openObject,
+  openStream,
+  type ReadRange,
+} from "../../src/container/segmented.ts";
+import { passwordSource } from "../../src/crypto/key-source.ts";
+import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
+import { BLOCK_THREADS_LEAST, BlockThreads } from "../../src/run/block-threads.ts";
+import { backup, clean, restore, treeOf, verify, World } from "./world.ts";
+
+const MIB = 1024 * 1024;
+/** Some blocks compress, some do not, and some are alike. */
+const content = Buffer.concat([
+  Buffer.alloc(6 * MIB, "words and words. "),
+  randomBytes(4 * MIB),
+  Buffer.alloc(4 * MIB),
+]);
+
+describe("block threads", () => {
+  const ring = new SegmentedKeyRing("password");
+  const keys = ring.keysFor(passwordSource("aes", new Uint8Array(16).fill(1)), "aes");
+  let threads: BlockThreads;
+  beforeEach(() => {
+    threads = new BlockThreads(ring, false);
+  });
+  afterEach(() => threads.close());
+
+  async function* pieces() {
+    for (let at = 0; at < content.length; at += 100_000) yield content.subarray(at, at + 100_000);
+  }
+  async function seal(sealer: FileSealer): Promise<Buffer> {
+    const out: Buffer[] = [];
+    for await (const piece of sealer.seal(pieces())) out.push(Buffer.from(piece));
+    return Buffer.concat(out);
+  }
+  const meta = { type: "file", path: "file", mtime: 1, size: content.length } as const;
+  const settings = { keys, compression: DEFAULT_COMPRESSION, parallel: 1 };
+  const beside = () =>
+    new FileSealer(meta, {
+      ...settings,
+      parallel: threads.parallel,
+      sealer: (header) => (plain, occurrence) =>
+        threads.seal(header.bytes, plain, DEFAULT_COMPRESSION, occurrence),
+    });
+  async function open(stored: Buffer): Promise<Buffer> {
+    const readRange: ReadRange = async function* (start, end) {
+      yield stored.subarray(start, end);
+    };
+    const object = await openObject(stored.length, readRange, undefined, { ring, allowUnencrypted: false });
+    const out: Buffer[] = [];
+    const opener = (run: Parameters<BlockJobs["open"]>[1]) => threads.open(object.header.bytes, run);
+    for await (const piece of openStream(object, readRange, { parallel: 2, opener }))
+      out.push(Buffer.from(piece));
+    return Buffer.concat(out);
+  }
+
+  it("make the same bytes as one thread alone, and read them back", async () => {
+    const alone = await seal(new FileSealer(meta, settings));
+    const together = await seal(beside());
+    expect(together.equals(alone)).toBe(true);
+    expect((await open(together)).equals(content)).toBe(true);
+  });
+
+  it("report a damaged block as damage", async () => {
+    const stored = await seal(beside());
+    stored[stored.length >> 1] = (stored[stored.length >> 1] as number) ^ 1;
+    await expect(open(stored)).rejects.toMatchObject({ kind: "damaged", code: "EBLOCK" });
+  });
+});
+
+describe("a file that is large enough for block threads", () => {
+  let world: World;
+  beforeEach(() => {
+    world = new World();
+  });
+  afterEach(() => world.dispose());
+
+  it("is stored, verified and restored like any other", async () => {
+    const large = Buffer.alloc(BLOCK_THREADS_LEAST + 12_345, "cheap to compress. ");
+    content.copy(large, 20 * MIB);
+    world.write("large", large);
+    const config = world.config({ container: "segmented" });
+    expect(await clean(backup(config))).toEqual({ new: 1 });
+    expect(await clean(verify(config))).toEqual({ intact: 1 });
+    await clean(restore(config));
+    expect(treeOf(world.restored)).toEqual(treeOf(world.src));
+    const [name] = world.stored() as [string];
+    const file = path.join(world.dest, name);
+    const bytes = fs.readFileSync(file);
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1;
+    fs.writeFileSync(file, bytes);
+    const { errors } = await verify(config);
+    expect(errors).toEqual({ damaged: 1 });
+  });
+});
