@@ -10,6 +10,7 @@ import type { Config } from "../../src/config/config.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { FaultProxy } from "../s3-server/fault-proxy.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
+import { LONG } from "./long.ts";
 import { backup, clean, type Finished, restore, treeOf, verify, World } from "./world.ts";
 
 const MIB = 2 ** 20;
@@ -51,6 +52,8 @@ const skip = whyNoServer();
 
 describe.each(routes)("a changed large file in a %s", (route) => {
   describe.skipIf(route === "bucket" && skip !== undefined)(skip ?? "", () => {
+    /** What is decided the same way on both routes is tried in a bucket only when there is time. */
+    const usual = route === "folder" || LONG;
     let world: World;
     let proxy: FaultProxy | undefined;
     let config: Config;
@@ -122,7 +125,7 @@ describe.each(routes)("a changed large file in a %s", (route) => {
       if (proxy !== undefined) expect(wire).toBeLessThanOrEqual(result.sentBytes + 4096);
     }
 
-    it.each(EDITS)("sends what is new: %s", async (_, edit, fresh) => {
+    it.each(EDITS.filter((_, i) => usual || i % 2 === 0))("sends what is new: %s", async (_, edit, fresh) => {
       const first = await store(original);
       expect(first.result.sentBytes).toBe(first.result.storedBytes);
       expectSent(await store(edit(original)), fresh);
@@ -141,24 +144,28 @@ describe.each(routes)("a changed large file in a %s", (route) => {
       await expectIdentical();
     });
 
-    it("goes on from delta to delta, and sends all once too much is dead", async () => {
-      let content = original;
-      await store(content);
-      let whole = 0;
-      for (let round = 0; round < 6; round++) {
-        content = patched(content, 10 + round, 4096, `round ${round}`);
-        if (round % 3 === 1) content = Buffer.concat([noise(`insert ${round}`, 1000), content]);
-        const { result } = await store(content);
-        if (result.sentBytes > SIZE / 2) whole++;
-        await expectIdentical();
-      }
-      expect(whole).toBeGreaterThanOrEqual(1);
-      expect(whole).toBeLessThanOrEqual(3);
-      await clean(verify(config));
-      expect(await keys()).toHaveLength(1);
-    }, 120_000);
+    it.skipIf(!usual)(
+      "goes on from delta to delta, and sends all once too much is dead",
+      async () => {
+        let content = original;
+        await store(content);
+        let whole = 0;
+        for (let round = 0; round < 6; round++) {
+          content = patched(content, 10 + round, 4096, `round ${round}`);
+          if (round % 3 === 1) content = Buffer.concat([noise(`insert ${round}`, 1000), content]);
+          const { result } = await store(content);
+          if (result.sentBytes > SIZE / 2) whole++;
+          await expectIdentical();
+        }
+        expect(whole).toBeGreaterThanOrEqual(1);
+        expect(whole).toBeLessThanOrEqual(3);
+        await clean(verify(config));
+        expect(await keys()).toHaveLength(1);
+      },
+      120_000,
+    );
 
-    it("keeps encrypted names and the other cipher", async () => {
+    it.skipIf(!usual)("keeps encrypted names and the other cipher", async () => {
       const settings = { encryptFilenames: true, encryptionType: "cha" } as const;
       await store(original, settings);
       expectSent(await store(patched(original, 1, 1), settings), BLOCK);
@@ -172,27 +179,30 @@ describe.each(routes)("a changed large file in a %s", (route) => {
         await expectIdentical();
       };
 
-      it("when told to", async () => {
+      it.skipIf(!usual)("when told to", async () => {
         await store(original);
         await expectWhole(await store(patched(original, 1, 1), { delta: "off" }));
       });
 
-      it("when more than half is new", async () => {
+      it.skipIf(!usual)("when more than half is new", async () => {
         await store(original);
         const half = Math.floor(SIZE * 0.55);
         await expectWhole(await store(Buffer.concat([noise("other", half), original.subarray(half)])));
       });
 
-      it("when more is dead than the setting allows", async () => {
+      it.skipIf(!usual)("when more is dead than the setting allows", async () => {
         await store(original);
         await expectWhole(await store(patched(original, 1, 1), { deltaDeadShare: 0 }));
       });
 
-      it("when the version before is of the classic container, or of another salt", async () => {
-        await store(original, { container: "classic" });
-        await expectWhole(await store(patched(original, 1, 1)));
-        await expectWhole(await store(original, { salt: new Uint8Array(16).fill(9) }));
-      });
+      it.skipIf(!usual)(
+        "when the version before is of the classic container, or of another salt",
+        async () => {
+          await store(original, { container: "classic" });
+          await expectWhole(await store(patched(original, 1, 1)));
+          await expectWhole(await store(original, { salt: new Uint8Array(16).fill(9) }));
+        },
+      );
 
       it("when the version before does not open", async () => {
         await store(original);
@@ -239,7 +249,7 @@ describe.each(routes)("a changed large file in a %s", (route) => {
         await expectIdentical();
       });
 
-      it("of a file that only has a new time, when its version does not open", async () => {
+      it.skipIf(!usual)("of a file that only has a new time, when its version does not open", async () => {
         await store(original);
         await damage(-30);
         await expectWhole(await store(original));

@@ -7,9 +7,9 @@
  * another run finds nothing to do.
  *
  * How many of the kills take place is a matter of time. `KILL_STRIDE=1` walks through all of them; otherwise a local
- * destination is killed at every third call (the two settings of `deleted_keep_days` taking turns) and every sixth
- * change of the file system, a quarter as often with the segmented container, and a bucket, where every call costs
- * milliseconds, at every twelfth call.
+ * destination is killed at every fifth call (the two settings of `deleted_keep_days` taking turns) and every tenth
+ * change of the file system, a third as often with the segmented container, and a bucket, where every call costs
+ * milliseconds, at every eighteenth call.
  */
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
@@ -122,7 +122,7 @@ async function walk({ copies, layer, moments, deletedKeepDays, stride, first }: 
 
 describe.each([
   ["classic", 1],
-  ["segmented", 4],
+  ["segmented", 3],
 ] as const)("a run to a folder that is killed, container %s", (container, sparser) => {
   let world: World;
   let template: string;
@@ -142,7 +142,7 @@ describe.each([
     contents: async (config) => filesIn((config.dest as { path: string }).path),
     dispose: async (config) => fs.rmSync((config.dest as { path: string }).path, { recursive: true }),
   };
-  const stride = STRIDE || 3 * sparser;
+  const stride = STRIDE || 5 * sparser;
 
   it.each([
     [null, 0],
@@ -165,7 +165,7 @@ describe.each([
         layer: "file system",
         moments: ["amid"],
         deletedKeepDays,
-        stride: STRIDE || 6 * sparser,
+        stride: STRIDE || 10 * sparser,
         first,
       }),
     TIMEOUT,
@@ -242,7 +242,7 @@ describe.skipIf(skip !== undefined)(`a run to a bucket that is killed${skip ? ` 
         layer: "storage",
         moments: ["before", "after"],
         deletedKeepDays,
-        stride: STRIDE || 12,
+        stride: STRIDE || 18,
         first,
       }),
     TIMEOUT,
