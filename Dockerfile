@@ -18,7 +18,7 @@ RUN npm ci --omit=dev --ignore-scripts \
 FROM node:24-bookworm-slim
 # tini, as process 1, reaps orphans and passes signals on to whatever command the container was given.
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends tini \
+ && apt-get install --yes --no-install-recommends attr tini \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY --from=dependencies /build/node_modules ./node_modules
