@@ -4,10 +4,12 @@
  * Source and destination are storages that list entries without holding any: what is measured is the run itself. The
  * peak is the kernel's own figure (VmHWM). Prints one line of JSON.
  */
+
 import { readFileSync } from "node:fs";
 import { keepNurserySmall } from "../src/cli/memory.ts";
 import type { Config, S3StorageConfig } from "../src/config/config.ts";
 import { sortPaths } from "../src/names/path-text.ts";
+import { LIVE } from "../src/names/stamp.ts";
 import { formatStoredName, md5ToBase36 } from "../src/names/stored-name.ts";
 import { runBackup } from "../src/run/backup.ts";
 import type { ListedObject, ObjectStat, Storage } from "../src/storage/storage.ts";
@@ -110,7 +112,7 @@ const result = await runBackup(config, {
     const naming: Naming =
       side === "source"
         ? (path) => path
-        : (path, mtime) => formatStoredName({ path, mtime, size: CONTENT.length, md5: MD5, deleted: 0 });
+        : (path, mtime) => formatStoredName({ path, mtime, size: CONTENT.length, md5: MD5, stamp: LIVE });
     return new ListingStorage(`synthetic ${side}`, entries, naming) as unknown as Storage;
   },
 });

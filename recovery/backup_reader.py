@@ -123,17 +123,32 @@ class Name:
 
 
 def parse_stamp(value):
-    """Section 2.1: ("live",), ("date", n), ("stamp", B, C) or ("marker", B, C); None for anything else."""
+    """Section 2.1: ("live",), ("date", n), ("stamp", B, C) or ("marker", B, C), P behind C of condemned ones; or None."""
     if value == 0:
         return ("live",)
     if value < 36**7:
         year, month, day = value // 10000, value // 100 % 100, value % 100
         return ("date", value) if 1000 <= year <= 9999 and 1 <= month <= 12 and 1 <= day <= 31 else None
     form = "stamp"
-    if value >= 36**14:
-        form, value = "marker", value - 36**14
-    ceased, began = divmod(value, 36**7)
-    return (form, began, ceased) if 1 <= began <= ceased < 36**7 else None
+    for mark in (36**21, 36**14):
+        if mark <= value < 2 * mark and (mark == 36**21 or value < 36**15):
+            form, value = "marker", value - mark
+            condemned = value // 36**14 if mark == 36**21 else None
+            break
+    else:
+        condemned = value // 36**14 if value >= 36**15 else None
+        if 36**14 <= value < 36**15 or value >= 36**21:
+            return None
+    ceased, began = divmod(value % 36**14, 36**7)
+    return period(form, began, ceased, condemned)
+
+
+def period(form, began, ceased, condemned):
+    if not 1 <= began <= ceased < 36**7:
+        return None
+    if condemned is None:
+        return (form, began, ceased)
+    return (form, began, ceased, condemned) if 36 <= condemned < 36**7 else None
 
 
 def parse_plain_name(text):
@@ -191,9 +206,9 @@ def open_segmented_name(key, keys):
 
 def parse_name_record(plain):
     form = plain[0]
-    if form > 3:
+    if form > 5:
         return None
-    length = (0, 4, 12, 12)[form]
+    length = (0, 4, 12, 12, 18, 18)[form]
     fixed, path = plain[1 + length : 29 + length], plain[29 + length :]
     if not path:
         return None
@@ -203,8 +218,9 @@ def parse_name_record(plain):
     elif form == 1:
         stamp = parse_stamp(int.from_bytes(field, "big"))
     else:
-        ceased, began = int.from_bytes(field[:6], "big"), int.from_bytes(field[6:], "big")
-        stamp = ("stamp" if form == 2 else "marker", began, ceased) if 1 <= began <= ceased < 36**7 else None
+        ceased, began = int.from_bytes(field[-12:-6], "big"), int.from_bytes(field[-6:], "big")
+        condemned = int.from_bytes(field[:6], "big") if form >= 4 else None
+        stamp = period("marker" if form in (3, 5) else "stamp", began, ceased, condemned)
     if stamp is None:
         return None
     return Name(path, int.from_bytes(fixed[:6], "big"), int.from_bytes(fixed[6:12], "big"), fixed[12:], stamp)
@@ -544,7 +560,7 @@ class Segmented:
             raise Bad("trailer", "is a tombstone without its mark, or the reverse")
 
     def _compare(self, name):
-        marks = name.stamp[1:] if name.stamp[0] == "marker" else None
+        marks = name.stamp[1:3] if name.stamp[0] == "marker" else None
         if (self.path, self.mtime, self.size, self.md5) != name.version() or self.marks != marks:
             raise Bad("trailer", "is not what its name says")
 
@@ -705,7 +721,7 @@ def select(objects, everything):
         live = name.stamp[0] == "live" and markers.get(name.version(), 0) <= os.stat(path).st_mtime
         if not live and not everything:
             continue
-        ceased = 0 if name.stamp[0] == "live" else name.stamp[-1] if name.stamp[0] == "stamp" else 1
+        ceased = 0 if name.stamp[0] == "live" else name.stamp[2] if name.stamp[0] == "stamp" else 1
         rank = (live, ceased, name.mtime)
         if name.path not in best or rank > best[name.path][0]:
             best[name.path] = (rank, path, name)

@@ -1,7 +1,7 @@
 /** What is inside an encrypted name of the segmented form: fixed binary fields, then the path (format.md, section 10). */
 
 import { bytesOfPath, pathOfBytes } from "./path-text.ts";
-import { isDate, isPeriod, type Stamp } from "./stamp.ts";
+import { isCondemnation, isDate, isPeriod, LIVE, type Stamp } from "./stamp.ts";
 import { md5FromBase36, md5ToBase36 } from "./stored-name.ts";
 
 /** What a name says. */
@@ -16,23 +16,31 @@ export interface NameRecord {
   readonly stamp: Stamp;
 }
 
-const FORMS: readonly Stamp["form"][] = ["live", "date", "stamp", "marker"];
-const STAMP_BYTES = [0, 4, 12, 12];
+/** Forms of the deleted field, by their number. */
+const LIVE_FORM = 0;
+const DATE_FORM = 1;
+const STAMP_FORM = 2;
+const MARKER_FORM = 3;
+/** Added to the last two where the version is condemned. */
+const CONDEMNED = 2;
+const STAMP_BYTES = [0, 4, 12, 12, 18, 18];
 const FIXED_BYTES = 28;
-/** All but the path, at most. */
+/** All but the path, with a stamp: what can be stored has to fit when it is retired. */
 export const NAME_RECORD_MOST = 1 + 12 + FIXED_BYTES;
 
 /** Throws RangeError for numbers beyond 48 bits, which no stored file has. */
 export function formatNameRecord({ path, mtime, size, md5, stamp }: NameRecord): Buffer {
   const pathBytes = bytesOfPath(path);
-  const form = FORMS.indexOf(stamp.form);
+  const form = formNumber(stamp);
   const fixedAt = 1 + (STAMP_BYTES[form] as number);
   const out = Buffer.allocUnsafe(fixedAt + FIXED_BYTES + pathBytes.length);
   out.writeUInt8(form, 0);
   if (stamp.form === "date") out.writeUInt32BE(stamp.date, 1);
   if (stamp.form === "stamp" || stamp.form === "marker") {
-    out.writeUIntBE(stamp.ceased, 1, 6);
-    out.writeUIntBE(stamp.began, 7, 6);
+    let at = 1;
+    if (stamp.condemned !== undefined) at = out.writeUIntBE(stamp.condemned, at, 6);
+    out.writeUIntBE(stamp.ceased, at, 6);
+    out.writeUIntBE(stamp.began, at + 6, 6);
   }
   out.writeUIntBE(mtime, fixedAt, 6);
   out.writeUIntBE(size, fixedAt + 6, 6);
@@ -43,9 +51,10 @@ export function formatNameRecord({ path, mtime, size, md5, stamp }: NameRecord):
 
 /** Inverse of `formatNameRecord`; undefined for what it does not write. */
 export function parseNameRecord(bytes: Buffer): NameRecord | undefined {
-  const form = FORMS[bytes[0] as number];
-  if (form === undefined) return undefined;
-  const fixedAt = 1 + (STAMP_BYTES[bytes[0] as number] as number);
+  const form = bytes[0] as number;
+  const stampBytes = STAMP_BYTES[form];
+  if (stampBytes === undefined) return undefined;
+  const fixedAt = 1 + stampBytes;
   const pathAt = fixedAt + FIXED_BYTES;
   if (bytes.length <= pathAt) return undefined;
   const stamp = parseForm(form, bytes);
@@ -59,13 +68,26 @@ export function parseNameRecord(bytes: Buffer): NameRecord | undefined {
   };
 }
 
-function parseForm(form: Stamp["form"], bytes: Buffer): Stamp | undefined {
-  if (form === "live") return { form };
-  if (form === "date") {
+function formNumber(stamp: Stamp): number {
+  if (stamp.form === "live") return LIVE_FORM;
+  if (stamp.form === "date") return DATE_FORM;
+  const form = stamp.form === "stamp" ? STAMP_FORM : MARKER_FORM;
+  return stamp.condemned === undefined ? form : form + CONDEMNED;
+}
+
+function parseForm(number: number, bytes: Buffer): Stamp | undefined {
+  if (number === LIVE_FORM) return LIVE;
+  if (number === DATE_FORM) {
     const date = bytes.readUInt32BE(1);
-    return isDate(date) ? { form, date } : undefined;
+    return isDate(date) ? { form: "date", date } : undefined;
   }
-  const ceased = bytes.readUIntBE(1, 6);
-  const began = bytes.readUIntBE(7, 6);
-  return isPeriod(began, ceased) ? { form, began, ceased } : undefined;
+  const isCondemned = number >= STAMP_FORM + CONDEMNED;
+  const form = (isCondemned ? number - CONDEMNED : number) === STAMP_FORM ? "stamp" : "marker";
+  const at = isCondemned ? 7 : 1;
+  const ceased = bytes.readUIntBE(at, 6);
+  const began = bytes.readUIntBE(at + 6, 6);
+  if (!isPeriod(began, ceased)) return undefined;
+  if (!isCondemned) return { form, began, ceased };
+  const condemned = bytes.readUIntBE(1, 6);
+  return isCondemnation(condemned) ? { form, began, ceased, condemned } : undefined;
 }

@@ -12,8 +12,17 @@ export type Stamp =
   | { readonly form: "live" }
   /** Marked deleted on a calendar day: YYYYMMDD. */
   | { readonly form: "date"; readonly date: number }
-  /** Live from `began` up to, not including, `ceased`: seconds since 1970 UTC. `marker`: on a tombstone. */
-  | { readonly form: "stamp" | "marker"; readonly began: number; readonly ceased: number };
+  | Period;
+
+/** Live from `began` up to, not including, `ceased`: seconds since 1970 UTC. */
+export interface Period {
+  /** `marker`: on a tombstone. */
+  readonly form: "stamp" | "marker";
+  readonly began: number;
+  readonly ceased: number;
+  /** When retention wanted it removed; absent: it does not. Its removal waits for the purge delay. */
+  readonly condemned?: number;
+}
 
 export const LIVE: Stamp = { form: "live" };
 
@@ -21,6 +30,8 @@ const DIGITS = 7;
 /** 36^7: some year 4453. */
 const SECONDS_MOST = 36 ** DIGITS;
 const STAMP_DIGITS = 2 * DIGITS;
+/** The least moment of condemnation: fewer than two digits in front would look like a marker. */
+const CONDEMNED_LEAST = 36;
 const DAY_SECONDS = 86_400;
 
 /** Whether two moments make a stamp. */
@@ -51,12 +62,18 @@ export function parseStamp(text: string, start = 0, end = text.length): Stamp | 
     if (value === 0) return LIVE;
     return isDate(value) ? { form: "date", date: value } : undefined;
   }
-  if (digits > STAMP_DIGITS + 1) return undefined;
-  const marker = digits > STAMP_DIGITS;
+  if (digits > 3 * DIGITS + 1) return undefined;
+  const marker = digits === STAMP_DIGITS + 1 || digits === 3 * DIGITS + 1;
   if (marker && text.charCodeAt(from) !== 0x31) return undefined;
+  const form = marker ? "marker" : "stamp";
+  const first = marker ? from + 1 : from;
   const began = parseInteger(text, end - DIGITS, end);
-  const ceased = parseInteger(text, marker ? from + 1 : from, end - DIGITS);
-  return isPeriod(began, ceased) ? { form: marker ? "marker" : "stamp", began, ceased } : undefined;
+  const ceasedAt = Math.max(first, end - STAMP_DIGITS);
+  const ceased = parseInteger(text, ceasedAt, end - DIGITS);
+  if (!isPeriod(began, ceased)) return undefined;
+  if (ceasedAt === first) return { form, began, ceased };
+  const condemned = parseInteger(text, first, ceasedAt);
+  return condemned >= CONDEMNED_LEAST ? { form, began, ceased, condemned } : undefined;
 }
 
 /** The field as a stored name holds it. Throws RangeError for what has no form. */
@@ -66,11 +83,29 @@ export function formatStamp(stamp: Stamp): string {
     if (!isDate(stamp.date)) throw new RangeError("no calendar date");
     return stamp.date.toString(36);
   }
-  const { began, ceased } = stamp;
+  const { began, ceased, condemned } = stamp;
   if (!isPeriod(began, ceased)) throw new RangeError("no period of time");
-  const first = began.toString(36).padStart(DIGITS, "0");
-  const last = ceased.toString(36);
-  return stamp.form === "stamp" ? last + first : `1${last.padStart(DIGITS, "0")}${first}`;
+  const marker = stamp.form === "marker";
+  if (condemned === undefined) {
+    return marker ? `1${inDigits(ceased)}${inDigits(began)}` : ceased.toString(36) + inDigits(began);
+  }
+  if (!isCondemnation(condemned)) throw new RangeError("no moment of condemnation");
+  const first = marker ? `1${inDigits(condemned)}` : condemned.toString(36);
+  return first + inDigits(ceased) + inDigits(began);
+}
+
+function inDigits(seconds: number): string {
+  return seconds.toString(36).padStart(DIGITS, "0");
+}
+
+/** Whether a moment can be that of a condemnation. */
+export function isCondemnation(seconds: number): boolean {
+  return Number.isSafeInteger(seconds) && seconds >= CONDEMNED_LEAST && seconds < SECONDS_MOST;
+}
+
+/** The stamp of a version that a date marks, or that is live. */
+export function dateOrLive(date: number): Stamp {
+  return date === 0 ? LIVE : { form: "date", date };
 }
 
 /**
@@ -92,7 +127,8 @@ export function describeStamp(stamp: Stamp): string {
     return `deleted ${digits.slice(0, 4)}-${digits.slice(4, 6)}-${digits.slice(6)}`;
   }
   const moment = (seconds: number) => new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
-  return `${moment(stamp.began)} to ${moment(stamp.ceased)}`;
+  const period = `${moment(stamp.began)} to ${moment(stamp.ceased)}`;
+  return stamp.condemned === undefined ? period : `${period}, condemned ${moment(stamp.condemned)}`;
 }
 
 /** When a retired version was live, in seconds since 1970; a date ends with its day (UTC) and began at 1. */

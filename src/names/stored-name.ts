@@ -7,6 +7,7 @@
 
 import { BackupError } from "../errors.ts";
 import { bigIntOfBytes, digitValue, parseBigInt, parseInteger } from "./base36.ts";
+import { formatStamp, parseStamp, type Stamp } from "./stamp.ts";
 
 /** One stored object of a path, as its name tells. */
 export interface StoredVersion {
@@ -20,14 +21,19 @@ export interface StoredVersion {
   readonly size: number;
   /** Of the original: canonical base 36, lower case without leading zeros. */
   readonly md5: string;
-  /** 0 = live, else YYYYMMDD. */
-  readonly deleted: number;
+  /** Whether it is live, and if not, when it was (the name's deleted field). */
+  readonly stamp: Stamp;
   /** Whether the key is an encrypted name. */
   readonly sealed: boolean;
 }
 
 /** What a name is made of. */
-export type NameFields = Pick<StoredVersion, "path" | "mtime" | "size" | "md5" | "deleted">;
+export type NameFields = Pick<StoredVersion, "path" | "mtime" | "size" | "md5" | "stamp">;
+
+/** Whether a version is the newest of a file that is there, as far as its name tells. */
+export function isLive({ stamp }: { readonly stamp: Stamp }): boolean {
+  return stamp.form === "live";
+}
 
 /** Every object of ours ends so, encrypted or not. */
 export const SUFFIX = ".enc";
@@ -63,14 +69,14 @@ function parsePlainName(name: string, end: number, key: string, sealed: boolean)
   const dot2 = dotBefore(name, dot3);
   const dot1 = dotBefore(name, dot2);
   if (dot1 < 1) return undefined; // too few fields, or an empty path
-  const deleted = parseInteger(name, dot4 + 1, end);
-  if (deleted !== 0 && !isDate(deleted)) return undefined;
+  const stamp = parseStamp(name, dot4 + 1, end);
+  if (stamp === undefined) return undefined;
   const size = parseInteger(name, dot2 + 1, dot3);
   const mtime = parseInteger(name, dot1 + 1, dot2);
   if (size < 0 || mtime < 0) return undefined;
   const md5 = parseMd5(name, dot3 + 1, dot4);
   if (md5 === undefined) return undefined;
-  return { key, path: name.slice(0, dot1), mtime, size, md5, deleted, sealed };
+  return { key, path: name.slice(0, dot1), mtime, size, md5, stamp, sealed };
 }
 
 /**
@@ -83,7 +89,7 @@ export function formatStoredName(fields: NameFields): string {
 }
 
 /** The same without the suffix: what is encrypted when names are. Throws as `formatStoredName` does. */
-export function formatPlainName({ path, mtime, size, md5, deleted }: NameFields): string {
+export function formatPlainName({ path, mtime, size, md5, stamp }: NameFields): string {
   if (!Number.isSafeInteger(mtime) || mtime < 0) {
     throw new BackupError("source", "its modification time is before 1970, which a stored name cannot hold", {
       path,
@@ -91,10 +97,10 @@ export function formatPlainName({ path, mtime, size, md5, deleted }: NameFields)
       remedy: "give the file a later time, for example with touch",
     });
   }
-  if (!Number.isSafeInteger(size) || size < 0 || path === "" || (deleted !== 0 && !isDate(deleted))) {
+  if (!Number.isSafeInteger(size) || size < 0 || path === "") {
     throw new BackupError("internal", "these fields make no stored name", { path, code: "EINVAL" });
   }
-  return `${path}.${mtime.toString(36)}.${size.toString(36)}.${md5}.${deleted.toString(36)}`;
+  return `${path}.${mtime.toString(36)}.${size.toString(36)}.${md5}.${formatStamp(stamp)}`;
 }
 
 /**
@@ -141,11 +147,4 @@ function parseMd5(name: string, start: number, end: number): string | undefined 
   const digits = name.slice(from, end);
   const text = upper ? digits.toLowerCase() : digits;
   return length === LARGEST_MD5.length && text > LARGEST_MD5 ? undefined : text;
-}
-
-/** Whether a number reads as YYYYMMDD. Anything else was not written by us, and is left alone. */
-function isDate(value: number): boolean {
-  const month = Math.floor(value / 100) % 100;
-  const day = value % 100;
-  return value >= 1000_01_01 && value <= 9999_12_31 && month >= 1 && month <= 12 && day >= 1 && day <= 31;
 }

@@ -1,6 +1,9 @@
 /**
  * What a backup does about one path. Pure: a function of what both sides show, and of the date.
  */
+
+import { compareStamps } from "../names/stamp.ts";
+import { isLive } from "../names/stored-name.ts";
 import type { Entry } from "../scan/entry.ts";
 import type { PathGroup, Version } from "./group.ts";
 import { isExpired } from "./retention.ts";
@@ -59,7 +62,7 @@ export function planPath(group: PathGroup, settings: PlanSettings): PathPlan {
   );
   if (match !== undefined) {
     const surplus = versions.filter((version) => version !== match);
-    if (match.deleted === 0) return { kind: "unchanged", version: match, surplus };
+    if (isLive(match)) return { kind: "unchanged", version: match, surplus };
     return { kind: "revive", entry, version: match, surplus };
   }
   const sameSize = manifest === undefined ? versions.filter((version) => version.size === size) : [];
@@ -79,8 +82,8 @@ export function currentVersion(versions: readonly Version[]): Version | undefine
 function planMissing(versions: readonly Version[], { deletedKeepDays, today }: PlanSettings): PathPlan {
   const [version, ...surplus] = versions;
   if (version === undefined) throw new RangeError("a path without a file and without versions");
-  if (version.deleted === 0) return { kind: "vanished", version, surplus };
-  return { kind: "gone", version, expired: isExpired(version.deleted, today, deletedKeepDays), surplus };
+  if (isLive(version)) return { kind: "vanished", version, surplus };
+  return { kind: "gone", version, expired: isExpired(version.stamp, today, deletedKeepDays), surplus };
 }
 
 /**
@@ -88,9 +91,8 @@ function planMissing(versions: readonly Version[], { deletedKeepDays, today }: P
  * ordered by what the names say, so that two runs side by side never each remove the other's choice.
  */
 function byClaim(a: Version, b: Version): number {
-  if ((a.deleted === 0) !== (b.deleted === 0)) return a.deleted === 0 ? -1 : 1;
   return (
-    b.deleted - a.deleted ||
+    compareStamps(b.stamp, a.stamp) ||
     (b.storedAt ?? 0) - (a.storedAt ?? 0) ||
     b.mtime - a.mtime ||
     (a.key < b.key ? 1 : a.key > b.key ? -1 : 0)

@@ -2,6 +2,8 @@
  * Dates of deletion and how long deleted versions are kept. Pure: today is a parameter.
  */
 
+import type { Stamp } from "../names/stamp.ts";
+
 /** A local calendar date as the integer YYYYMMDD: what the deleted field of a stored name holds. */
 export function dateStamp(now: Date): number {
   return now.getFullYear() * 10_000 + (now.getMonth() + 1) * 100 + now.getDate();
@@ -12,9 +14,9 @@ export function daysBetween(from: number, to: number): number {
   return Math.round((utcOf(to) - utcOf(from)) / 86_400_000);
 }
 
-/** Whether a version marked deleted on `deleted` has to go: strictly more than `keepDays` ago; null keeps for ever. */
-export function isExpired(deleted: number, today: number, keepDays: number | null): boolean {
-  return keepDays !== null && daysBetween(deleted, today) > keepDays;
+/** Whether a version marked deleted on a date has to go: strictly more than `keepDays` ago; null keeps for ever. */
+export function isExpired(stamp: Stamp, today: number, keepDays: number | null): boolean {
+  return stamp.form === "date" && keepDays !== null && daysBetween(stamp.date, today) > keepDays;
 }
 
 function utcOf(stamp: number): number {

@@ -11,10 +11,13 @@
  * A kill at any point leaves for every path its old or its new version; what it leaves beside them the next run
  * clears away.
  */
+
 import type { Config } from "../config/config.ts";
 import { BackupError, errorCode, InterruptedError, RefusedError, reportOf } from "../errors.ts";
 import { parseManifestPath } from "../names/manifest-name.ts";
+import { dateOrLive, LIVE } from "../names/stamp.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
+import { isLive } from "../names/stored-name.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
 import { guardAgainstLoss } from "../plan/guard.ts";
 import { join } from "../plan/join.ts";
@@ -194,7 +197,7 @@ class Backup {
       found.sourceFiles++;
       found.sourceBytes += entry.size;
     }
-    if (group.versions.some(({ deleted }) => deleted === 0)) found.livePaths++;
+    if (group.versions.some(isLive)) found.livePaths++;
     const plan = planPath(group, this.plan);
     const { retirements } = found;
     switch (plan.kind) {
@@ -205,7 +208,7 @@ class Backup {
         return;
       case "revive": {
         const { path, size, mtime } = plan.entry;
-        const to = { path, size, mtime, md5: plan.version.md5, deleted: 0 };
+        const to = { path, size, mtime, md5: plan.version.md5, stamp: LIVE };
         retirements.rename({ version: plan.version, to, why: "revived", surplus: plan.surplus });
         this.tally.count("revived", size);
         this.options.reporter.file("revived", path);
@@ -243,7 +246,7 @@ class Backup {
         return;
       case "revive": {
         const { path, size, mtime } = plan.entry;
-        const to = { path, size, mtime, md5: plan.version.md5, deleted: 0 };
+        const to = { path, size, mtime, md5: plan.version.md5, stamp: LIVE };
         retirements.rename({ version: plan.version, to, why: "revived", surplus: plan.surplus });
         return;
       }
@@ -319,7 +322,7 @@ class Backup {
       if (this.config.deletedKeepDays === 0) retirements.remove({ version, why: "outdated metadata" });
       else {
         const { path, size, mtime, md5 } = version;
-        const to = { path, size, mtime, md5, deleted: this.plan.today };
+        const to = { path, size, mtime, md5, stamp: dateOrLive(this.plan.today) };
         retirements.rename({ version, to, why: "outdated metadata", surplus: [] });
       }
     }
@@ -332,7 +335,7 @@ class Backup {
         retirements.remove({ version, why: "deleted" });
       } else {
         const { path, size, mtime, md5 } = version;
-        const to = { path, size, mtime, md5, deleted: this.plan.today };
+        const to = { path, size, mtime, md5, stamp: dateOrLive(this.plan.today) };
         retirements.rename({ version, to, why: "deleted", surplus: [] });
       }
     }

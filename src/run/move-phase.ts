@@ -5,7 +5,9 @@
  * copied at the destination instead of being uploaded. Only new files whose size some vanished version has are hashed
  * at all; then both are sorted by md5 and met, so that memory stays flat however many there are.
  */
+
 import { reportOf } from "../errors.ts";
+import { LIVE } from "../names/stamp.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
@@ -108,7 +110,7 @@ export class MovePhase {
   }
 
   private async copy(version: StoredVersion, { file, read }: Hashed): Promise<void> {
-    const to = { path: file.path, ...read, deleted: 0 };
+    const to = { path: file.path, ...read, stamp: LIVE };
     await this.context.destination.workers.submit({ do: "copy", version, to }, (outcome) => {
       const copied = outcome as CopyOutcome;
       if (copied.kind === "copied") this.publish(copied, file, read);

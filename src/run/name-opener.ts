@@ -45,10 +45,7 @@ export class NameOpener {
   private tryOpen(key: string): StoredVersion | undefined {
     const record = openSegmentedName(key, this.keys.segmented);
     if (record === undefined) return undefined;
-    const { stamp, ...fields } = record;
-    // Stamps of a history are read by the tool that keeps one; this one leaves such versions alone.
-    if (stamp.form !== "live" && stamp.form !== "date") return undefined;
-    return { key, ...fields, deleted: stamp.form === "live" ? 0 : stamp.date, sealed: true };
+    return { key, ...record, sealed: true };
   }
 
   /** Reads the header of the object to learn the salt of its name. False when there is nothing to be learnt from it. */

@@ -1,12 +1,14 @@
 /**
  * Restoring: for every path its current version, back to where files live.
  */
+
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Config } from "../config/config.ts";
 import { BackupError, ConfigError, errorCode, InterruptedError, RefusedError, reportOf } from "../errors.ts";
 import type { Manifest } from "../metadata/manifest.ts";
 import { parseManifestPath, unescapePath } from "../names/manifest-name.ts";
+import { isLive } from "../names/stored-name.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
 import { currentVersion } from "../plan/plan-path.ts";
 import { Selection } from "../plan/selection.ts";
@@ -180,7 +182,7 @@ class Restore {
       return;
     const { versions } = await withStoredTimes(listed, this.destination.storage);
     const version = currentVersion(versions);
-    if (version === undefined || (version.deleted !== 0 && !this.deleted)) return;
+    if (version === undefined || (!isLive(version) && !this.deleted)) return;
     if (mayBeManifest(version)) {
       await this.readManifest(version);
     } else if (isSelected(listed.path)) {
@@ -192,10 +194,10 @@ class Restore {
     this.hasManifests = true;
     await this.destination.workers.submit({ do: "read-manifest", version }, (outcome) => {
       const read = outcome as ManifestOutcome;
-      if (read.kind === "manifest" && version.deleted === 0) this.takeManifest(version, read.manifest);
+      if (read.kind === "manifest" && isLive(version)) this.takeManifest(version, read.manifest);
       // Workers are not to be waited for here.
       if (read.kind === "file" && this.selection.selects(version.path)) this.large.append(version);
-      if (read.kind === "failed" && version.deleted === 0) {
+      if (read.kind === "failed" && isLive(version)) {
         this.tally.error({ ...read.report, path: read.report.path ?? version.path });
       }
     });
@@ -216,7 +218,7 @@ class Restore {
   private async restoreFile(version: Version): Promise<void> {
     this.files++;
     this.bytes += version.size;
-    if (version.deleted === 0) this.metadata.expectFor(version.path);
+    if (isLive(version)) this.metadata.expectFor(version.path);
     const maybeSparse = this.hasManifests && version.size >= SPARSE_LEAST;
     if (maybeSparse && this.config.restore.kind === "local") this.large.append(version);
     else await this.submit(version, false);

@@ -56,8 +56,7 @@ export class SegmentedSealer implements ObjectSealer {
 
   keyFor(fields: NameFields): string {
     if (this.names === undefined) return formatStoredName(fields);
-    const stamp: Stamp = fields.deleted === 0 ? { form: "live" } : { form: "date", date: fields.deleted };
-    return sealSegmentedName({ ...fields, stamp }, this.names);
+    return sealSegmentedName(fields, this.names);
   }
 
   longestKeyFor(fields: NameFields): string {

@@ -6,9 +6,11 @@
  * second pass checked against the first. The file is examined before and after; when it changed in between, all is
  * thrown away and tried again from its new state.
  */
+
 import { hash } from "node:crypto";
 import type { MatchPlan } from "../container/segmented.ts";
 import { BackupError, errorCode, FileChangedError, reportOf } from "../errors.ts";
+import { LIVE } from "../names/stamp.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
 import { copyRenewed } from "./copy-renewed.ts";
@@ -93,7 +95,7 @@ async function storeSmall(
     if (kept !== undefined) return kept;
   }
   const { bytes, md5 } = context.sealer.sealSmall(plain, { path, mtime, type, ...headers });
-  const key = keyFor({ path, size, mtime, md5, deleted: 0 }, context);
+  const key = keyFor({ path, size, mtime, md5, stamp: LIVE }, context);
   const staged = await context.destination.write(key, bytes, context.signal);
   return { kind: "stored", read: { size, mtime, md5 }, staged };
 }
@@ -116,7 +118,7 @@ async function storeLarge(file: SourceFile, attempt: Attempt, context: StoreCont
     plan = undefined; // what kept that version from being copied is in the way of a delta, too
   }
   if (base !== undefined && plan !== undefined && md5 !== undefined) {
-    const fields = { path, size, mtime, md5, deleted: 0 };
+    const fields = { path, size, mtime, md5, stamp: LIVE };
     const staged = await storeDelta(base, plan, file, { ...fields, ...attempt.headers }, context);
     if (staged !== undefined) return { kind: "stored", read: { size, mtime, md5 }, staged };
   }
@@ -137,7 +139,7 @@ async function keepContent(
   context: StoreContext,
 ): Promise<StoreOutcome | undefined> {
   if (version.mtime === read.mtime) return { kind: "same", read, version };
-  const key = keyFor({ path, ...read, deleted: 0 }, context);
+  const key = keyFor({ path, ...read, stamp: LIVE }, context);
   try {
     const staged = await copyRenewed(version, { path, mtime: read.mtime, ...headers }, key, context);
     return { kind: "same", read, version, ...(staged !== undefined && { staged }) };

@@ -3,7 +3,9 @@
  */
 
 import { reportOf } from "../errors.ts";
+import { LIVE } from "../names/stamp.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
+import { isLive } from "../names/stored-name.ts";
 import type { StagedObject } from "../storage/storage.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Reporter } from "./reporter.ts";
@@ -45,7 +47,7 @@ export class StorePhase {
   /** Queues one file; what it replaces is noted in `retirements` once the new version is durable. */
   async store(request: StoreRequest, retirements: Retirements): Promise<void> {
     const { file, sameSize } = request;
-    const previous = request.previous.find(({ deleted }) => deleted === 0);
+    const previous = request.previous.find(isLive);
     const unfinished = this.unfinished.of(file.path);
     const task = { do: "store", file, sameSize, unfinished, ...(previous && { previous }) } as const;
     await this.workers.submit(task, (outcome) => this.settle(request, outcome as StoreOutcome, retirements));
@@ -108,24 +110,24 @@ export class StorePhase {
   ): void {
     const { file, previous } = request;
     const surplus = previous.filter(({ key }) => key !== version.key);
-    if (version.deleted === 0 && version.mtime === read.mtime) {
+    if (isLive(version) && version.mtime === read.mtime) {
       this.tally.count("unchanged", read.size);
       for (const other of surplus) {
         retirements.remove({ version: other, successor: { key: version.key }, why: "surplus" });
       }
       return;
     }
-    const action = version.deleted === 0 ? "touched" : "revived";
+    const action = isLive(version) ? "touched" : "revived";
     if (staged !== undefined) {
       this.publish(request, read, staged, action, retirements);
       return;
     }
     this.tally.count(action, read.size, { processed: read.size });
     this.reporter.file(action, file.path);
-    retirements.rename({ version, to: { path: file.path, ...read, deleted: 0 }, why: action, surplus });
+    retirements.rename({ version, to: { path: file.path, ...read, stamp: LIVE }, why: action, surplus });
   }
 }
 
 function actionOf({ previous }: StoreRequest): "changed" | "new" {
-  return previous.some(({ deleted }) => deleted === 0) ? "changed" : "new";
+  return previous.some(isLive) ? "changed" : "new";
 }

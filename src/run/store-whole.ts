@@ -3,7 +3,9 @@
  * left is gone on with: its parts are compared with what would be sent, by md5 (storage/s3/resume.ts), so an upload that
  * began as a delta, or under other settings, costs what is different and nothing more.
  */
+
 import { errorCode } from "../errors.ts";
+import { LIVE } from "../names/stamp.ts";
 import { LARGEST_MD5, type NameFields } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
 import { isPassing } from "../storage/passing.ts";
@@ -34,7 +36,7 @@ export async function storeWhole(
   context: StoreContext,
 ): Promise<{ staged: StagedObject; md5: string }> {
   const { size, mtime } = file;
-  const fields: NameFields = { path, size, mtime, md5: md5 ?? LARGEST_MD5, deleted: 0 };
+  const fields: NameFields = { path, size, mtime, md5: md5 ?? LARGEST_MD5, stamp: LIVE };
   const key = keyFor(fields, context);
   const resume = context.sealer.deterministic ? newestOf(unfinished, key) : undefined;
   try {

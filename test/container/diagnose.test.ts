@@ -3,13 +3,20 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { diagnose, sealWhole } from "../../src/container/classic.ts";
 import { prepareCrypto } from "../../src/crypto/aead.ts";
 import { KeyRing } from "../../src/crypto/key-ring.ts";
+import { LIVE } from "../../src/names/stamp.ts";
 import { noise, text } from "../compression/samples.ts";
 import { SALT, TYPES } from "../crypto/vectors.ts";
 import { COMBINATIONS, expectedOf, flipped, keyRing, NOW, sealing, settingsOf } from "./settings.ts";
 
 beforeAll(() => prepareCrypto("cha"));
 
-const versionOf = (plain: Buffer) => ({ ...expectedOf(plain), key: "", mtime: 0, deleted: 0, sealed: false });
+const versionOf = (plain: Buffer) => ({
+  ...expectedOf(plain),
+  key: "",
+  mtime: 0,
+  stamp: LIVE,
+  sealed: false,
+});
 
 /** A ring with another password; its keys for the salt are ready, so that nothing is derived. */
 const wrongRing = new KeyRing(

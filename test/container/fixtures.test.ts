@@ -14,6 +14,7 @@ import {
 import { prepareCrypto } from "../../src/crypto/aead.ts";
 import { KeyRing } from "../../src/crypto/key-ring.ts";
 import { parseSealedName } from "../../src/names/sealed-name.ts";
+import { dateOrLive } from "../../src/names/stamp.ts";
 import { looksSealed, md5FromBase36, parseStoredName } from "../../src/names/stored-name.ts";
 import { streamOf } from "../compression/samples.ts";
 
@@ -61,7 +62,14 @@ describe.each(fixtures.map(({ name }) => name))("the older tool's backup %s", (n
       const sealed = looksSealed(file.stored);
       const version = sealed ? parseSealedName(file.stored, keyRing, type) : parseStoredName(file.stored);
       const { path, mtime, size, deleted } = file;
-      expect(version).toMatchObject({ key: file.stored, path, mtime, size, deleted, sealed });
+      expect(version).toMatchObject({
+        key: file.stored,
+        path,
+        mtime,
+        size,
+        stamp: dateOrLive(deleted),
+        sealed,
+      });
       expect(md5FromBase36(version?.md5 ?? "").toString("hex")).toBe(file.md5);
     }
   });
@@ -88,7 +96,15 @@ describe.each(fixtures.map(({ name }) => name))("the older tool's backup %s", (n
     for (const { stored, path, size, mtime, md5, deleted } of smallest) {
       const bytes = readFileSync(join(ROOT, name, "dest", stored));
       const number = BigInt(`0x${md5}`).toString(36);
-      const version = { key: stored, path, size, mtime, md5: number, deleted, sealed: false };
+      const version = {
+        key: stored,
+        path,
+        size,
+        mtime,
+        md5: number,
+        stamp: dateOrLive(deleted),
+        sealed: false,
+      };
       expect(diagnose(bytes, version, keyRing)).toEqual({
         kind: "opens",
         encryption: settings.encryption,

@@ -11,6 +11,7 @@ import {
   sealedNameLength,
   sealName,
 } from "../../src/names/sealed-name.ts";
+import { LIVE } from "../../src/names/stamp.ts";
 import { looksSealed } from "../../src/names/stored-name.ts";
 import { PASSWORD, SALT, TYPES, VECTORS, vectorKeys } from "../crypto/vectors.ts";
 import { anyPath } from "./arbitraries.ts";
@@ -33,7 +34,7 @@ describe.each(TYPES)("an encrypted name (%s)", (type) => {
       mtime: 1600000000,
       size: 5,
       md5: "5ir3t0ozoelrnauhrwyu1xfgy",
-      deleted: 0,
+      stamp: LIVE,
       sealed: true,
     });
   });

@@ -6,9 +6,17 @@ const seconds = fc.oneof(
   fc.integer({ min: 1, max: 4_102_444_800 }),
   fc.integer({ min: 1, max: 36 ** 7 - 1 }),
 );
+const condemned = fc.option(fc.integer({ min: 36, max: 36 ** 7 - 1 }), { nil: undefined });
 const periods = fc
-  .tuple(fc.constantFrom("stamp", "marker"), seconds, seconds)
-  .map(([form, a, b]): Stamp => ({ form, began: Math.min(a, b), ceased: Math.max(a, b) }) as Stamp);
+  .tuple(fc.constantFrom("stamp" as const, "marker" as const), seconds, seconds, condemned)
+  .map(
+    ([form, a, b, at]): Stamp => ({
+      form,
+      began: Math.min(a, b),
+      ceased: Math.max(a, b),
+      ...(at !== undefined && { condemned: at }),
+    }),
+  );
 const stamps = fc.oneof(
   fc.constant<Stamp>({ form: "live" }),
   fc.constantFrom<Stamp>(
@@ -25,6 +33,14 @@ describe("a stamp", () => {
     ["c1tgl", { form: "date", date: 20240229 }],
     ["qglmoo0qgljwg", { form: "stamp", began: 1_600_000_000, ceased: 1_600_003_608 }],
     ["10qglmoo0qgljwg", { form: "marker", began: 1_600_000_000, ceased: 1_600_003_608 }],
+    [
+      "ql7i800qglmoo0qgljwg",
+      { form: "stamp", began: 1_600_000_000, ceased: 1_600_003_608, condemned: 1_607_742_720 },
+    ],
+    [
+      "10ql7i800qglmoo0qgljwg",
+      { form: "marker", began: 1_600_000_000, ceased: 1_600_003_608, condemned: 1_607_742_720 },
+    ],
     ["10000001", { form: "stamp", began: 1, ceased: 1 }],
     ["zzzzzzzzzzzzzz", { form: "stamp", began: 36 ** 7 - 1, ceased: 36 ** 7 - 1 }],
   ])("%s reads and prints as it should", (text, stamp) => {
@@ -52,7 +68,9 @@ describe("a stamp", () => {
     ["qgljwg0qglmoo", "an end before the beginning"],
     ["qglmoo0000000", "no beginning"],
     ["20qglmoo0qgljwg", "fifteen digits with another marker"],
-    ["100qglmoo0qgljwg", "sixteen digits"],
+    ["z0qglmoo0qgljwg", "fifteen digits, a condemnation of one digit"],
+    ["20ql7i800qglmoo0qgljwg", "twenty-two digits with another marker"],
+    ["100ql7i800qglmoo0qgljwg", "more digits than there are forms"],
   ])("%j is none: %s", (text) => {
     expect(parseStamp(text)).toBeUndefined();
   });
@@ -63,6 +81,8 @@ describe("a stamp", () => {
     { form: "stamp", began: 2, ceased: 1 },
     { form: "marker", began: 1, ceased: 36 ** 7 },
     { form: "stamp", began: 1.5, ceased: 2 },
+    { form: "stamp", began: 1, ceased: 2, condemned: 35 },
+    { form: "marker", began: 1, ceased: 2, condemned: 36 ** 7 },
   ])("%j is never written", (stamp) => {
     expect(() => formatStamp(stamp)).toThrow(RangeError);
   });

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BackupError } from "../../src/errors.ts";
 import { bytesOfPath, pathOfBytes } from "../../src/names/path-text.ts";
+import { dateOrLive, formatStamp, LIVE, type Stamp } from "../../src/names/stamp.ts";
 import {
   formatStoredName,
   looksSealed,
@@ -20,39 +21,55 @@ const MD5_MOST = "f5lxx1zz5pnorynqglhzmsp33";
 const WORKED: [string, NameFields, string][] = [
   [
     `a.txt.qgljwg.5.${HELLO}.0.enc`,
-    { path: "a.txt", mtime: 1600000000, size: 5, md5: HELLO, deleted: 0 },
+    { path: "a.txt", mtime: 1600000000, size: 5, md5: HELLO, stamp: LIVE },
     "5d41402abc4b2a76b9719d911017c592",
   ],
   [
     `a.txt.qgljwg.5.${HELLO}.c1tgl.enc`,
-    { path: "a.txt", mtime: 1600000000, size: 5, md5: HELLO, deleted: 20240229 },
+    { path: "a.txt", mtime: 1600000000, size: 5, md5: HELLO, stamp: dateOrLive(20240229) },
     "5d41402abc4b2a76b9719d911017c592",
   ],
   [
     "empty.0.0.ck2u8j60r58fu0sgyxrigm3cu.0.enc",
-    { path: "empty", mtime: 0, size: 0, md5: "ck2u8j60r58fu0sgyxrigm3cu", deleted: 0 },
+    { path: "empty", mtime: 0, size: 0, md5: "ck2u8j60r58fu0sgyxrigm3cu", stamp: LIVE },
     "d41d8cd98f00b204e9800998ecf8427e",
   ],
   [
     "mypicture.jpg.ptcjvk.emz.8ji0wkvrgyrnqkqsrdirborvq.0.enc",
-    { path: "mypicture.jpg", mtime: 1560948896, size: 18971, md5: "8ji0wkvrgyrnqkqsrdirborvq", deleted: 0 },
+    { path: "mypicture.jpg", mtime: 1560948896, size: 18971, md5: "8ji0wkvrgyrnqkqsrdirborvq", stamp: LIVE },
     "904782c4a8a86e00d7a65764059e3a26",
   ],
 ];
 
 const md5 = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(md5ToBase36);
 const path = anyPath();
-const deleted = fc.oneof(
-  fc.constant(0),
+const moment = fc.integer({ min: 36, max: 36 ** 7 - 1 });
+const stamp = fc.oneof(
+  fc.constant(LIVE),
+  fc
+    .tuple(
+      fc.constantFrom("stamp" as const, "marker" as const),
+      moment,
+      moment,
+      fc.option(moment, { nil: undefined }),
+    )
+    .map(
+      ([form, a, b, condemned]): Stamp => ({
+        form,
+        began: Math.min(a, b),
+        ceased: Math.max(a, b),
+        ...(condemned !== undefined && { condemned }),
+      }),
+    ),
   fc
     .tuple(
       fc.integer({ min: 1970, max: 9999 }),
       fc.integer({ min: 1, max: 12 }),
       fc.integer({ min: 1, max: 31 }),
     )
-    .map(([year, month, day]) => year * 10000 + month * 100 + day),
+    .map(([year, month, day]) => dateOrLive(year * 10000 + month * 100 + day)),
 );
-const fields = fc.record({ path, mtime: fc.maxSafeNat(), size: fc.maxSafeNat(), md5, deleted });
+const fields = fc.record({ path, mtime: fc.maxSafeNat(), size: fc.maxSafeNat(), md5, stamp });
 
 describe("a stored name", () => {
   it("reads and writes as the worked examples of the layout", () => {
@@ -84,7 +101,7 @@ describe("a stored name", () => {
         mtime: 1,
         size: 2,
         md5: "3",
-        deleted: 0,
+        stamp: LIVE,
         sealed: false,
       });
     }
@@ -97,7 +114,7 @@ describe("a stored name", () => {
       mtime: 1600000000,
       size: 5,
       md5: HELLO,
-      deleted: 0,
+      stamp: LIVE,
     });
     expect(parseStoredName("a.1.2.000.0.enc")?.md5).toBe("0");
   });
@@ -159,8 +176,8 @@ describe("a stored name", () => {
   it("that parses and is canonical re-encodes to itself", () => {
     const part = fc.stringMatching(/^(0|[1-9a-z][0-9a-z]{0,11})$/);
     fc.assert(
-      fc.property(fc.array(part, { minLength: 3, maxLength: 7 }), deleted, (parts, date) => {
-        const key = `${parts.join(".")}.${date.toString(36)}.enc`;
+      fc.property(fc.array(part, { minLength: 3, maxLength: 7 }), stamp, (parts, made) => {
+        const key = `${parts.join(".")}.${formatStamp(made)}.enc`;
         const version = parseStoredName(key);
         if (version !== undefined) expect(formatStoredName(version)).toBe(key);
         else expect(parts.length === 3 || parts.slice(-3, -1).some((text) => text.length >= 11)).toBe(true);
@@ -170,7 +187,7 @@ describe("a stored name", () => {
   });
 
   it("cannot hold a time before 1970, and the error names the file", () => {
-    const known = { path: "old", mtime: -1, size: 0, md5: "0", deleted: 0 };
+    const known = { path: "old", mtime: -1, size: 0, md5: "0", stamp: LIVE };
     expect(() => formatStoredName(known)).toThrow(
       expect.objectContaining({ side: "source", path: "old", code: "ERANGE", remedy: expect.any(String) }),
     );
@@ -178,10 +195,11 @@ describe("a stored name", () => {
   });
 
   it("is not made of nonsense", () => {
-    const good = { path: "a", mtime: 0, size: 0, md5: "0", deleted: 0 };
-    for (const bad of [{ path: "" }, { size: -1 }, { size: 0.5 }, { deleted: 7 }, { mtime: 1.5 }]) {
+    const good = { path: "a", mtime: 0, size: 0, md5: "0", stamp: LIVE };
+    for (const bad of [{ path: "" }, { size: -1 }, { size: 0.5 }, { mtime: 1.5 }]) {
       expect(() => formatStoredName({ ...good, ...bad })).toThrow(BackupError);
     }
+    expect(() => formatStoredName({ ...good, stamp: dateOrLive(7) })).toThrow(RangeError);
   });
 
   it("holds the md5 without its leading zeros", () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { dateOrLive } from "../../src/names/stamp.ts";
 import { A_HANDFUL, type GuardFacts, guardAgainstLoss } from "../../src/plan/guard.ts";
 import { dateStamp, daysBetween, isExpired } from "../../src/plan/retention.ts";
 
@@ -72,9 +73,9 @@ describe("dates of deletion", () => {
   });
 
   it("expire strictly after the days to keep, and never with null", () => {
-    expect(isExpired(20261119, 20261120, 1)).toBe(false);
-    expect(isExpired(20261118, 20261120, 1)).toBe(true);
-    expect(isExpired(20261120, 20261120, 0)).toBe(false);
-    expect(isExpired(10000101, 99991231, null)).toBe(false);
+    expect(isExpired(dateOrLive(20261119), 20261120, 1)).toBe(false);
+    expect(isExpired(dateOrLive(20261118), 20261120, 1)).toBe(true);
+    expect(isExpired(dateOrLive(20261120), 20261120, 0)).toBe(false);
+    expect(isExpired(dateOrLive(10000101), 99991231, null)).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { comparePaths } from "../../src/names/path-text.ts";
+import { dateOrLive } from "../../src/names/stamp.ts";
 import type { PathGroup, Version } from "../../src/plan/group.ts";
 import { join, orderKeyOf } from "../../src/plan/join.ts";
 import { ascending, UnsortedListingError } from "../../src/plan/order.ts";
@@ -141,7 +142,7 @@ describe("the join", () => {
   });
 
   it("orders versions with encrypted names by their plain names", () => {
-    const version = { ...versionOf("a", { deleted: 20240229 }), key: "zzz.enc", sealed: true };
+    const version = { ...versionOf("a", { stamp: dateOrLive(20240229) }), key: "zzz.enc", sealed: true };
     expect(orderKeyOf(version)).toBe("a.1.1.1.c1tgl.enc");
     expect(orderKeyOf(versionOf("b"))).toBe("b.1.1.1.0.enc");
   });

@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { dateOrLive } from "../../src/names/stamp.ts";
+import { isLive } from "../../src/names/stored-name.ts";
 import type { PathGroup, Version } from "../../src/plan/group.ts";
 import { currentVersion, needsStoredTimes, type PathPlan, planPath } from "../../src/plan/plan-path.ts";
 import type { Entry } from "../../src/scan/entry.ts";
@@ -16,8 +18,8 @@ const plan = (
 const live = versionOf("f", { mtime: 10, size: 5, md5: "1", storedAt: 1 });
 const newer = versionOf("f", { mtime: 20, size: 5, md5: "2", storedAt: 2 });
 const bigger = versionOf("f", { mtime: 10, size: 6, md5: "3", storedAt: 3 });
-const gone1 = versionOf("f", { mtime: 8, size: 4, md5: "4", deleted: 20240229, storedAt: 9 });
-const gone2 = versionOf("f", { mtime: 9, size: 4, md5: "5", deleted: 20261119, storedAt: 8 });
+const gone1 = versionOf("f", { mtime: 8, size: 4, md5: "4", stamp: dateOrLive(20240229), storedAt: 9 });
+const gone2 = versionOf("f", { mtime: 9, size: 4, md5: "5", stamp: dateOrLive(20261119), storedAt: 8 });
 const same = entryOf("f", 10, 5);
 
 describe("the plan of one path", () => {
@@ -103,7 +105,7 @@ describe("the plan of one path", () => {
   });
 
   it("prefers among equal matches the live one", () => {
-    const deleted = versionOf("f", { mtime: 10, size: 5, md5: "1", deleted: 20261119 });
+    const deleted = versionOf("f", { mtime: 10, size: 5, md5: "1", stamp: dateOrLive(20261119) });
     expect(plan(same, [deleted, live])).toEqual({ kind: "unchanged", version: live, surplus: [deleted] });
   });
 
@@ -125,7 +127,7 @@ describe("the plan of one path", () => {
     [1, 20261024, 20261026, true],
     [5, 20991231, TODAY, false], // a clock was wrong: the future is not old
   ])("keeps for %s days what was deleted on %i; on %i it is expired: %s", (keep, deleted, today, expired) => {
-    const version = versionOf("f", { deleted });
+    const version = versionOf("f", { stamp: dateOrLive(deleted) });
     expect(plan(undefined, [version], keep, today)).toMatchObject({ kind: "gone", expired });
   });
 
@@ -139,7 +141,7 @@ describe("the plan of one path", () => {
         mtime: fc.nat({ max: 2 }),
         size: fc.nat({ max: 2 }),
         md5: fc.constantFrom("1", "2"),
-        deleted: fc.constantFrom(0, 0, 20240229, 20261119, TODAY),
+        stamp: fc.constantFrom(0, 0, 20240229, 20261119, TODAY).map(dateOrLive),
         storedAt: fc.option(fc.nat({ max: 2 }), { nil: undefined }),
       })
       .map(({ storedAt, ...fields }) =>
@@ -185,8 +187,8 @@ describe("the plan of one path", () => {
         } else {
           expect(leaving.map(({ key }) => key)).not.toContain(decided.version.key);
         }
-        if (decided.kind === "gone") expect(versions.every(({ deleted }) => deleted !== 0)).toBe(true);
-        if (decided.kind === "vanished") expect(decided.version.deleted).toBe(0);
+        if (decided.kind === "gone") expect(versions.every((version) => !isLive(version))).toBe(true);
+        if (decided.kind === "vanished") expect(isLive(decided.version)).toBe(true);
       }),
       { numRuns: 1000 },
     );

@@ -1,6 +1,8 @@
 /** Sources and destinations made of names that are hard to keep in order. */
+
 import fc from "fast-check";
 import { comparePaths } from "../../src/names/path-text.ts";
+import { dateOrLive, LIVE } from "../../src/names/stamp.ts";
 import { formatStoredName, parseStoredName, sortKeyOf } from "../../src/names/stored-name.ts";
 import type { Version } from "../../src/plan/group.ts";
 import type { Entry } from "../../src/scan/entry.ts";
@@ -43,7 +45,7 @@ const anyVersion = fc.record({
   mtime: smallNumber,
   size: smallNumber,
   md5: fc.constantFrom("0", "1", "2", "f5lxx1zz5pnorynqglhzmsp33"),
-  deleted: fc.constantFrom(0, 0, 20240229, 20261120),
+  stamp: fc.constantFrom(0, 0, 20240229, 20261120).map(dateOrLive),
 });
 
 export interface World {
@@ -56,7 +58,7 @@ export function entryOf(path: string, mtime = 1, size = 1): Entry {
 }
 
 export function versionOf(path: string, fields: Partial<Omit<Version, "path" | "key">> = {}): Version {
-  const complete = { path, mtime: 1, size: 1, md5: "1", deleted: 0, ...fields };
+  const complete = { path, mtime: 1, size: 1, md5: "1", stamp: LIVE, ...fields };
   const version = parseStoredName(formatStoredName(complete)) as Version;
   return { ...version, ...(fields.storedAt !== undefined && { storedAt: fields.storedAt }) };
 }

@@ -5,6 +5,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
 import { DamagedError } from "../../src/errors.ts";
+import { LIVE } from "../../src/names/stamp.ts";
 import {
   formatStoredName,
   md5ToBase36,
@@ -38,7 +39,7 @@ const TIME = 1_600_000_000;
 
 function versionOf(file: string, content = CONTENT, mtime = TIME): StoredVersion {
   const md5 = md5ToBase36(createHash("md5").update(content).digest());
-  const fields = { path: file, mtime, size: content.length, md5, deleted: 0 };
+  const fields = { path: file, mtime, size: content.length, md5, stamp: LIVE };
   return { ...(parseStoredName(formatStoredName({ ...fields, path: "x" })) as StoredVersion), path: file };
 }
 

@@ -1,10 +1,12 @@
 /** Runs that the older tool could not finish (classic layout, section 10: 10 to 16). */
+
 import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../../src/config/config.ts";
 import { KeyRing } from "../../../src/crypto/key-ring.ts";
 import { bytesOfPath } from "../../../src/names/path-text.ts";
+import { LIVE } from "../../../src/names/stamp.ts";
 import { md5ToBase36, parseStoredName } from "../../../src/names/stored-name.ts";
 import { ClassicSealer } from "../../../src/run/classic-sealer.ts";
 import { LocalStorage } from "../../../src/storage/local/local-storage.ts";
@@ -143,7 +145,7 @@ function longestName(config: Config): string {
   const sealer = new ClassicSealer(config, keyRing, config.salt, () => new Date());
   const md5Field = md5ToBase36(Buffer.from(md5("content"), "hex"));
   for (let length = 250; ; length--) {
-    const fields = { path: "n".repeat(length), mtime: T0, size: 7, md5: md5Field, deleted: 0 };
+    const fields = { path: "n".repeat(length), mtime: T0, size: 7, md5: md5Field, stamp: LIVE };
     if (storage.keyProblem(sealer.keyFor(fields)) === undefined) return fields.path;
   }
 }

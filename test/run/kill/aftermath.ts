@@ -1,8 +1,9 @@
 /** What has to be true of a destination after a run was killed. */
+
 import { createHash } from "node:crypto";
 import { expect } from "vitest";
 import type { Config } from "../../../src/config/config.ts";
-import { parseStoredName } from "../../../src/names/stored-name.ts";
+import { isLive, parseStoredName } from "../../../src/names/stored-name.ts";
 import type { Version } from "../../../src/plan/group.ts";
 import { currentVersion } from "../../../src/plan/plan-path.ts";
 import { openKeys, type RunKeys } from "../../../src/run/keys.ts";
@@ -52,7 +53,7 @@ export async function expectRestorable(
     const content = contents.get(current.key) as string;
     shown.set(path, content);
     expect(allowed, `${when}: ${path} has a content of neither state`).toContain(content);
-    if (live) expect(current.deleted, `${when}: ${path} is marked deleted`).toBe(0);
+    if (live) expect(isLive(current), `${when}: ${path} is marked deleted`).toBe(true);
   }
   for (const [from, to] of MOVES) {
     expect(shown.has(from) || shown.has(to), `${when}: ${from} is lost on its way to ${to}`).toBe(true);
