@@ -22,11 +22,13 @@ export interface PlanSettings {
  * - `revive`: the file is back as the version marked deleted has it.
  * - `vanished`: a live version whose file is not in the source.
  * - `gone`: only versions marked deleted.
+ * - `nothing`: no file, and no version but those of a history, which are left alone.
  *
  * `surplus` are versions that nothing needs any more, to be removed in the last phase: doubles that a kill left
  * behind, and what lies beside the one version per path that this layout keeps.
  */
 export type PathPlan =
+  | { readonly kind: "nothing" }
   | { readonly kind: "unchanged"; readonly version: Version; readonly surplus: readonly Version[] }
   | {
       readonly kind: "upload";
@@ -50,7 +52,9 @@ export type PathPlan =
 
 /** Plans one path. Versions with equal claims are ranked by when they were stored, so `storedAt` should be known then. */
 export function planPath(group: PathGroup, settings: PlanSettings): PathPlan {
-  const versions = [...group.versions].sort(byClaim);
+  const versions = group.versions
+    .filter(({ stamp }) => stamp.form === "live" || stamp.form === "date")
+    .sort(byClaim);
   const { entry } = group;
   if (entry === undefined) return planMissing(versions, settings);
   const { size, mtime, manifest } = entry;
@@ -81,7 +85,7 @@ export function currentVersion(versions: readonly Version[]): Version | undefine
 
 function planMissing(versions: readonly Version[], { deletedKeepDays, today }: PlanSettings): PathPlan {
   const [version, ...surplus] = versions;
-  if (version === undefined) throw new RangeError("a path without a file and without versions");
+  if (version === undefined) return { kind: "nothing" };
   if (isLive(version)) return { kind: "vanished", version, surplus };
   return { kind: "gone", version, expired: isExpired(version.stamp, today, deletedKeepDays), surplus };
 }

@@ -201,6 +201,8 @@ class Backup {
     const plan = planPath(group, this.plan);
     const { retirements } = found;
     switch (plan.kind) {
+      case "nothing":
+        return;
       case "unchanged":
         found.unchangedFiles++;
         found.unchangedBytes += plan.version.size;
@@ -241,6 +243,8 @@ class Backup {
     const { retirements, vanishedManifests } = this.found;
     const plan = planPath(group, this.plan);
     switch (plan.kind) {
+      case "nothing":
+        return;
       case "unchanged":
         this.removeSurplus(plan.version, plan.surplus);
         return;
