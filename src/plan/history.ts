@@ -1,0 +1,116 @@
+/**
+ * The history of one path, from the names of its versions and the times at which they were stored. Pure.
+ *
+ * A *life* is a period in which the file was as one version has it. A stamped name tells its life (docs/format.md,
+ * section 2.1); a live object's began when it was stored; a tombstone tells of a life of the object that it marks.
+ */
+import { compareStamps, periodOf, type Stamp } from "../names/stamp.ts";
+import type { Version } from "./group.ts";
+
+export interface Life {
+  /** The object that holds the content. */
+  readonly version: Version;
+  /** Seconds since 1970; 1 where it is not known. */
+  readonly began: number;
+  /** Seconds since 1970, not included; absent while it lasts. */
+  readonly ceased?: number;
+  /** The tombstone that tells of it. */
+  readonly marker?: Version;
+}
+
+export interface History {
+  /** Oldest first, those that last at the end, of these the newest last. */
+  readonly lives: readonly Life[];
+  /** Tombstones of objects that are not there any more. */
+  readonly orphans: readonly Version[];
+}
+
+/**
+ * The lives of the versions of one path. `storedAt` should be known of live objects: of all for what was when, and of
+ * those with a tombstone to tell whether they are live at all (`needsStoredTimes`).
+ */
+export function historyOf(versions: readonly Version[]): History {
+  const lives: Life[] = [];
+  const markers = new Map<string, Version[]>();
+  const live = new Map<string, Version[]>();
+  for (const version of versions) {
+    const { form } = version.stamp;
+    if (form === "marker") add(markers, version);
+    else if (form === "live") add(live, version);
+    else lives.push({ version, ...periodOf(version.stamp) });
+  }
+  const orphans: Version[] = [];
+  for (const [content, marks] of markers) {
+    const object = live.get(content)?.sort(byStoring).at(-1);
+    if (object === undefined) orphans.push(...marks);
+    else
+      for (const marker of marks) lives.push({ version: object, marker, ...periodOf(marker.stamp as Ended) });
+  }
+  for (const [content, objects] of live) {
+    const ends = (markers.get(content) ?? []).map(({ stamp }) => periodOf(stamp as Ended).ceased);
+    const lastEnd = Math.max(0, ...ends);
+    for (const version of objects) {
+      const began = secondsOf(version.storedAt);
+      // What was stored before the end of a life is of that life.
+      if (version.storedAt === undefined || began >= lastEnd) lives.push({ version, began });
+    }
+  }
+  return { lives: lives.sort(byTime), orphans: orphans.sort(byStoring) };
+}
+
+type Ended = Exclude<Stamp, { form: "live" }>;
+
+/** The life that holds at a moment (seconds since 1970): of several, which doubles can be, the one that began last. */
+export function lifeAt({ lives }: History, moment: number): Life | undefined {
+  let found: Life | undefined;
+  for (const life of lives) {
+    if (life.began > moment || (life.ceased !== undefined && life.ceased <= moment)) continue;
+    if (found === undefined || life.began >= found.began) found = life;
+  }
+  return found;
+}
+
+/** The life that lasts, or else the last that there was. */
+export function lastLife({ lives }: History): Life | undefined {
+  return lives.at(-1);
+}
+
+/** Whether anything in the history of these versions depends on when they were stored. */
+export function needsStoredTimes(versions: readonly Version[]): boolean {
+  let live = 0;
+  for (const { stamp } of versions) {
+    if (stamp.form === "marker") return true;
+    if (stamp.form === "live" && ++live > 1) return true;
+  }
+  return false;
+}
+
+/** A moment in whole seconds, as stamps hold it; 1, the beginning of time, where it is not known. */
+export function secondsOf(milliseconds: number | undefined): number {
+  return milliseconds === undefined ? 1 : Math.max(1, Math.floor(milliseconds / 1000));
+}
+
+function byTime(a: Life, b: Life): number {
+  const aLasts = a.ceased === undefined;
+  const bLasts = b.ceased === undefined;
+  if (aLasts !== bLasts) return aLasts ? 1 : -1;
+  if (aLasts) return byStoring(a.version, b.version);
+  return (a.ceased as number) - (b.ceased as number) || a.began - b.began || byStoring(a.version, b.version);
+}
+
+/** Stored earlier first. What is equal is ordered by its name, so that two runs side by side agree on it. */
+function byStoring(a: Version, b: Version): number {
+  return (
+    compareStamps(a.stamp, b.stamp) ||
+    (a.storedAt ?? 0) - (b.storedAt ?? 0) ||
+    a.mtime - b.mtime ||
+    (a.key < b.key ? -1 : a.key > b.key ? 1 : 0)
+  );
+}
+
+function add(byContent: Map<string, Version[]>, version: Version): void {
+  const content = `${version.mtime}.${version.size}.${version.md5}`;
+  const same = byContent.get(content);
+  if (same === undefined) byContent.set(content, [version]);
+  else same.push(version);
+}

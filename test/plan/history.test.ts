@@ -1,0 +1,111 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Stamp } from "../../src/names/stamp.ts";
+import type { Version } from "../../src/plan/group.ts";
+import { historyOf, lastLife, lifeAt, needsStoredTimes } from "../../src/plan/history.ts";
+import { versionOf } from "./worlds.ts";
+
+const stamp = (began: number, ceased: number): Stamp => ({ form: "stamp", began, ceased });
+const marker = (began: number, ceased: number): Stamp => ({ form: "marker", began, ceased });
+const live = (storedAt: number, mtime = 1) => versionOf("f", { mtime, storedAt: storedAt * 1000 + 999 });
+
+describe("the history of a path", () => {
+  it("has a life for each version, oldest first, the live one last and without an end", () => {
+    const first = versionOf("f", { mtime: 5, stamp: stamp(100, 200) });
+    const second = versionOf("f", { mtime: 3, stamp: stamp(200, 250) });
+    const now = live(300, 7);
+    const { lives, orphans } = historyOf([now, second, first]);
+    expect(lives).toEqual([
+      { version: first, began: 100, ceased: 200 },
+      { version: second, began: 200, ceased: 250 },
+      { version: now, began: 300 },
+    ]);
+    expect(orphans).toEqual([]);
+  });
+
+  it("shows what was live when, and gaps", () => {
+    const first = versionOf("f", { mtime: 5, stamp: stamp(100, 200) });
+    const second = versionOf("f", { mtime: 3, stamp: stamp(200, 250) });
+    const history = historyOf([first, second, live(300)]);
+    const at = (moment: number) => lifeAt(history, moment)?.began;
+    expect([99, 100, 199, 200, 249, 250, 299, 300, 9999].map(at)).toEqual([
+      undefined,
+      100,
+      100,
+      200,
+      200,
+      undefined,
+      undefined,
+      300,
+      300,
+    ]);
+  });
+
+  it("takes a date for the end of its day, since nobody knows when", () => {
+    const { lives } = historyOf([versionOf("f", { stamp: { form: "date", date: 20240228 } })]);
+    expect(lives).toMatchObject([{ began: 1, ceased: Date.UTC(2024, 1, 29) / 1000 }]);
+  });
+
+  it("knows an object stored before the end that its tombstone tells of as retired", () => {
+    const object = live(100);
+    const mark = versionOf("f", { stamp: marker(100, 101) });
+    expect(historyOf([mark, object]).lives).toEqual([
+      { version: object, marker: mark, began: 100, ceased: 101 },
+    ]);
+  });
+
+  it("knows an object stored after that as live again, and keeps its earlier lives", () => {
+    const object = live(300);
+    const marks = [versionOf("f", { stamp: marker(100, 150) }), versionOf("f", { stamp: marker(200, 300) })];
+    const history = historyOf([object, ...marks]);
+    expect(history.lives).toEqual([
+      { version: object, marker: marks[0], began: 100, ceased: 150 },
+      { version: object, marker: marks[1], began: 200, ceased: 300 },
+      { version: object, began: 300 },
+    ]);
+  });
+
+  it("calls tombstones of nothing orphans", () => {
+    const mark = versionOf("f", { mtime: 4, stamp: marker(100, 150) });
+    expect(historyOf([mark, live(100, 5)])).toMatchObject({ orphans: [mark], lives: [{ began: 100 }] });
+  });
+
+  it("needs stored times where several are live, or a tombstone is there", () => {
+    expect(needsStoredTimes([live(1), versionOf("f", { stamp: stamp(1, 2) })])).toBe(false);
+    expect(needsStoredTimes([live(1), live(2, 3)])).toBe(true);
+    expect(needsStoredTimes([versionOf("f", { stamp: marker(1, 2) })])).toBe(true);
+  });
+
+  const anyVersions = fc.uniqueArray(
+    fc
+      .record({
+        mtime: fc.nat({ max: 2 }),
+        form: fc.constantFrom("live", "stamp", "marker"),
+        began: fc.integer({ min: 1, max: 9 }),
+        lasts: fc.integer({ min: 0, max: 4 }),
+        storedAt: fc.integer({ min: 1, max: 12 }),
+      })
+      .map(({ mtime, form, began, lasts, storedAt }): Version => {
+        if (form === "live") return live(storedAt, mtime);
+        const period = form === "stamp" ? stamp : marker;
+        return versionOf("f", { mtime, stamp: period(began, began + lasts) });
+      }),
+    { selector: ({ key }) => key, maxLength: 8 },
+  );
+
+  it("does not depend on the order of the listing, and every object is told of or has a later life", () => {
+    fc.assert(
+      fc.property(anyVersions, (versions) => {
+        const history = historyOf(versions);
+        expect(historyOf([...versions].reverse())).toEqual(history);
+        const told = new Set(history.lives.flatMap(({ version, marker }) => [version, marker]));
+        for (const version of [...versions]) {
+          expect(told.has(version) || history.orphans.includes(version)).toBe(true);
+        }
+        const last = lastLife(history);
+        if (last?.ceased === undefined && last !== undefined) expect(lifeAt(history, 100)).toBe(last);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
