@@ -99,6 +99,9 @@ const config: Config = {
   sourceExcludes: [],
   massDeleteShare: 0.5,
   unfinishedKeepDays: 7,
+  versionsKeepDays: null,
+  purgeDelayDays: 0,
+  retire: "rename",
   delta: "auto",
   deltaDeadShare: 0.25,
 };

@@ -38,6 +38,14 @@ export type ContainerKind = "classic" | "segmented";
 /** `auto` is zstd with a quick look at whether the data compresses at all. */
 export type CompressionChoice = "auto" | "zstd" | "xz" | "gzip" | "none";
 
+/** How many past days, weeks, months and years keep the state that they ended with. */
+export interface Thinning {
+  readonly daily: number;
+  readonly weekly: number;
+  readonly monthly: number;
+  readonly yearly: number;
+}
+
 export interface Config {
   /** Needed for a backup only. */
   readonly src?: StorageConfig;
@@ -71,6 +79,17 @@ export interface Config {
 
   /** Null: for ever; 0: removed at once. */
   readonly deletedKeepDays: number | null;
+  /**
+   * How long versions are kept that another one took the place of. Null: there is no history, only the newest version
+   * of a file is kept.
+   */
+  readonly versionsKeepDays: number | "forever" | null;
+  /** Past moments whose states are kept longer than that. */
+  readonly keep?: Thinning;
+  /** Days between the wish to remove a retired version and its removal. Only with history. */
+  readonly purgeDelayDays: number;
+  /** How a version is retired: by another name, or by a tombstone beside it. The latter only with history. */
+  readonly retire: "rename" | "tombstone";
   /** Already translated to JavaScript, anchored at the start of the path. */
   readonly ignore: readonly RegExp[];
   /** Folders of the source, relative with a trailing slash, that are left out since the destination lies there. */

@@ -40,6 +40,10 @@ export const TOP_KEYS = [
   "backup_processes",
   "restore_processes",
   "deleted_keep_days",
+  "versions_keep_days",
+  "keep",
+  "purge_delay_days",
+  "retire",
   "ignore_regex",
   "mass_delete_share",
   "unfinished_keep_days",
@@ -80,6 +84,10 @@ const NEW_KEYS: ReadonlySet<string> = new Set([
   "unfinished_keep_days",
   "delta",
   "delta_dead_share",
+  "versions_keep_days",
+  "keep",
+  "purge_delay_days",
+  "retire",
 ]);
 
 /** The environment variable of a top-level setting. */

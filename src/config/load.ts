@@ -68,6 +68,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const dest = storages.dest ?? (mode === "decrypt" ? NO_STORAGE : undefined);
   if (dest === undefined && !settings.dest) problems.push(missing("dest", file?.name));
   if (mode === "backup" && src === undefined && !settings.src) problems.push(missing("src", file?.name));
+  checkHistory(settings, origin, problems);
   const ignore = expressionsOf(settings.ignore_regex, origin, problems, warnings);
   if (problems.length > 0 || dest === undefined) throw problemsError(problems);
 
@@ -104,6 +105,10 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     backupProcesses: settings.backup_processes,
     restoreProcesses: settings.restore_processes,
     deletedKeepDays: settings.deleted_keep_days,
+    versionsKeepDays: settings.versions_keep_days,
+    ...(settings.keep && { keep: settings.keep }),
+    purgeDelayDays: settings.purge_delay_days,
+    retire: settings.retire,
     ignore,
     sourceExcludes,
     massDeleteShare: settings.mass_delete_share,
@@ -112,6 +117,22 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     deltaDeadShare: settings.delta_dead_share,
   };
   return { config, warnings, summary: describeSettings(config) };
+}
+
+/** Settings that mean something only where a history is kept. */
+function checkHistory(
+  { versions_keep_days, keep, purge_delay_days, retire }: Settings,
+  origin: (path: string) => string,
+  problems: string[],
+): void {
+  const needs = "needs versions_keep_days, which keeps a history";
+  if (versions_keep_days === null) {
+    if (keep) problems.push(`${origin("keep")} ${needs}`);
+    if (purge_delay_days > 0) problems.push(`${origin("purge_delay_days")} ${needs}`);
+    if (retire === "tombstone") problems.push(`${origin("retire")} "tombstone" ${needs}`);
+  } else if (versions_keep_days === "forever" && keep) {
+    problems.push(`${origin("keep")} thins out nothing while versions_keep_days is "forever": give it days`);
+  }
 }
 
 function problemsError(problems: readonly string[]): ConfigError {

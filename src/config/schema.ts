@@ -90,6 +90,27 @@ function share(usual: number) {
 const text = v.pipe(v.string('must be a text in "..."'), v.nonEmpty("must not be empty: leave it out"));
 const optionalText = v.nullish(text);
 
+const kept = v.nullish(integer(0, 10_000, "must be a whole number, 0 for none"), 0);
+
+/** How many past days, weeks, months and years keep their last state. As text it is JSON. */
+const thinning = v.pipe(
+  v.unknown(),
+  v.transform((value) => (typeof value === "string" ? jsonOr(value) : value)),
+  v.strictObject(
+    { daily: kept, weekly: kept, monthly: kept, yearly: kept },
+    'must be a block like { "daily": 7, "weekly": 4, "monthly": 12, "yearly": 3 }',
+  ),
+);
+
+/** What a text from the environment is as JSON; the text itself, which no schema takes, where it is none. */
+function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
 const storageSchema = v.object(
   {
     local_path: optionalText,
@@ -155,6 +176,22 @@ export const settingsSchema = v.object({
     integer(0, 1_000_000, "must be a whole number of days: 0 removes at once, null keeps for ever"),
     null,
   ),
+  versions_keep_days: v.nullish(
+    v.union(
+      [
+        v.pipe(
+          v.literal("forever"),
+          v.transform((): "forever" => "forever"),
+        ),
+        integer(0, 1_000_000, ""),
+      ],
+      'must be a whole number of days, "forever", or null for no history',
+    ),
+    null,
+  ),
+  keep: v.nullish(thinning),
+  purge_delay_days: v.nullish(integer(0, 1_000_000, "must be a whole number of days"), 0),
+  retire: v.nullish(v.picklist(["rename", "tombstone"], 'must be "rename" or "tombstone"'), "rename"),
   ignore_regex: v.optional(
     v.array(
       v.pipe(v.string("must be a text"), v.nonEmpty("is empty, which would ignore every file: remove it")),

@@ -9,15 +9,9 @@
  *
  * The live version of a file is not retention's business.
  */
+import type { Thinning } from "../config/config.ts";
 import type { Stamp } from "../names/stamp.ts";
 import type { History, Life } from "./history.ts";
-
-export interface Thinning {
-  readonly daily: number;
-  readonly weekly: number;
-  readonly monthly: number;
-  readonly yearly: number;
-}
 
 export interface RetentionRules {
   /** Null: no history is kept, and none that is there is touched. */

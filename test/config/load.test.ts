@@ -81,6 +81,9 @@ describe("the defaults", () => {
       backupProcesses: 5,
       restoreProcesses: 8,
       deletedKeepDays: null,
+      versionsKeepDays: null,
+      purgeDelayDays: 0,
+      retire: "rename",
       ignore: [],
       sourceExcludes: [],
       massDeleteShare: 0.5,
@@ -181,9 +184,17 @@ describe("numbers", () => {
     ["mass_delete_share", 1.1],
     ["mass_delete_share", "50%"],
     ["unfinished_keep_days", 0],
+    ["versions_keep_days", -1],
+    ["versions_keep_days", "for ever"],
+    ["purge_delay_days", 0.5],
+    ["retire", "delete"],
+    ["keep", 7],
+    ["keep", "7"],
+    ["keep", { hourly: 3 }],
+    ["keep", { daily: -1 }],
   ])("%s cannot be %j", async (key, value) => {
     await expect(load({ ...BASE, [key]: value })).rejects.toThrow(
-      new RegExp(`"config.json": ${key} must be`),
+      new RegExp(`"config.json": ${key}(?:\\.\\w+)? must be`),
     );
   });
 
@@ -191,6 +202,32 @@ describe("numbers", () => {
     expect(await configOf({ ...BASE, deleted_keep_days: 0 })).toMatchObject({ deletedKeepDays: 0 });
     expect(await configOf({ ...BASE, deleted_keep_days: null })).toMatchObject({ deletedKeepDays: null });
     expect(await configOf(BASE, { DELETED_KEEP_DAYS: "0" })).toMatchObject({ deletedKeepDays: 0 });
+  });
+});
+
+describe("history", () => {
+  it("has days or for ever, and a rule that thins out", async () => {
+    const keep = { daily: 7, monthly: 12 };
+    expect(await configOf({ ...BASE, versions_keep_days: 30, keep, purge_delay_days: "3" })).toMatchObject({
+      versionsKeepDays: 30,
+      keep: { daily: 7, weekly: 0, monthly: 12, yearly: 0 },
+      purgeDelayDays: 3,
+    });
+    expect(
+      await configOf(BASE, { BACKUP_VERSIONS_KEEP_DAYS: "forever", BACKUP_RETIRE: "tombstone" }),
+    ).toMatchObject({ versionsKeepDays: "forever", retire: "tombstone" });
+    expect(
+      await configOf(BASE, { BACKUP_VERSIONS_KEEP_DAYS: "3", BACKUP_KEEP: '{ "weekly": 2 }' }),
+    ).toMatchObject({ versionsKeepDays: 3, keep: { weekly: 2 } });
+  });
+
+  it.each([
+    [{ keep: { daily: 3 } }, /keep needs versions_keep_days/],
+    [{ purge_delay_days: 3 }, /purge_delay_days needs versions_keep_days/],
+    [{ retire: "tombstone" }, /retire "tombstone" needs versions_keep_days/],
+    [{ versions_keep_days: "forever", keep: { daily: 3 } }, /keep thins out nothing/],
+  ])("%j is refused", async (settings, message) => {
+    await expect(load({ ...BASE, ...settings })).rejects.toThrow(message);
   });
 });
 
