@@ -75,12 +75,15 @@ export function lastLife({ lives }: History): Life | undefined {
   return lives.at(-1);
 }
 
-/** Whether anything in the history of these versions depends on when they were stored. */
+/**
+ * Whether deciding about these versions depends on when they were stored: where several have no period of their own,
+ * or a tombstone tells of one.
+ */
 export function needsStoredTimes(versions: readonly Version[]): boolean {
-  let live = 0;
+  let without = 0;
   for (const { stamp } of versions) {
     if (stamp.form === "marker") return true;
-    if (stamp.form === "live" && ++live > 1) return true;
+    if (stamp.form !== "stamp" && ++without > 1) return true;
   }
   return false;
 }

@@ -1,14 +1,16 @@
 /**
  * What a backup does about one path. Pure: a function of what both sides show, and of the date.
  */
-
-import { compareStamps } from "../names/stamp.ts";
+import { compareStamps, type Stamp } from "../names/stamp.ts";
 import { isLive } from "../names/stored-name.ts";
 import type { Entry } from "../scan/entry.ts";
 import type { PathGroup, Version } from "./group.ts";
+import { historyOf } from "./history.ts";
 import { isExpired } from "./retention.ts";
 
 export interface PlanSettings {
+  /** Whether versions are retired to a history, instead of removed or marked with a date. */
+  readonly keepsHistory: boolean;
   readonly deletedKeepDays: number | null;
   /** The date of this run, YYYYMMDD. */
   readonly today: number;
@@ -18,14 +20,15 @@ export interface PlanSettings {
  * - `unchanged`: the live version matches path, size and mtime, and with a metadata manifest the md5 too, which alone
  *   tells whether it changed.
  * - `upload`: new (no `previous`) or changed. Where a version of the same size exists, `sameSize`, its md5 is compared
- *   first: a touched or returned file then costs a rename. `previous` go once the new version is safe.
- * - `revive`: the file is back as the version marked deleted has it.
+ *   first: a touched or returned file then costs a copy or a rename. `previous`, oldest first, go once the new version
+ *   is safe.
+ * - `revive`: the file is back as the retired version has it.
  * - `vanished`: a live version whose file is not in the source.
- * - `gone`: only versions marked deleted.
- * - `nothing`: no file, and no version but those of a history, which are left alone.
+ * - `gone`: only versions marked deleted, and no history.
+ * - `nothing`: no file, and no version that this run has to decide about: retention does, over those of a history.
  *
- * `surplus` are versions that nothing needs any more, to be removed in the last phase: doubles that a kill left
- * behind, and what lies beside the one version per path that this layout keeps.
+ * `surplus`, oldest first, are versions that nothing needs any more, to be retired or removed in the last phase:
+ * doubles that a kill left behind, and, without history, what lies beside the one version per path that is kept then.
  */
 export type PathPlan =
   | { readonly kind: "nothing" }
@@ -52,30 +55,7 @@ export type PathPlan =
 
 /** Plans one path. Versions with equal claims are ranked by when they were stored, so `storedAt` should be known then. */
 export function planPath(group: PathGroup, settings: PlanSettings): PathPlan {
-  const versions = group.versions
-    .filter(({ stamp }) => stamp.form === "live" || stamp.form === "date")
-    .sort(byClaim);
-  const { entry } = group;
-  if (entry === undefined) return planMissing(versions, settings);
-  const { size, mtime, manifest } = entry;
-  const match = versions.find(
-    (version) =>
-      version.size === size &&
-      version.mtime === mtime &&
-      (manifest === undefined || version.md5 === manifest.md5),
-  );
-  if (match !== undefined) {
-    const surplus = versions.filter((version) => version !== match);
-    if (isLive(match)) return { kind: "unchanged", version: match, surplus };
-    return { kind: "revive", entry, version: match, surplus };
-  }
-  const sameSize = manifest === undefined ? versions.filter((version) => version.size === size) : [];
-  return { kind: "upload", entry, sameSize, previous: versions };
-}
-
-/** Whether deciding needs to know when versions were stored: only when there are several. */
-export function needsStoredTimes(group: PathGroup): boolean {
-  return group.versions.length > 1;
+  return settings.keepsHistory ? planWithHistory(group) : planWithout(group, settings);
 }
 
 /** The version that a path has when the source says nothing: what restore and verify take. */
@@ -83,11 +63,67 @@ export function currentVersion(versions: readonly Version[]): Version | undefine
   return [...versions].sort(byClaim)[0];
 }
 
+/** One version is kept for each path: the live one, or the one that was deleted last. */
+function planWithout(group: PathGroup, settings: PlanSettings): PathPlan {
+  const versions = group.versions
+    .filter(({ stamp }) => stamp.form === "live" || stamp.form === "date")
+    .sort(byClaim);
+  const { entry } = group;
+  if (entry === undefined) return planMissing(versions, settings);
+  const match = versions.find((version) => isVersionOf(version, entry));
+  if (match !== undefined) {
+    const surplus = versions.filter((version) => version !== match);
+    if (isLive(match)) return { kind: "unchanged", version: match, surplus };
+    return { kind: "revive", entry, version: match, surplus };
+  }
+  return { kind: "upload", entry, sameSize: sameSizeOf(versions, entry), previous: versions };
+}
+
+/** Whatever was live and is not any more is retired; what is retired already is not touched here. */
+function planWithHistory(group: PathGroup): PathPlan {
+  const { lives } = historyOf(group.versions);
+  const live = lives.filter(({ ceased }) => ceased === undefined).map(({ version }) => version);
+  const { entry } = group;
+  if (entry === undefined) {
+    const version = live.at(-1);
+    return version === undefined
+      ? { kind: "nothing" }
+      : { kind: "vanished", version, surplus: live.slice(0, -1) };
+  }
+  const match = live.findLast((version) => isVersionOf(version, entry));
+  if (match !== undefined) {
+    return { kind: "unchanged", version: match, surplus: live.filter((version) => version !== match) };
+  }
+  const objects = [...new Set(lives.map(({ version }) => version))].reverse();
+  const retired = objects.find((version) => isVersionOf(version, entry));
+  if (retired !== undefined) return { kind: "revive", entry, version: retired, surplus: live };
+  return { kind: "upload", entry, sameSize: sameSizeOf(objects, entry), previous: live };
+}
+
+/** Whether a version is what the source shows, as far as names tell. */
+export function isVersionOf(version: Version, { size, mtime, manifest }: Entry): boolean {
+  return (
+    version.size === size &&
+    version.mtime === mtime &&
+    (manifest === undefined || version.md5 === manifest.md5)
+  );
+}
+
+/** Of a manifest the md5 is known, and did not match. */
+function sameSizeOf(versions: readonly Version[], { size, manifest }: Entry): readonly Version[] {
+  return manifest === undefined ? versions.filter((version) => version.size === size) : [];
+}
+
 function planMissing(versions: readonly Version[], { deletedKeepDays, today }: PlanSettings): PathPlan {
   const [version, ...surplus] = versions;
   if (version === undefined) return { kind: "nothing" };
   if (isLive(version)) return { kind: "vanished", version, surplus };
   return { kind: "gone", version, expired: isExpired(version.stamp, today, deletedKeepDays), surplus };
+}
+
+/** The stamps that a version of this path could not get any more. */
+export function stampsOf(versions: readonly Version[]): Stamp[] {
+  return versions.map(({ stamp }) => stamp).filter(({ form }) => form !== "live");
 }
 
 /**

@@ -1,20 +1,34 @@
 /**
  * What the phases of a backup share.
  */
-import type { StoredVersion } from "../names/stored-name.ts";
+import type { Version } from "../plan/group.ts";
 import { SpillList } from "../spill/spill-list.ts";
+import { HistoryPhase } from "./history-phase.ts";
 import { Retirements } from "./retirements.ts";
+import type { StoreRequest } from "./store-phase.ts";
 import type { SourceRef } from "./tasks.ts";
+
+/** A path whose file is not in the source any more. */
+export interface Vanished {
+  readonly version: Version;
+  /** Other live versions, oldest first with history. */
+  readonly surplus: readonly Version[];
+  /** All that there are. */
+  readonly versions: readonly Version[];
+}
 
 /** Collected while both listings are joined; all of it spills to disk when it grows. */
 export class JoinFindings {
   /** Files without any version: uploaded after the join, since some may be moves. */
   readonly newFiles = new SpillList<SourceRef>();
-  /** Live versions whose file is not in the source. */
-  readonly vanished = new SpillList<{ version: StoredVersion; surplus: readonly StoredVersion[] }>();
-  /** Live versions of metadata manifests that are not wanted any more. */
-  readonly vanishedManifests = new SpillList<StoredVersion>();
+  readonly vanished = new SpillList<Vanished>();
+  readonly vanishedManifests = new SpillList<Vanished>();
   readonly retirements = new Retirements();
+  readonly history = new HistoryPhase();
+  /** Files that a retired version could not be copied for. */
+  readonly uncopied = new SpillList<StoreRequest>();
+  /** Whether anything at the destination is of a history already. */
+  sawHistory = false;
   sourceFiles = 0;
   sourceBytes = 0;
   /** Paths that had a live version when the run began. */
@@ -26,6 +40,8 @@ export class JoinFindings {
     this.newFiles.close();
     this.vanished.close();
     this.vanishedManifests.close();
+    this.uncopied.close();
     this.retirements.close();
+    this.history.close();
   }
 }

@@ -14,36 +14,38 @@
 
 import type { Config } from "../config/config.ts";
 import { BackupError, errorCode, InterruptedError, RefusedError, reportOf } from "../errors.ts";
-import { parseManifestPath } from "../names/manifest-name.ts";
-import { dateOrLive, LIVE } from "../names/stamp.ts";
-import type { StoredVersion } from "../names/stored-name.ts";
-import { isLive } from "../names/stored-name.ts";
-import type { PathGroup, Version } from "../plan/group.ts";
+import type { Version } from "../plan/group.ts";
 import { guardAgainstLoss } from "../plan/guard.ts";
+import { secondsOf } from "../plan/history.ts";
 import { join } from "../plan/join.ts";
 import { ascending } from "../plan/order.ts";
-import { type PlanSettings, planPath } from "../plan/plan-path.ts";
-import { dateStamp } from "../plan/retention.ts";
+import type { PlanSettings } from "../plan/plan-path.ts";
+import { dateStamp, Retention } from "../plan/retention.ts";
 import type { Entry } from "../scan/entry.ts";
 import type { ScanFindings, Source } from "../scan/source.ts";
 import { sortedBatches } from "../spill/sorted-batches.ts";
 import { JoinFindings } from "./backup-state.ts";
+import { clocksAgree } from "./clock.ts";
 import { type OpenDestination, openDestination, withSortedFallback } from "./destination.ts";
-import { contentKey, MovePhase } from "./move-phase.ts";
+import { MovePhase } from "./move-phase.ts";
 import { openSource, reservesNames } from "./open-source.ts";
+import { PlanPhase } from "./plan-phase.ts";
 import { Publisher } from "./publisher.ts";
 import { type RunOptions, withDefaults } from "./run-options.ts";
 import { StorePhase } from "./store-phase.ts";
-import { withStoredTimes } from "./stored-groups.ts";
 import { type RunResult, Tally } from "./tally.ts";
 import { UnfinishedUploads } from "./unfinished-uploads.ts";
+import { markVanished, retireVanished } from "./vanished.ts";
 
 export interface BackupOptions extends RunOptions {
   /** Mark and remove however much is missing (`--allow-mass-delete`). */
   readonly allowMassDelete?: boolean;
+  /** Change nothing, and tell what a run would do (`--dry-run`). */
+  readonly dryRun?: boolean;
 }
 
-const DAY_MS = 86_400_000;
+const DAY_SECONDS = 86_400;
+const DAY_MS = 1000 * DAY_SECONDS;
 
 /**
  * Runs one backup. Failures of single files are reported and counted; the result's `errors` tell.
@@ -51,7 +53,7 @@ const DAY_MS = 86_400_000;
  *   not there; `InterruptedError` after a signal.
  */
 export async function runBackup(config: Config, options: BackupOptions): Promise<RunResult> {
-  const complete = { allowMassDelete: false, ...withDefaults(options) };
+  const complete = { allowMassDelete: false, dryRun: false, ...withDefaults(options) };
   const tally = new Tally(options.reporter);
   const storage = await complete.openStorage(config.dest, "destination");
   const source = await openSource(config, complete.openStorage);
@@ -79,6 +81,7 @@ class Backup {
   private readonly storePhase: StorePhase;
   private readonly unfinished: UnfinishedUploads;
   private readonly plan: PlanSettings;
+  private readonly retention: Retention | undefined;
   private readonly told = new Set<string>();
   private readonly notes = new Set<string>();
   private found = new JoinFindings();
@@ -96,19 +99,37 @@ class Backup {
     this.tally = tally;
     this.source = source;
     this.destination = destination;
-    this.publisher = new Publisher(destination.storage);
-    this.unfinished = new UnfinishedUploads(destination.storage, options.reporter);
-    const { workers } = destination;
-    this.storePhase = new StorePhase(workers, this.publisher, tally, options.reporter, this.unfinished);
-    this.plan = { deletedKeepDays: config.deletedKeepDays, today: dateStamp(options.now()) };
+    const keepsHistory = config.versionsKeepDays !== null;
+    const { storage, workers } = destination;
+    const { reporter, dryRun } = options;
+    // The end of one version's life is the time of the next one: both by one clock.
+    this.publisher = new Publisher(storage, keepsHistory ? () => this.storageTime() : undefined);
+    this.unfinished = new UnfinishedUploads(storage, reporter);
+    const { publisher, unfinished } = this;
+    this.storePhase = new StorePhase({
+      workers,
+      publisher,
+      tally,
+      reporter,
+      unfinished,
+      keepsHistory,
+      dryRun,
+    });
+    const mayExpire = clocksAgree(storage, reporter);
+    this.plan = {
+      keepsHistory,
+      deletedKeepDays: mayExpire ? config.deletedKeepDays : null,
+      today: dateStamp(options.now()),
+    };
+    this.retention = mayExpire && keepsHistory ? new Retention(config, options.now()) : undefined;
   }
 
   async run(): Promise<void> {
-    const { signal } = this.options;
+    const { signal, dryRun } = this.options;
     const stop = () => this.destination.workers.stop();
     signal.addEventListener("abort", stop);
     try {
-      await this.clearLitter();
+      if (!dryRun) await this.clearLitter();
       await withSortedFallback(this.destination, (versions, sorted) => this.joinListings(versions, sorted));
       this.tally.expect(this.found.sourceFiles, this.found.sourceBytes);
       this.countUnchanged();
@@ -116,7 +137,7 @@ class Backup {
       await this.settle();
       signal.throwIfAborted();
       await this.retire(moves);
-      await this.unfinished.finish();
+      if (!dryRun) await this.unfinished.finish();
       for (const note of this.notes) this.options.reporter.info(note);
     } finally {
       signal.removeEventListener("abort", stop);
@@ -125,6 +146,11 @@ class Backup {
       await this.settle();
       this.found.close();
     }
+  }
+
+  /** Now, by the storage's clock, in milliseconds since 1970. */
+  private storageTime(): number {
+    return this.options.now().getTime() + this.destination.storage.clockOffset();
   }
 
   /** What dead runs left: temporary files, and uploads that nobody will finish. */
@@ -147,10 +173,11 @@ class Backup {
     const bytesBefore = this.tally.of("new").bytes + this.tally.of("changed").bytes;
     this.found.close();
     this.found = new JoinFindings();
+    const phase = this.planPhase();
     const entries = this.scan(sorted);
     for await (const groups of join(entries, versions)) {
       for (const group of groups) {
-        await this.planGroup(group);
+        await phase.take(group);
       }
       this.options.signal.throwIfAborted();
     }
@@ -159,6 +186,26 @@ class Backup {
       found.unchangedFiles = Math.max(0, found.unchangedFiles - storedBefore);
       found.unchangedBytes = Math.max(0, found.unchangedBytes - bytesBefore);
     }
+  }
+
+  private planPhase(): PlanPhase {
+    const { config, options, tally, source, destination, storePhase, plan, retention } = this;
+    return new PlanPhase(
+      {
+        source,
+        storage: destination.storage,
+        storePhase,
+        tally,
+        reporter: options.reporter,
+        plan,
+        reservesNames: reservesNames(config),
+        mayHaveMoved: !destination.empty,
+        retention,
+        purgeDelaySeconds: config.purgeDelayDays * DAY_SECONDS,
+        now: secondsOf(this.storageTime()),
+      },
+      this.found,
+    );
   }
 
   private scan(sorted: boolean): AsyncIterable<Entry[]> {
@@ -183,101 +230,6 @@ class Backup {
     tell();
   }
 
-  private async planGroup(listed: PathGroup): Promise<void> {
-    const { found } = this;
-    const group =
-      listed.versions.length > 1 ? await withStoredTimes(listed, this.destination.storage) : listed;
-    const { entry } = group;
-    if (entry === undefined && group.versions.length === 0) return; // another run has removed what was listed
-    if (reservesNames(this.config) && parseManifestPath(group.path) !== undefined) {
-      await this.planManifest(group);
-      return;
-    }
-    if (entry !== undefined) {
-      found.sourceFiles++;
-      found.sourceBytes += entry.size;
-    }
-    if (group.versions.some(isLive)) found.livePaths++;
-    const plan = planPath(group, this.plan);
-    const { retirements } = found;
-    switch (plan.kind) {
-      case "nothing":
-        return;
-      case "unchanged":
-        found.unchangedFiles++;
-        found.unchangedBytes += plan.version.size;
-        this.removeSurplus(plan.version, plan.surplus);
-        return;
-      case "revive": {
-        const { path, size, mtime } = plan.entry;
-        const to = { path, size, mtime, md5: plan.version.md5, stamp: LIVE };
-        retirements.rename({ version: plan.version, to, why: "revived", surplus: plan.surplus });
-        this.tally.count("revived", size);
-        this.options.reporter.file("revived", path);
-        return;
-      }
-      case "upload": {
-        const file = withoutSortKey(plan.entry);
-        if (plan.previous.length === 0 && !this.destination.empty) found.newFiles.append(file);
-        else
-          await this.storePhase.store(
-            { file, sameSize: plan.sameSize, previous: plan.previous },
-            retirements,
-          );
-        return;
-      }
-      case "vanished":
-        if (!this.source.isUnknown(group.path)) found.vanished.append(plan);
-        return;
-      case "gone":
-        for (const version of plan.surplus) {
-          retirements.removeFirst({ version, successor: { key: plan.version.key }, why: "surplus" });
-        }
-        if (plan.expired) retirements.remove({ version: plan.version, why: "expired" });
-        return;
-    }
-  }
-
-  /** Manifests are stored, kept and retired like files, but are none: nobody counts them, and none has moved. */
-  private async planManifest(group: PathGroup): Promise<void> {
-    const { retirements, vanishedManifests } = this.found;
-    const plan = planPath(group, this.plan);
-    switch (plan.kind) {
-      case "nothing":
-        return;
-      case "unchanged":
-        this.removeSurplus(plan.version, plan.surplus);
-        return;
-      case "revive": {
-        const { path, size, mtime } = plan.entry;
-        const to = { path, size, mtime, md5: plan.version.md5, stamp: LIVE };
-        retirements.rename({ version: plan.version, to, why: "revived", surplus: plan.surplus });
-        return;
-      }
-      case "upload":
-        await this.storePhase.store(
-          { file: withoutSortKey(plan.entry), sameSize: [], previous: plan.previous },
-          retirements,
-        );
-        return;
-      case "vanished":
-        if (this.source.isUnknown(group.path)) return;
-        for (const version of [plan.version, ...plan.surplus]) vanishedManifests.append(version);
-        return;
-      case "gone":
-        for (const version of plan.expired ? [plan.version, ...plan.surplus] : plan.surplus) {
-          retirements.remove({ version, why: "outdated metadata" });
-        }
-        return;
-    }
-  }
-
-  private removeSurplus(keep: StoredVersion, surplus: readonly StoredVersion[]): void {
-    for (const version of surplus) {
-      this.found.retirements.remove({ version, successor: { key: keep.key }, why: "surplus" });
-    }
-  }
-
   private countUnchanged(): void {
     const { unchangedFiles, unchangedBytes } = this.found;
     if (unchangedFiles > 0) this.tally.countMany("unchanged", unchangedFiles, unchangedBytes);
@@ -285,14 +237,17 @@ class Backup {
 
   /** Phase 2. */
   private async storeNewFiles(): Promise<MovePhase> {
-    const { found, destination, tally, options } = this;
+    const { found, destination, tally, options, storePhase } = this;
+    await destination.workers.drain();
+    for (const request of found.uncopied) await storePhase.store(request, found);
     const moves = new MovePhase({
       destination,
       publisher: this.publisher,
       tally,
       reporter: options.reporter,
       signal: options.signal,
-      store: (file) => this.storePhase.store({ file, sameSize: [], previous: [] }, found.retirements),
+      dryRun: options.dryRun,
+      store: (file) => storePhase.store({ file, sameSize: [], previous: [], taken: [] }, found),
     });
     await moves.run(found.newFiles, found.vanished);
     return moves;
@@ -313,38 +268,24 @@ class Backup {
       { sourceFiles, livePaths, lost, partial: this.partial },
       { massDeleteShare: config.massDeleteShare, allowMassDelete: options.allowMassDelete },
     );
-    if (refusal === undefined) this.planDeletions(moves.unsettled);
-    else tally.error(reportOf(refusal, "source"));
-    const { storage, sealer } = destination;
-    const { reporter, signal } = options;
-    await found.retirements.carryOut({ config, storage, sealer, tally, reporter, signal });
-  }
-
-  private planDeletions(unsettled: ReadonlySet<string>): void {
-    const { retirements, vanished, vanishedManifests } = this.found;
-    for (const version of vanishedManifests) {
-      if (this.config.deletedKeepDays === 0) retirements.remove({ version, why: "outdated metadata" });
-      else {
-        const { path, size, mtime, md5 } = version;
-        const to = { path, size, mtime, md5, stamp: dateOrLive(this.plan.today) };
-        retirements.rename({ version, to, why: "outdated metadata", surplus: [] });
-      }
-    }
-    for (const { version, surplus } of vanished) {
-      if (unsettled.has(contentKey(version))) continue;
-      for (const other of surplus) {
-        retirements.removeFirst({ version: other, successor: { key: version.key }, why: "surplus" });
-      }
-      if (this.config.deletedKeepDays === 0) {
-        retirements.remove({ version, why: "deleted" });
-      } else {
-        const { path, size, mtime, md5 } = version;
-        const to = { path, size, mtime, md5, stamp: dateOrLive(this.plan.today) };
-        retirements.rename({ version, to, why: "deleted", surplus: [] });
-      }
-    }
+    const deletions = { found, deletedKeepDays: config.deletedKeepDays, today: this.plan.today };
+    if (refusal !== undefined) tally.error(reportOf(refusal, "source"));
+    else if (this.plan.keepsHistory) retireVanished(deletions, moves.unsettled, config.purgeDelayDays > 0);
+    else markVanished(deletions, moves.unsettled);
+    const { storage, sealer, sealTombstone } = destination;
+    const { reporter, signal, dryRun } = options;
+    const now = this.storageTime();
+    const context = { config, storage, sealer, sealTombstone, tally, reporter, signal, dryRun, now };
+    if (found.history.retires && !found.sawHistory && config.container === "classic")
+      this.notes.add(NOT_FOR_THE_OLDER_TOOL);
+    await found.history.carryOutRetirings(context);
+    await found.retirements.carryOut(context);
+    if (refusal === undefined) await found.history.carryOutPurges(context);
   }
 }
+
+const NOT_FOR_THE_OLDER_TOOL =
+  "This destination now has a history: the older tool would take retired versions for conflicts and remove them";
 
 /** A source that is not there is refused: an empty listing of it would mean that everything was deleted. */
 async function* refuseMissing(entries: AsyncIterable<Entry[]>, location: string): AsyncGenerator<Entry[]> {
@@ -360,8 +301,4 @@ async function* refuseMissing(entries: AsyncIterable<Entry[]>, location: string)
       ...(error.remedy !== undefined && { remedy: error.remedy }),
     });
   }
-}
-
-function withoutSortKey({ sortKey: _, ...file }: Entry): Omit<Entry, "sortKey"> {
-  return file;
 }

@@ -22,6 +22,7 @@ import { checkSettings } from "./password-check.ts";
 import type { Overwrite } from "./restore-file.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { Tally } from "./tally.ts";
+import { type TombstoneSealer, tombstoneSealer } from "./tombstones.ts";
 import type { WorkerSettings } from "./worker.ts";
 import { startWorkers, type Workers } from "./workers.ts";
 
@@ -35,6 +36,7 @@ export interface OpenDestination {
   readonly workers: Workers;
   readonly keys: RunKeys;
   readonly sealer: ObjectSealer;
+  readonly sealTombstone: TombstoneSealer;
   /** Opens encrypted names of both forms; undefined where one does not open. */
   openNames(keys: readonly string[]): Promise<readonly (StoredVersion | undefined)[]>;
   /** Whether there was nothing of anyone's when the run began. */
@@ -92,6 +94,7 @@ export async function openDestination(
     workers,
     keys,
     sealer,
+    sealTombstone: tombstoneSealer(config, keys.segmented, salt),
     openNames,
     empty: first.length === 0,
     sealedNames: hasSealedNames(first),

@@ -23,6 +23,8 @@ export interface MoveContext {
   readonly tally: Tally;
   readonly reporter: Reporter;
   readonly signal: AbortSignal;
+  /** Only tell what would be done. */
+  readonly dryRun: boolean;
   /** Uploads a file that turned out not to be a move. */
   store(file: SourceRef): Promise<void>;
 }
@@ -110,6 +112,12 @@ export class MovePhase {
   }
 
   private async copy(version: StoredVersion, { file, read }: Hashed): Promise<void> {
+    const { dryRun, tally, reporter } = this.context;
+    if (dryRun) {
+      tally.count("moved", read.size);
+      reporter.file("moved", file.path);
+      return;
+    }
     const to = { path: file.path, ...read, stamp: LIVE };
     await this.context.destination.workers.submit({ do: "copy", version, to }, (outcome) => {
       const copied = outcome as CopyOutcome;

@@ -18,6 +18,7 @@ interface Waiting {
 
 export class Publisher {
   private readonly storage: Storage;
+  private readonly clock: (() => number) | undefined;
   private group: Waiting[] = [];
   private groupBytes = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -25,8 +26,10 @@ export class Publisher {
   private publishing = 0;
   private failure: unknown;
 
-  constructor(storage: Storage) {
+  /** @param clock says, in milliseconds since 1970, when objects were stored; without it the storage says so. */
+  constructor(storage: Storage, clock?: () => number) {
     this.storage = storage;
+    this.clock = clock;
   }
 
   /** Takes one staged object; `done` is called once it is durable under its key, or could not be made so. */
@@ -85,7 +88,10 @@ export class Publisher {
   /** What went wrong with each object. A call that fails as a whole, or forgets an object, published nothing. */
   private async errorsOf(group: readonly Waiting[]): Promise<(Error | undefined)[]> {
     try {
-      const results = await this.storage.publish(group.map(({ staged }) => staged));
+      const results = await this.storage.publish(
+        group.map(({ staged }) => staged),
+        this.clock?.(),
+      );
       return group.map((_, i) => {
         const result = results[i];
         return result === undefined ? new Error("was not published") : result.error;

@@ -43,6 +43,8 @@ export interface RetireContext {
   readonly tally: Tally;
   readonly reporter: Reporter;
   readonly signal: AbortSignal;
+  /** Only tell what would be done. */
+  readonly dryRun: boolean;
 }
 
 const REMOVALS_PER_CALL = 1000;
@@ -86,7 +88,7 @@ export class Retirements {
   }
 
   private async renameOne({ version, to, why, surplus }: Renaming, context: RetireContext): Promise<void> {
-    const { storage, sealer, tally, reporter, signal } = context;
+    const { storage, sealer, tally, reporter, signal, dryRun } = context;
     signal.throwIfAborted();
     const key = sealer.keyFor(to);
     const problem = storage.keyProblem(key);
@@ -101,7 +103,7 @@ export class Retirements {
       return;
     }
     try {
-      await storage.rename(version.key, key);
+      if (!dryRun) await storage.rename(version.key, key);
     } catch (error) {
       if (errorCode(error) === "ENOENT") {
         reporter.warning("another run was quicker, nothing to rename", to.path);
@@ -135,7 +137,7 @@ async function removeAll(
 }
 
 async function isSucceeded({ version, successor }: Removal, context: RetireContext): Promise<boolean> {
-  if (successor === undefined) return true;
+  if (successor === undefined || context.dryRun) return true;
   try {
     const stat = await context.storage.stat(successor.key);
     if (stat !== undefined && (successor.size === undefined || stat.size === successor.size)) return true;
@@ -151,9 +153,9 @@ async function isSucceeded({ version, successor }: Removal, context: RetireConte
 
 async function removeGroup(
   group: readonly Removal[],
-  { storage, tally, reporter }: RetireContext,
+  { storage, tally, reporter, dryRun }: RetireContext,
 ): Promise<void> {
-  const failures = await storage.remove(group.map(({ version }) => version.key));
+  const failures = dryRun ? [] : await storage.remove(group.map(({ version }) => version.key));
   const failed = new Map(failures.map(({ key, error }) => [key, error]));
   for (const { version, why } of group) {
     const error = failed.get(version.key);

@@ -9,7 +9,7 @@
 
 import { hash } from "node:crypto";
 import type { MatchPlan } from "../container/segmented.ts";
-import { BackupError, errorCode, FileChangedError, reportOf } from "../errors.ts";
+import { BackupError, errorCode, FileChangedError, reportOf, StorageError } from "../errors.ts";
 import { LIVE } from "../names/stamp.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
@@ -80,18 +80,15 @@ async function withRetries<T>(
   }
 }
 
-async function storeSmall(
-  file: SourceFile,
-  { path, type, headers, sameSize }: Attempt,
-  context: StoreContext,
-): Promise<StoreOutcome> {
+async function storeSmall(file: SourceFile, attempt: Attempt, context: StoreContext): Promise<StoreOutcome> {
   const { size, mtime } = file;
+  const { path, type, headers, sameSize } = attempt;
   const plain = await file.readWhole(context.signal);
   if (!(await file.isUnchanged())) throw new ChangedMeanwhile();
   if (sameSize.length > 0) {
     const read = { size, mtime, md5: md5ToBase36(hash("md5", plain, "buffer")) };
     const version = sameSize.find(({ md5 }) => md5 === read.md5);
-    const kept = version && (await keepContent(version, path, read, headers, context));
+    const kept = version && (await keepContent(version, attempt, read, context));
     if (kept !== undefined) return kept;
   }
   const { bytes, md5 } = context.sealer.sealSmall(plain, { path, mtime, type, ...headers });
@@ -113,7 +110,7 @@ async function storeLarge(file: SourceFile, attempt: Attempt, context: StoreCont
   }
   const version = sameSize.find((candidate) => candidate.md5 === md5);
   if (version !== undefined && md5 !== undefined) {
-    const kept = await keepContent(version, path, { size, mtime, md5 }, attempt.headers, context);
+    const kept = await keepContent(version, attempt, { size, mtime, md5 }, context);
     if (kept !== undefined) return kept;
     plan = undefined; // what kept that version from being copied is in the way of a delta, too
   }
@@ -133,15 +130,22 @@ async function storeLarge(file: SourceFile, attempt: Attempt, context: StoreCont
  */
 async function keepContent(
   version: StoredVersion,
-  path: string,
+  { path, headers, previous }: Attempt,
   read: ReadFile,
-  headers: Pick<FileMeta, "headers">,
   context: StoreContext,
 ): Promise<StoreOutcome | undefined> {
-  if (version.mtime === read.mtime) return { kind: "same", read, version };
+  const keepsHistory = context.config.versionsKeepDays !== null;
+  const mayRename = !keepsHistory || version.key === previous?.key;
+  if (version.mtime === read.mtime && mayRename) return { kind: "same", read, version };
   const key = keyFor({ path, ...read, stamp: LIVE }, context);
+  // Of an object that a tombstone marks: only storing it anew makes it live.
+  if (key === version.key) return undefined;
   try {
-    const staged = await copyRenewed(version, { path, mtime: read.mtime, ...headers }, key, context);
+    const renewed = await copyRenewed(version, { path, mtime: read.mtime, ...headers }, key, context);
+    // What was live stays, as a part of the history.
+    const staged =
+      renewed ??
+      (keepsHistory ? await context.destination.copy(version.key, key, { separate: true }) : undefined);
     return { kind: "same", read, version, ...(staged !== undefined && { staged }) };
   } catch (error) {
     return fallBack(error, context);
@@ -156,8 +160,12 @@ export async function copyFile(
   if (context.stopped()) return { kind: "stopped" };
   try {
     const key = keyFor(to, context);
-    const renewed = await copyRenewed(version, to, key, context);
-    const staged = renewed ?? (await context.destination.copy(version.key, key));
+    if (key === version.key)
+      throw new StorageError("destination", "is retired by a tombstone, and cannot be copied");
+    const isSame = to.path === version.path && to.mtime === version.mtime;
+    const renewed = isSame ? undefined : await copyRenewed(version, to, key, context);
+    const separate = context.config.versionsKeepDays !== null;
+    const staged = renewed ?? (await context.destination.copy(version.key, key, { separate }));
     return { kind: "copied", staged, renewed: renewed !== undefined };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };

@@ -3,15 +3,24 @@
  */
 
 import { reportOf } from "../errors.ts";
-import { LIVE } from "../names/stamp.ts";
-import type { StoredVersion } from "../names/stored-name.ts";
-import { isLive } from "../names/stored-name.ts";
+import { LIVE, type Stamp } from "../names/stamp.ts";
+import { isLive, type StoredVersion } from "../names/stored-name.ts";
+import type { Version } from "../plan/group.ts";
 import type { StagedObject } from "../storage/storage.ts";
+import type { JoinFindings } from "./backup-state.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Reporter } from "./reporter.ts";
-import type { Retirements } from "./retirements.ts";
+import type { Successor } from "./retirements.ts";
 import type { Tally } from "./tally.ts";
-import type { ReadFile, SourceRef, StoreOutcome } from "./tasks.ts";
+import type {
+  CopyOutcome,
+  Failed,
+  HashOutcome,
+  ReadFile,
+  SourceRef,
+  Stopped,
+  StoreOutcome,
+} from "./tasks.ts";
 import type { UnfinishedUploads } from "./unfinished-uploads.ts";
 import type { Workers } from "./workers.ts";
 
@@ -19,112 +28,173 @@ export interface StoreRequest {
   readonly file: SourceRef;
   /** Versions whose content may be that of the file. */
   readonly sameSize: readonly StoredVersion[];
-  /** Versions that the new one replaces. */
-  readonly previous: readonly StoredVersion[];
+  /** Versions that the new one replaces; with history oldest first. */
+  readonly previous: readonly Version[];
+  /** Stamps that versions of the path have. */
+  readonly taken: readonly Stamp[];
+}
+
+export interface StoreContext {
+  readonly workers: Workers;
+  readonly publisher: Publisher;
+  readonly tally: Tally;
+  readonly reporter: Reporter;
+  readonly unfinished: UnfinishedUploads;
+  readonly keepsHistory: boolean;
+  /** Only tell what would be done. */
+  readonly dryRun: boolean;
 }
 
 export class StorePhase {
-  private readonly workers: Workers;
-  private readonly publisher: Publisher;
-  private readonly tally: Tally;
-  private readonly reporter: Reporter;
-  private readonly unfinished: UnfinishedUploads;
+  private readonly context: StoreContext;
 
-  constructor(
-    workers: Workers,
-    publisher: Publisher,
-    tally: Tally,
-    reporter: Reporter,
-    unfinished: UnfinishedUploads,
-  ) {
-    this.workers = workers;
-    this.publisher = publisher;
-    this.tally = tally;
-    this.reporter = reporter;
-    this.unfinished = unfinished;
+  constructor(context: StoreContext) {
+    this.context = context;
   }
 
-  /** Queues one file; what it replaces is noted in `retirements` once the new version is durable. */
-  async store(request: StoreRequest, retirements: Retirements): Promise<void> {
+  /** Queues one file; what it replaces is noted in `found` once the new version is durable. */
+  async store(request: StoreRequest, found: JoinFindings): Promise<void> {
+    const { workers, unfinished, keepsHistory, dryRun } = this.context;
+    if (dryRun) {
+      await this.foresee(request);
+      return;
+    }
     const { file, sameSize } = request;
-    const previous = request.previous.find(isLive);
-    const unfinished = this.unfinished.of(file.path);
-    const task = { do: "store", file, sameSize, unfinished, ...(previous && { previous }) } as const;
-    await this.workers.submit(task, (outcome) => this.settle(request, outcome as StoreOutcome, retirements));
+    // The newest: with history they come oldest first, otherwise ranked by their claim.
+    const previous = keepsHistory ? request.previous.findLast(isLive) : request.previous.find(isLive);
+    const task = {
+      do: "store",
+      file,
+      sameSize,
+      unfinished: unfinished.of(file.path),
+      ...(previous && { previous }),
+    } as const;
+    await workers.submit(task, (outcome) => this.settle(request, outcome as StoreOutcome, found));
   }
 
-  private settle(request: StoreRequest, outcome: StoreOutcome, retirements: Retirements): void {
-    const { file } = request;
+  /** Queues a copy of the retired version that a file is again; where it cannot be copied, it is for the caller to store. */
+  async revive(request: StoreRequest, version: StoredVersion, found: JoinFindings): Promise<void> {
+    const { path, size, mtime } = request.file;
+    const read = { size, mtime, md5: version.md5 };
+    if (this.context.dryRun) {
+      this.foresaw("revived", request);
+      return;
+    }
+    const task = { do: "copy", version, to: { path, ...read, stamp: LIVE } } as const;
+    await this.context.workers.submit(task, (outcome) => {
+      const copied = outcome as CopyOutcome;
+      if (copied.kind === "copied") this.publish(request, read, copied.staged, "revived", found);
+      // The queue is not to be waited for in here.
+      if (copied.kind === "failed") found.uncopied.append(request);
+    });
+  }
+
+  private settle(request: StoreRequest, outcome: StoreOutcome, found: JoinFindings): void {
     switch (outcome.kind) {
       case "stored":
-        this.publish(request, outcome.read, outcome.staged, actionOf(request), retirements);
+        this.publish(request, outcome.read, outcome.staged, actionOf(request), found);
         return;
       case "same":
-        this.keepContent(request, outcome, retirements);
+        this.keepContent(request, outcome, found);
         return;
-      case "vanished":
-        this.reporter.warning("vanished before it could be read", file.path);
-        this.tally.count("vanished while running", file.size);
-        return;
-      case "failed":
-        this.tally.error({ ...outcome.report, path: outcome.report.path ?? file.path });
-        if (file.manifest === undefined) this.tally.count("failed", file.size);
-        return;
-      case "stopped":
-        return;
+      default:
+        this.settleLoss(request.file, outcome);
+    }
+  }
+
+  private settleLoss(file: SourceRef, outcome: Failed | Stopped | { readonly kind: "vanished" }): void {
+    const { tally, reporter } = this.context;
+    if (outcome.kind === "vanished") {
+      reporter.warning("vanished before it could be read", file.path);
+      tally.count("vanished while running", file.size);
+    } else if (outcome.kind === "failed") {
+      tally.error({ ...outcome.report, path: outcome.report.path ?? file.path });
+      if (file.manifest === undefined) tally.count("failed", file.size);
     }
   }
 
   private publish(
-    { file, previous }: StoreRequest,
+    request: StoreRequest,
     read: ReadFile,
     staged: StagedObject,
     action: string,
-    retirements: Retirements,
+    found: JoinFindings,
   ): void {
-    this.publisher.add(staged, (error) => {
+    const { publisher, tally, reporter, unfinished } = this.context;
+    const { file } = request;
+    publisher.add(staged, (error) => {
       if (error !== undefined) {
-        this.tally.error({ ...reportOf(error, "destination"), path: file.path });
-        if (file.manifest === undefined) this.tally.count("failed", file.size);
+        tally.error({ ...reportOf(error, "destination"), path: file.path });
+        if (file.manifest === undefined) tally.count("failed", file.size);
         return;
       }
-      if (file.manifest !== undefined) this.tally.stored(staged.size);
+      if (file.manifest !== undefined) tally.stored(staged.size);
       else {
-        this.tally.count(action, read.size, { stored: staged.size, sent: staged.sent, processed: read.size });
-        this.reporter.file(action, file.path);
+        tally.count(action, read.size, { stored: staged.size, sent: staged.sent, processed: read.size });
+        reporter.file(action, file.path);
       }
-      for (const version of previous) {
-        // Two runs side by side may store the very same version under the very same name.
-        if (version.key === staged.key) continue;
-        retirements.remove({ version, successor: { key: staged.key, size: staged.size }, why: "replaced" });
-      }
-      this.unfinished.completed(file.path);
+      this.retirePrevious(request, { key: staged.key, size: staged.size }, found);
+      unfinished.completed(file.path);
     });
   }
 
-  /** The content is there already, under another time or marked deleted: a renaming brings it up to date. */
+  private retirePrevious({ previous, taken }: StoreRequest, successor: Successor, found: JoinFindings): void {
+    // Two runs side by side may store the very same version under the very same name.
+    const versions = previous.filter(({ key }) => key !== successor.key);
+    if (this.context.keepsHistory) found.history.retire({ versions, successor, why: "replaced", taken });
+    else for (const version of versions) found.retirements.remove({ version, successor, why: "replaced" });
+  }
+
+  /** The content is there already, under another time or retired: a renaming, or a copy, brings it up to date. */
   private keepContent(
     request: StoreRequest,
     { read, version, staged }: StoreOutcome & { kind: "same" },
-    retirements: Retirements,
+    found: JoinFindings,
   ): void {
+    const { tally, reporter } = this.context;
     const { file, previous } = request;
-    const surplus = previous.filter(({ key }) => key !== version.key);
-    if (isLive(version) && version.mtime === read.mtime) {
-      this.tally.count("unchanged", read.size);
-      for (const other of surplus) {
-        retirements.remove({ version: other, successor: { key: version.key }, why: "surplus" });
-      }
-      return;
-    }
-    const action = isLive(version) ? "touched" : "revived";
+    const wasLive = previous.some(({ key, stamp }) => key === version.key && stamp.form === "live");
+    const action = wasLive ? "touched" : "revived";
     if (staged !== undefined) {
-      this.publish(request, read, staged, action, retirements);
+      this.publish(request, read, staged, action, found);
       return;
     }
-    this.tally.count(action, read.size, { processed: read.size });
-    this.reporter.file(action, file.path);
-    retirements.rename({ version, to: { path: file.path, ...read, stamp: LIVE }, why: action, surplus });
+    const others = { ...request, previous: previous.filter(({ key }) => key !== version.key) };
+    if (wasLive && version.mtime === read.mtime) {
+      tally.count("unchanged", read.size);
+      this.retirePrevious(others, { key: version.key }, found);
+      return;
+    }
+    tally.count(action, read.size, { processed: read.size });
+    reporter.file(action, file.path);
+    const to = { path: file.path, ...read, stamp: LIVE };
+    found.retirements.rename({ version, to, why: action, surplus: others.previous });
+  }
+
+  /** Of a file whose content may be there already, only its md5 tells what would be done. */
+  private async foresee(request: StoreRequest): Promise<void> {
+    const { file, sameSize, previous } = request;
+    if (sameSize.length === 0) {
+      this.foresaw(actionOf(request), request);
+      return;
+    }
+    await this.context.workers.submit({ do: "hash", file }, (outcome) => {
+      const hashed = outcome as HashOutcome;
+      if (hashed.kind !== "hashed") {
+        this.settleLoss(file, hashed);
+        return;
+      }
+      const version = sameSize.find(({ md5 }) => md5 === hashed.read.md5);
+      if (version === undefined) this.foresaw(actionOf(request), request);
+      else this.foresaw(previous.some(({ key }) => key === version.key) ? "touched" : "revived", request);
+    });
+  }
+
+  private foresaw(action: string, { file }: StoreRequest): void {
+    const { tally, reporter } = this.context;
+    if (file.manifest !== undefined) return;
+    tally.count(action, file.size);
+    reporter.file(action, file.path);
   }
 }
 

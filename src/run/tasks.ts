@@ -90,7 +90,7 @@ export type ManifestOutcome =
   | Failed
   | Stopped;
 
-export type VerifyOutcome = { readonly kind: "intact"; readonly isManifest?: boolean } | Failed | Stopped;
+export type VerifyOutcome = { readonly kind: "intact"; readonly isFile: boolean } | Failed | Stopped;
 
 export type OpenNamesOutcome =
   | { readonly kind: "names"; readonly versions: readonly (StoredVersion | undefined)[] }

@@ -1,9 +1,16 @@
 /**
  * Checking one stored object: everything is read and decoded, nothing is kept.
  */
-import { reportOf } from "../errors.ts";
+import { DamagedError, reportOf } from "../errors.ts";
+import type { StoredVersion } from "../names/stored-name.ts";
 import { readManifest } from "./manifest-record.ts";
-import { type OpenContext, opensWhole, readOriginal, streamOriginal } from "./open-object.ts";
+import {
+  type OpenContext,
+  openIfSegmented,
+  opensWhole,
+  readOriginal,
+  streamOriginal,
+} from "./open-object.ts";
 import type { Task, VerifyOutcome } from "./tasks.ts";
 
 export interface VerifyContext extends OpenContext {
@@ -18,7 +25,11 @@ export async function verifyFile(
 ): Promise<VerifyOutcome> {
   if (context.stopped()) return { kind: "stopped" };
   try {
-    if (await readManifest(version, context)) return { kind: "intact", isManifest: true };
+    if (version.stamp.form === "marker") {
+      await verifyTombstone(version, context);
+      return { kind: "intact", isFile: false };
+    }
+    if (await readManifest(version, context)) return { kind: "intact", isFile: false };
     if (opensWhole(version)) {
       await readOriginal(version, context);
     } else {
@@ -27,9 +38,17 @@ export async function verifyFile(
         context.progress(piece.length);
       }
     }
-    return { kind: "intact" };
+    return { kind: "intact", isFile: true };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
     return { kind: "failed", report: reportOf(error, "destination", version.path) };
+  }
+}
+
+/** What a tombstone marks is compared with its name when it is opened; only the segmented container has them. */
+async function verifyTombstone(version: StoredVersion, context: OpenContext): Promise<void> {
+  const object = await openIfSegmented(version, context);
+  if (object?.trailer.type !== "tombstone") {
+    throw new DamagedError("is no tombstone, as its name says", { path: version.path, code: "ETRAILER" });
   }
 }

@@ -45,7 +45,7 @@ async function verifyAll(
   let bytes = 0;
   const settle = (version: Version, outcome: VerifyOutcome) => {
     if (outcome.kind === "stopped") return;
-    if (outcome.kind === "intact" && outcome.isManifest) return;
+    if (outcome.kind === "intact" && !outcome.isFile) return;
     const processed = outcome.kind === "intact" ? version.size : 0;
     tally.count(outcome.kind === "intact" ? "intact" : "failed", version.size, { processed });
     if (outcome.kind === "failed") tally.error({ ...outcome.report, path: version.path });

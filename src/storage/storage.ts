@@ -160,13 +160,19 @@ export interface Storage {
   readonly lateKeys: boolean;
   /** Stages a stream of unknown length; if the stream throws, nothing appears. Used to restore into S3. */
   upload(key: string, body: AsyncIterable<Uint8Array>, options?: UploadOptions): Promise<StagedObject>;
-  /** Makes staged objects durable and visible, in one group; never throws for a single object. */
-  publish(staged: readonly StagedObject[]): Promise<PublishResult[]>;
+  /**
+   * Makes staged objects durable and visible, in one group; never throws for a single object. `at` becomes the moment
+   * at which they were stored (milliseconds since 1970), where a storage leaves that to us (local).
+   */
+  publish(staged: readonly StagedObject[], at?: number): Promise<PublishResult[]>;
   /** Throws staged objects away (a failed or interrupted run). Never throws. */
   discard(staged: readonly StagedObject[]): Promise<void>;
 
-  /** Stages a copy made without moving the bytes through here; `publish` puts it in place. */
-  copy(from: string, to: string): Promise<StagedObject>;
+  /**
+   * Stages a copy made without moving the bytes through here; `publish` puts it in place. `separate`: it shares
+   * nothing with the original that a time of its own would change.
+   */
+  copy(from: string, to: string, options?: { readonly separate?: boolean }): Promise<StagedObject>;
   /**
    * Gives an object another key without moving its bytes through here; the old key goes only once the new one is
    * durable. `from === to` is a mistake and throws (S3 would delete the object).
@@ -174,6 +180,11 @@ export interface Storage {
   rename(from: string, to: string): Promise<void>;
   /** Removes objects; absent ones count as removed. Returns the failures. */
   remove(keys: readonly string[]): Promise<{ key: string; error: Error }[]>;
+  /**
+   * How far the storage's clock is ahead of this machine's, in milliseconds, as its last answer told; 0 where it is
+   * the same clock, or no answer came yet. A second or two is no difference.
+   */
+  clockOffset(): number;
   /** Makes renames and removals so far durable (local: flushes the folders touched). */
   flush(): Promise<void>;
 

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { dateOrLive } from "../../src/names/stamp.ts";
 import { isLive } from "../../src/names/stored-name.ts";
 import type { PathGroup, Version } from "../../src/plan/group.ts";
-import { currentVersion, needsStoredTimes, type PathPlan, planPath } from "../../src/plan/plan-path.ts";
+import { needsStoredTimes } from "../../src/plan/history.ts";
+import { currentVersion, type PathPlan, planPath } from "../../src/plan/plan-path.ts";
 import type { Entry } from "../../src/scan/entry.ts";
 import { entryOf, versionOf } from "./worlds.ts";
 
@@ -13,7 +14,8 @@ const plan = (
   versions: Version[],
   deletedKeepDays: number | null = null,
   today = TODAY,
-) => planPath({ path: "f", versions, ...(entry && { entry }) }, { deletedKeepDays, today });
+) =>
+  planPath({ path: "f", versions, ...(entry && { entry }) }, { keepsHistory: false, deletedKeepDays, today });
 
 const live = versionOf("f", { mtime: 10, size: 5, md5: "1", storedAt: 1 });
 const newer = versionOf("f", { mtime: 20, size: 5, md5: "2", storedAt: 2 });
@@ -200,8 +202,8 @@ describe("the plan of one path", () => {
   it("never changes the versions it is given", () => {
     const versions = Object.freeze([gone1, live, newer]) as Version[];
     const group: PathGroup = { path: "f", versions };
-    expect(() => planPath(group, { deletedKeepDays: 3, today: TODAY })).not.toThrow();
-    expect(needsStoredTimes(group)).toBe(true);
-    expect(needsStoredTimes({ path: "f", versions: [live] })).toBe(false);
+    expect(() => planPath(group, { keepsHistory: false, deletedKeepDays: 3, today: TODAY })).not.toThrow();
+    expect(needsStoredTimes(group.versions)).toBe(true);
+    expect(needsStoredTimes([live])).toBe(false);
   });
 });

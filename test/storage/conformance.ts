@@ -159,6 +159,24 @@ export function describeStorage(
         expect(Math.abs((stat?.modified ?? 0) - Date.now())).toBeLessThan(3_600_000);
       });
 
+      it("copied separately have a time of their own, and leave that of the original alone", async () => {
+        await put("k", "x");
+        const before = await storage.stat("k");
+        const moment = (before?.modified ?? 0) + 3_600_000;
+        const [copied] = await storage.publish([await storage.copy("k", "l", { separate: true })], moment);
+        expect(copied?.error).toBeUndefined();
+        expect(await storage.stat("k")).toEqual(before);
+        const { modified = 0 } = (await storage.stat("l")) ?? {};
+        // A bucket has its own clock, whatever it is told.
+        if (storage.kind === "local") expect(modified).toBe(moment);
+        else expect(modified).toBeGreaterThanOrEqual(Math.floor((before?.modified ?? 0) / 1000) * 1000);
+      });
+
+      it("tell how far the storage's clock is ahead", async () => {
+        await put("k", "x");
+        expect(Math.abs(storage.clockOffset())).toBeLessThan(3_600_000);
+      });
+
       it("keep what was in the caller's buffer when the write ended", async () => {
         const bytes = Buffer.from("before");
         const staged = await storage.write("k", bytes);

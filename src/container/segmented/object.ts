@@ -3,6 +3,7 @@
 import type { SegmentedKeyRing } from "../../crypto/segmented-key-ring.ts";
 import type { FileKeys } from "../../crypto/segmented-keys.ts";
 import { parseManifestPath } from "../../names/manifest-name.ts";
+import type { Stamp } from "../../names/stamp.ts";
 import { md5ToBase36 } from "../../names/stored-name.ts";
 import { failure, type Layer, withPath } from "./failure.ts";
 import { tombstonePeriod } from "./fields.ts";
@@ -17,8 +18,8 @@ export interface ExpectedRecord {
   readonly size: number;
   /** Canonical base 36. */
   readonly md5: string;
-  /** Only of a tombstone: the period of its stamp. */
-  readonly marks?: { readonly began: number; readonly ceased: number };
+  /** As its name says: a tombstone repeats it. Absent: that of no tombstone. */
+  readonly stamp?: Stamp;
 }
 
 /** An object whose header and trailer have authenticated. */
@@ -137,12 +138,13 @@ function checkRecord(trailer: Trailer, expected: ExpectedRecord | undefined): vo
     throw failure("trailer", "is a metadata manifest of another name");
   }
   if (expected === undefined) return;
-  const { path, mtime, size, md5, marks } = expected;
+  const { path, mtime, size, md5, stamp } = expected;
   if (trailer.path !== path) throw failure("trailer", "is of another path than its name says");
   if (trailer.mtime !== mtime || trailer.size !== size || md5ToBase36(trailer.md5) !== md5) {
     throw failure("trailer", "is another version than its name says");
   }
   const period = tombstonePeriod(trailer.fields);
+  const marks = stamp?.form === "marker" ? stamp : undefined;
   if (period?.began !== marks?.began || period?.ceased !== marks?.ceased) {
     throw failure("trailer", "marks another version, or is no tombstone, or is one, unlike its name");
   }

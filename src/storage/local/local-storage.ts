@@ -174,7 +174,8 @@ export class LocalStorage implements Storage {
     }
   }
 
-  async publish(staged: readonly StagedObject[]): Promise<PublishResult[]> {
+  async publish(staged: readonly StagedObject[], at?: number): Promise<PublishResult[]> {
+    if (at !== undefined) for (const { temporary } of staged) setTime(temporary, at);
     const failures = await flushFiles(
       this.location,
       staged.map((object) => temporaryOf(object)),
@@ -193,22 +194,37 @@ export class LocalStorage implements Storage {
     for (const { temporary } of staged) if (temporary !== undefined) removeQuietly(temporary);
   }
 
-  /** A hard link where the file system has them: objects are never changed in place, so sharing is safe. */
-  async copy(from: string, to: string): Promise<StagedObject> {
+  /**
+   * A hard link where the file system has them: objects are never changed in place, so sharing is safe. A separate
+   * copy shares blocks where the file system does that.
+   */
+  async copy(
+    from: string,
+    to: string,
+    { separate = false }: { readonly separate?: boolean } = {},
+  ): Promise<StagedObject> {
     let temporary: string | undefined;
     try {
       temporary = this.temporary.newPath();
       const { size } = fs.statSync(this.pathOf(from));
-      try {
-        fs.linkSync(this.pathOf(from), temporary);
-      } catch (error) {
-        if (errorCode(error) === "ENOENT") throw error;
+      if (separate || !this.link(from, temporary)) {
         fs.copyFileSync(this.pathOf(from), temporary, fs.constants.COPYFILE_FICLONE);
       }
       return { key: to, size, temporary };
     } catch (error) {
       if (temporary !== undefined) removeQuietly(temporary);
       throw this.wrap(error, "cannot be copied", from);
+    }
+  }
+
+  /** Whether the file system took a hard link. */
+  private link(from: string, temporary: string): boolean {
+    try {
+      fs.linkSync(this.pathOf(from), temporary);
+      return true;
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") throw error;
+      return false;
     }
   }
 
@@ -237,6 +253,10 @@ export class LocalStorage implements Storage {
       }
     }
     return failures;
+  }
+
+  clockOffset(): number {
+    return 0;
   }
 
   async flush(): Promise<void> {
@@ -325,6 +345,15 @@ const REMEDIES: Record<string, string> = {
   EROFS: "mount the file system for writing",
   ENOENT: "check that the path is right and mounted",
 };
+
+/** Before the flush, which makes it durable with the data. A failure shows when the object is put in its place. */
+function setTime(temporary: string | undefined, at: number): void {
+  try {
+    if (temporary !== undefined) fs.utimesSync(temporary, at / 1000, at / 1000);
+  } catch {
+    // Then it keeps the moment at which it was written, which is nearly the same.
+  }
+}
 
 function temporaryOf(object: StagedObject): string {
   if (object.temporary === undefined) throw new Error("not staged by a local storage");

@@ -26,6 +26,11 @@ export interface S3Tuning {
   readonly copyLimitBytes?: number;
 }
 
+/** How far the server's clock is ahead, in milliseconds, as its last answer told. */
+export interface ServerClock {
+  offset: number;
+}
+
 export type Tuned = Required<S3Tuning>;
 
 const DEFAULTS: Tuned = {
@@ -62,6 +67,7 @@ export interface Connection extends ErrorContext {
 export async function connect(
   config: S3StorageConfig,
   side: Side,
+  clock: ServerClock,
   tuning: S3Tuning = {},
 ): Promise<Connection> {
   const sdk = await import("@aws-sdk/client-s3");
@@ -69,6 +75,7 @@ export async function connect(
   const region = config.regionName ?? "us-east-1";
   const client = new sdk.S3Client(clientConfig(config, region, tuned));
   addContentMd5(client);
+  watchClock(client, clock);
   const keys = new KeySpace(config.basePath);
   const { accessKeyId, secretAccessKey, sessionToken } = config.credentials ?? {};
   const context: ErrorContext = {
@@ -143,5 +150,19 @@ function addContentMd5(client: S3Client): void {
       return next(args);
     },
     { step: "build", name: "contentMd5" },
+  );
+}
+
+/** Every answer has a `Date` header (RFC 9110, section 6.6.1), in whole seconds. */
+function watchClock(client: S3Client, clock: ServerClock): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const { headers } = result.response as { headers?: Record<string, string> };
+      const date = Date.parse(headers?.date ?? "");
+      if (Number.isFinite(date)) clock.offset = date - Date.now();
+      return result;
+    },
+    { step: "deserialize", name: "serverClock" },
   );
 }

@@ -38,6 +38,7 @@ export class S3Storage implements Storage {
   readonly location: string;
   readonly lateKeys = false;
   private readonly keys: KeySpace;
+  private readonly clock = { offset: 0 };
   private readonly open: () => Promise<Connection>;
   private connection: Promise<Connection> | undefined;
 
@@ -45,7 +46,7 @@ export class S3Storage implements Storage {
   constructor(config: S3StorageConfig, side: Side, tuning?: S3Tuning) {
     this.location = locationOf(config);
     this.keys = new KeySpace(config.basePath);
-    this.open = () => connect(config, side, tuning);
+    this.open = () => connect(config, side, this.clock, tuning);
   }
 
   keyProblem(key: string): string | undefined {
@@ -114,6 +115,10 @@ export class S3Storage implements Storage {
 
   async remove(keys: readonly string[]): Promise<{ key: string; error: Error }[]> {
     return removeObjects(await this.connected(), keys);
+  }
+
+  clockOffset(): number {
+    return this.clock.offset;
   }
 
   async flush(): Promise<void> {

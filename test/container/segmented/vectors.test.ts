@@ -84,10 +84,8 @@ describe.each(files)("the vector %s", (file) => {
       expectClassic(vector, object, name as NameRecord, classic);
       return;
     }
-    const stamp = name?.stamp;
-    const expected = name && { ...name, ...(stamp?.form === "marker" && { marks: stamp }) };
     const allowUnencrypted = vector.allowUnencrypted ?? false;
-    const outcome = await read(object, expected, { ring: segmented, allowUnencrypted });
+    const outcome = await read(object, name, { ring: segmented, allowUnencrypted });
     await expectOutcome(truth, outcome, object);
   });
 });

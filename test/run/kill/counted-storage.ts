@@ -28,9 +28,10 @@ function countStorage(storage: Storage, counter: CallCounter): Storage {
     createWriter: async (key, options) =>
       countWriter(await counter.async(() => storage.createWriter(key, options)), counter),
     upload: (key, body, options) => counter.async(() => storage.upload(key, body, options)),
-    publish: (staged) => counter.async(() => storage.publish(staged)),
+    publish: (staged, at) => counter.async(() => storage.publish(staged, at)),
     discard: (staged) => counter.async(() => storage.discard(staged)),
-    copy: (from, to) => counter.async(() => storage.copy(from, to)),
+    copy: (from, to, options) => counter.async(() => storage.copy(from, to, options)),
+    clockOffset: () => storage.clockOffset(),
     rename: (from, to) => counter.async(() => storage.rename(from, to)),
     remove: (keys) => counter.async(() => storage.remove(keys)),
     flush: () => counter.async(() => storage.flush()),

@@ -1,0 +1,195 @@
+/**
+ * What a backup does with each path that the join gives: the plan is asked, and what it says is begun at once or
+ * collected for a later phase.
+ */
+import { parseManifestPath } from "../names/manifest-name.ts";
+import { LIVE } from "../names/stamp.ts";
+import { isLive, type StoredVersion } from "../names/stored-name.ts";
+import type { PathGroup, Version } from "../plan/group.ts";
+import { historyOf } from "../plan/history.ts";
+import { isVersionOf, type PathPlan, type PlanSettings, planPath, stampsOf } from "../plan/plan-path.ts";
+import { planPurge } from "../plan/purge.ts";
+import type { Retention } from "../plan/retention.ts";
+import type { Entry } from "../scan/entry.ts";
+import type { Source } from "../scan/source.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { JoinFindings } from "./backup-state.ts";
+import type { Reporter } from "./reporter.ts";
+import type { StorePhase, StoreRequest } from "./store-phase.ts";
+import { withStoredTimes } from "./stored-groups.ts";
+import type { Tally } from "./tally.ts";
+
+export interface PlanContext {
+  readonly source: Source;
+  readonly storage: Storage;
+  readonly storePhase: StorePhase;
+  readonly tally: Tally;
+  readonly reporter: Reporter;
+  readonly plan: PlanSettings;
+  /** Whether some names of the source are stored in another form, so that manifests have theirs. */
+  readonly reservesNames: boolean;
+  /** New files may be moved ones: they wait. False where the destination was empty. */
+  readonly mayHaveMoved: boolean;
+  /** Undefined: nothing expires in this run. */
+  readonly retention: Retention | undefined;
+  readonly purgeDelaySeconds: number;
+  /** Seconds since 1970, by the storage's clock. */
+  readonly now: number;
+}
+
+export class PlanPhase {
+  private readonly context: PlanContext;
+  private readonly found: JoinFindings;
+
+  constructor(context: PlanContext, found: JoinFindings) {
+    this.context = context;
+    this.found = found;
+  }
+
+  async take(listed: PathGroup): Promise<void> {
+    const { context, found } = this;
+    const group = await withStoredTimes(listed, context.storage);
+    if (group.entry === undefined && group.versions.length === 0) return; // another run has removed what was listed
+    const isManifest = context.reservesNames && parseManifestPath(group.path) !== undefined;
+    const plan = planPath(group, context.plan);
+    if (!isManifest) this.count(group, plan);
+    if (context.plan.keepsHistory) {
+      this.purge(group, isManifest);
+      if (group.versions.some(({ stamp }) => stamp.form !== "live")) found.sawHistory = true;
+    }
+    if (isManifest) await this.takeManifest(group, plan);
+    else await this.takeFile(group, plan);
+  }
+
+  private count({ entry }: PathGroup, plan: PathPlan): void {
+    const { found } = this;
+    if (entry !== undefined) {
+      found.sourceFiles++;
+      found.sourceBytes += entry.size;
+    }
+    if (isLiveBefore(plan)) found.livePaths++;
+  }
+
+  private async takeFile(group: PathGroup, plan: PathPlan): Promise<void> {
+    const { context, found } = this;
+    const { retirements } = found;
+    switch (plan.kind) {
+      case "nothing":
+        return;
+      case "unchanged":
+        found.unchangedFiles++;
+        found.unchangedBytes += plan.version.size;
+        this.removeSurplus(plan.version, plan.surplus, group);
+        return;
+      case "revive":
+        if (context.plan.keepsHistory) {
+          await context.storePhase.revive(
+            requestOf(group, plan.entry, [], plan.surplus),
+            plan.version,
+            found,
+          );
+          return;
+        }
+        this.renameToLive(plan.entry, plan.version, plan.surplus);
+        context.tally.count("revived", plan.entry.size);
+        context.reporter.file("revived", group.path);
+        return;
+      case "upload": {
+        const request = requestOf(group, plan.entry, plan.sameSize, plan.previous);
+        const isNew = plan.previous.length === 0 && plan.sameSize.length === 0;
+        if (isNew && context.mayHaveMoved) found.newFiles.append(request.file);
+        else await context.storePhase.store(request, found);
+        return;
+      }
+      case "vanished":
+        if (context.source.isUnknown(group.path)) return;
+        found.vanished.append({ ...plan, versions: group.versions });
+        return;
+      case "gone":
+        for (const version of plan.surplus) {
+          retirements.removeFirst({ version, successor: { key: plan.version.key }, why: "surplus" });
+        }
+        if (plan.expired) retirements.remove({ version: plan.version, why: "expired" });
+        return;
+    }
+  }
+
+  /** Manifests are stored, kept and retired like files, but are none: nobody counts them, and none has moved. */
+  private async takeManifest(group: PathGroup, plan: PathPlan): Promise<void> {
+    const { context, found } = this;
+    switch (plan.kind) {
+      case "nothing":
+        return;
+      case "unchanged":
+        this.removeSurplus(plan.version, plan.surplus, group);
+        return;
+      case "revive":
+        if (context.plan.keepsHistory) {
+          await context.storePhase.store(requestOf(group, plan.entry, [], plan.surplus), found);
+        } else this.renameToLive(plan.entry, plan.version, plan.surplus);
+        return;
+      case "upload":
+        await context.storePhase.store(requestOf(group, plan.entry, [], plan.previous), found);
+        return;
+      case "vanished":
+        if (context.source.isUnknown(group.path)) return;
+        found.vanishedManifests.append({ ...plan, versions: group.versions });
+        return;
+      case "gone":
+        for (const version of plan.expired ? [plan.version, ...plan.surplus] : plan.surplus) {
+          found.retirements.remove({ version, why: "outdated metadata" });
+        }
+        return;
+    }
+  }
+
+  private renameToLive(
+    { path, size, mtime }: Entry,
+    version: StoredVersion,
+    surplus: readonly StoredVersion[],
+  ): void {
+    const to = { path, size, mtime, md5: version.md5, stamp: LIVE };
+    this.found.retirements.rename({ version, to, why: "revived", surplus });
+  }
+
+  /** With history, doubles of the very same content go; others were live, so they are retired. */
+  private removeSurplus(keep: Version, surplus: readonly Version[], group: PathGroup): void {
+    const { retirements, history } = this.found;
+    const successor = { key: keep.key };
+    const isSame = ({ mtime, size, md5 }: Version) =>
+      mtime === keep.mtime && size === keep.size && md5 === keep.md5;
+    const { keepsHistory } = this.context.plan;
+    for (const version of surplus) {
+      if (!keepsHistory || isSame(version)) retirements.remove({ version, successor, why: "surplus" });
+    }
+    if (!keepsHistory) return;
+    const versions = surplus.filter((version) => !isSame(version));
+    history.retire({ versions, successor, why: "replaced", taken: stampsOf(group.versions) });
+  }
+
+  private purge({ entry, versions }: PathGroup, isManifest: boolean): void {
+    const { retention, purgeDelaySeconds, now } = this.context;
+    if (retention === undefined || versions.every(isLive)) return;
+    const history = historyOf(versions);
+    // What the file is now may become live again in this run, under the very key that a tombstone marks.
+    const expired = retention
+      .expired(history)
+      .filter(({ version }) => entry === undefined || !isVersionOf(version, entry));
+    this.found.history.purge(planPurge(history, expired, purgeDelaySeconds, now), isManifest);
+  }
+}
+
+function isLiveBefore(plan: PathPlan): boolean {
+  if (plan.kind === "upload") return plan.previous.some(isLive);
+  if (plan.kind === "revive") return plan.surplus.some(isLive);
+  return plan.kind === "unchanged" || plan.kind === "vanished";
+}
+
+function requestOf(
+  group: PathGroup,
+  { sortKey: _, ...file }: Entry,
+  sameSize: readonly Version[],
+  previous: readonly Version[],
+): StoreRequest {
+  return { file, sameSize, previous, taken: stampsOf(group.versions) };
+}
