@@ -19,6 +19,8 @@ import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
 
 const REMEMBERED = 50_000;
 const PRIVATE = 0o600;
+/** Of a new file, as far as the process's umask allows. */
+const NEW_MODE = 0o666;
 /** The blocks of most file systems. */
 const HOLE_BYTES = 4096;
 const ZEROS = Buffer.alloc(HOLE_BYTES);
@@ -27,8 +29,6 @@ export class LocalTarget implements RestoreTarget {
   private readonly root: string;
   private readonly temporary: TemporaryFolder;
   private readonly folders = new Set<string>();
-  /** What a new file's mode would be here; the process's umask applies. */
-  private readonly newMode = 0o666 & ~process.umask();
 
   constructor(root: string) {
     this.root = path.resolve(root);
@@ -44,7 +44,7 @@ export class LocalTarget implements RestoreTarget {
       if (stat === undefined) return undefined;
       if (stat.isDirectory()) throw refusal(file, "a folder is in its place");
       const mtime = secondsOfStat(stat, () => fs.lstatSync(location, { bigint: true }));
-      return { size: stat.size, mtime, regular: stat.isFile() };
+      return { size: stat.size, mtime, regular: stat.isFile(), mode: stat.mode & 0o777 };
     } catch (error) {
       throw wrap(error, file);
     }
@@ -59,14 +59,16 @@ export class LocalTarget implements RestoreTarget {
     version: StoredVersion,
     content: AsyncIterable<Buffer>,
     _signal?: AbortSignal,
-    { sparse = false }: PutOptions = {},
+    { sparse = false, existing }: PutOptions = {},
   ): Promise<void> {
     checkTargetPath(version.path);
+    const kept = existing?.regular ? existing.mode : undefined;
     let temporary: string | undefined;
     let fd: number | undefined;
     try {
       temporary = this.temporary.newPath();
-      fd = fs.openSync(temporary, "wx", PRIVATE);
+      // Nobody else gets into the folder that it lies in, so what is new can have its mode at once.
+      fd = fs.openSync(temporary, "wx", kept === undefined ? NEW_MODE : PRIVATE);
       let position = 0;
       for await (const piece of content) {
         if (sparse) writeAroundZeros(fd, piece, position);
@@ -74,7 +76,7 @@ export class LocalTarget implements RestoreTarget {
         position += piece.length;
       }
       if (sparse) fs.ftruncateSync(fd, position);
-      fs.fchmodSync(fd, this.modeFor(version.path));
+      if (kept !== undefined) fs.fchmodSync(fd, kept);
       fs.futimesSync(fd, version.mtime, version.mtime);
       const written = fd;
       fd = undefined; // closed whether or not close(2) fails
@@ -124,11 +126,6 @@ export class LocalTarget implements RestoreTarget {
     if (!stat.isDirectory()) throw refusal(file, "a file is in the place of a folder");
     if (this.folders.size >= REMEMBERED) this.folders.clear();
     this.folders.add(folder);
-  }
-
-  private modeFor(file: string): number {
-    const existing = fs.lstatSync(this.locate(file), { throwIfNoEntry: false });
-    return existing?.isFile() ? existing.mode & 0o777 : this.newMode;
   }
 
   private md5Of(version: StoredVersion): string {

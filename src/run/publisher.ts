@@ -7,9 +7,11 @@
 import { messageOf } from "../errors.ts";
 import type { StagedObject, Storage } from "../storage/storage.ts";
 
-const GROUP_OBJECTS = 4000;
+/** A group costs two processes and two flushes of the file system: some 100 ms, half of them of this thread. */
+const GROUP_OBJECTS = 16_000;
 const GROUP_BYTES = 256 * 1024 * 1024;
-const GROUP_AGE_MS = 1000;
+/** As much work as a kill can cost. */
+const GROUP_AGE_MS = 3000;
 
 interface Waiting {
   readonly staged: StagedObject;

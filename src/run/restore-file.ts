@@ -5,7 +5,7 @@ import { reportOf } from "../errors.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
 import { originalPath } from "./manifest-record.ts";
 import { type OpenContext, openOriginal, opensWhole, readRecord } from "./open-object.ts";
-import type { RestoreTarget } from "./restore-target.ts";
+import type { Existing, RestoreTarget } from "./restore-target.ts";
 import type { RestoreOutcome, Task } from "./tasks.ts";
 
 /** What to do with a file that is there and differs. */
@@ -28,10 +28,12 @@ export async function restoreFile(
   if (context.stopped()) return { kind: "stopped" };
   try {
     const version = { ...stored, path: await originalPath(stored, context) };
-    const found = await whatIsThere(version, context);
-    if (found !== "absent" && found !== "different") return { kind: found };
+    const existing = await context.target.examine(version.path);
+    const found = existing && (await verdictOn(existing, version, context));
+    if (found !== undefined) return { kind: found };
     const { content, headers } = await originalOf(stored, context);
-    await context.target.put(version, content, context.signal, { sparse, ...(headers && { headers }) });
+    const options = { sparse, ...(headers && { headers }), ...(existing && { existing }) };
+    await context.target.put(version, content, context.signal, options);
     return { kind: "restored" };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
@@ -39,16 +41,15 @@ export async function restoreFile(
   }
 }
 
-async function whatIsThere(
+/** Why what is there stays; undefined when it is to be replaced. */
+async function verdictOn(
+  existing: Existing,
   version: StoredVersion,
   { target, overwrite, checksum }: RestoreContext,
-): Promise<"absent" | "different" | "identical" | "kept"> {
-  const existing = await target.examine(version.path);
-  if (existing === undefined) return "absent";
+): Promise<"identical" | "kept" | undefined> {
   if (await target.isIdentical(version, existing, checksum)) return "identical";
   if (overwrite === "never") return "kept";
-  if (overwrite === "if-newer" && version.mtime <= existing.mtime) return "kept";
-  return "different";
+  return overwrite === "if-newer" && version.mtime <= existing.mtime ? "kept" : undefined;
 }
 
 /**

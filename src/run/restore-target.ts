@@ -12,6 +12,8 @@ export interface Existing {
   readonly md5?: string;
   /** Only regular files can be identical to what would be restored. */
   readonly regular: boolean;
+  /** Its permission bits, where it has such: what takes its place keeps them. */
+  readonly mode?: number;
 }
 
 export interface PutOptions {
@@ -19,6 +21,8 @@ export interface PutOptions {
   readonly sparse?: boolean;
   /** Kept beside the content, where the target has a place for it. */
   readonly headers?: ReadonlyMap<string, string>;
+  /** What `examine` found there. */
+  readonly existing?: Existing;
 }
 
 export interface RestoreTarget {

@@ -305,7 +305,7 @@ class OpenLocalFile implements SourceFile {
       throw error;
     }
     this.size = Number(this.opened.size);
-    this.mtime = secondsOfStat(fs.fstatSync(fd), () => this.opened);
+    this.mtime = secondsOfNanoseconds(this.opened.mtimeNs);
   }
 
   async *read(signal?: AbortSignal): AsyncGenerator<Buffer> {

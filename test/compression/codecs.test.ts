@@ -45,6 +45,12 @@ test("a quick look sees compressible data wherever they are", () => {
   expect(looksCompressible(prose(1_000_000))).toBe(true);
   expect(looksCompressible(Buffer.concat([noise(600_000), prose(400_000)]))).toBe(true);
   expect(looksCompressible(noise(100))).toBe(true);
+  for (const size of [256, 1000, 60_000]) {
+    expect(looksCompressible(noise(size))).toBe(false);
+    expect(looksCompressible(prose(size))).toBe(true);
+    expect(looksCompressible(Buffer.from(noise(size).toString("base64")))).toBe(true);
+  }
+  expect(looksCompressible(prose(20))).toBe(false);
 });
 
 describe.each([

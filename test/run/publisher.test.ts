@@ -68,10 +68,10 @@ describe("the publisher", () => {
 
   it("publishes a group when it is old enough", async () => {
     add(staged("a"));
-    await vi.advanceTimersByTimeAsync(500);
+    await vi.advanceTimersByTimeAsync(1500);
     add(staged("b"));
     expect(storage.groups).toEqual([]);
-    await vi.advanceTimersByTimeAsync(600);
+    await vi.advanceTimersByTimeAsync(1600);
     expect(storage.groups.map((group) => group.map(({ key }) => key))).toEqual([["a", "b"]]);
     await storage.end();
     expect(outcomes).toEqual([
@@ -81,15 +81,15 @@ describe("the publisher", () => {
   });
 
   it("publishes a group when it has many objects, or many bytes", async () => {
-    for (let i = 0; i < 4000; i++) add(staged(String(i)));
+    for (let i = 0; i < 16_000; i++) add(staged(String(i)));
     await settled();
-    expect(storage.groups.map(({ length }) => length)).toEqual([4000]);
+    expect(storage.groups.map(({ length }) => length)).toEqual([16_000]);
     await storage.end();
     add(staged("large", 2 ** 30));
     await settled();
     expect(storage.groups.length).toBe(2);
     await storage.end();
-    expect(outcomes.length).toBe(4001);
+    expect(outcomes.length).toBe(16_001);
   });
 
   it("publishes one group after the other, and a group that grew full meanwhile at once", async () => {

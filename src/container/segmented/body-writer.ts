@@ -9,7 +9,8 @@ import { type Extent, type ExtentTable, extentBytes, writeExtent } from "./exten
 import type { Header } from "./header.ts";
 import { type RecordMeta, sealTrailer, type Trailer } from "./trailer.ts";
 
-const FIRST_ROOM = 64;
+/** Extents that the table has room for at first: most files are one block. */
+const FIRST_ROOM = 4;
 
 export class BodyWriter {
   readonly #keys: FileKeys;
@@ -31,7 +32,7 @@ export class BodyWriter {
     this.#positioned = positioned;
     this.#old = old?.extents;
     this.#offset = old?.bodyEnd ?? header.bytes.length;
-    this.#table = Buffer.alloc(FIRST_ROOM * extentBytes(positioned));
+    this.#table = Buffer.allocUnsafe(FIRST_ROOM * extentBytes(positioned));
     if (old !== undefined) {
       for (let i = 0; i < old.extents.count; i++) this.#occurrences.add(old.extents.at(i).id);
     }
@@ -84,7 +85,7 @@ export class BodyWriter {
   #write(extent: Extent): void {
     const width = extentBytes(this.#positioned);
     if (this.#tableBytes + width > this.#table.length) {
-      this.#table = Buffer.concat([this.#table, Buffer.alloc(this.#table.length)]);
+      this.#table = Buffer.concat([this.#table, this.#table]); // twice the room
     }
     writeExtent(this.#table, this.#tableBytes, extent, this.#positioned);
     this.#tableBytes += width;

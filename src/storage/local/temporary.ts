@@ -5,9 +5,12 @@
  * system as their final place. The folder's name says which host (and which process namespace: two containers
  * may share a host name), which process and when that process started (process numbers are used again):
  *
- *     .backup-tmp.HOST-MACHINE-NAMESPACE.PID.STARTED
+ *     .backup-tmp.HOST-MACHINE-NAMESPACE.PID.STARTED/THREAD-PART/NUMBER
  *
  * MACHINE is a hash of the machine's id: hosts that share a folder over the network may well share a name too.
+ *
+ * Each thread has parts of its own in there: whoever makes or renames a file locks its folder, and threads that share
+ * one spend a tenth of their time waiting.
  *
  * So a later run of the same host knows at once what a dead process left behind; what belongs to other hosts goes
  * by age. No name here ends in `.enc`, so neither this tool nor the older one ever takes it for an object.
@@ -19,6 +22,8 @@ import * as path from "node:path";
 import { threadId } from "node:worker_threads";
 
 const PREFIX = ".backup-tmp.";
+/** Files of one part: few enough for the folder to stay small, and the thread to have left it when they are renamed. */
+const PART_FILES = 256;
 
 /** Whether a name directly below a storage's root is a folder of temporary files, ours or another process's. */
 export function isTemporaryFolder(name: string): boolean {
@@ -28,7 +33,7 @@ export function isTemporaryFolder(name: string): boolean {
 /** This process's folder of temporary files, made when first needed. */
 export class TemporaryFolder {
   readonly path: string;
-  private made = false;
+  private part = "";
   private next = 0;
 
   constructor(root: string) {
@@ -37,17 +42,19 @@ export class TemporaryFolder {
 
   /** A path that no other thread or process uses. */
   newPath(): string {
-    if (!this.made) {
-      fs.mkdirSync(this.path, { recursive: true, mode: 0o700 });
-      this.made = true;
+    const number = this.next++;
+    if (this.part === "" || number % PART_FILES === 0) {
+      const part = `${this.path}/${threadId}-${number}`;
+      fs.mkdirSync(part, { recursive: true, mode: 0o700 });
+      this.part = part;
     }
-    return path.join(this.path, `${threadId}-${this.next++}`);
+    return `${this.part}/${number}`;
   }
 
   /** Removes the folder with all that is in it; every thread of this process must have stopped writing. */
   remove(): void {
     fs.rmSync(this.path, { recursive: true, force: true });
-    this.made = false;
+    this.part = "";
   }
 }
 
@@ -133,11 +140,11 @@ function readNames(folder: string): string[] {
   }
 }
 
-/** The newest change of the folder or of a file in it: a large file grows for hours without touching its folder. */
+/** The newest change of the folder or of anything in it: a large file grows for hours without touching its folder. */
 function lastChange(folder: string): number {
   let newest = fs.lstatSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   try {
-    for (const name of readNames(folder)) {
+    for (const name of fs.readdirSync(folder, { recursive: true }) as string[]) {
       const stat = fs.lstatSync(path.join(folder, name), { throwIfNoEntry: false });
       if (stat !== undefined) newest = Math.max(newest, stat.mtimeMs);
     }

@@ -30,7 +30,7 @@ const put = async (key: string, text = key) => {
 const keys = async () => (await list(storage)).map(({ key }) => key);
 const staged = () =>
   (fs.readdirSync(root, { recursive: true }) as string[]).filter((name) =>
-    /^\.backup-tmp\.[^/]*\//.test(name),
+    /^\.backup-tmp\.[^/]*\/[^/]*\//.test(name),
   );
 
 /** Replaces functions of node:fs, for all who import them, while `work` goes on. */

@@ -101,7 +101,13 @@ describe("temporary folders", () => {
   it("of others are as young as the youngest file in them", () => {
     const folder = litter("elsewhere.1.1", 5 * HOUR);
     const time = (NOW - 1000) / 1000;
-    fs.utimesSync(path.join(folder, "0-0"), time, time); // a large file that grows
+    fs.mkdirSync(path.join(folder, "1-0"));
+    fs.writeFileSync(path.join(folder, "1-0/0"), "");
+    fs.utimesSync(path.join(folder, "1-0/0"), time, time); // a large file that grows
+    for (const at of ["1-0", "."]) fs.utimesSync(path.join(folder, at), 0, 0);
+    expect(sweep()).toBe(0);
+    fs.utimesSync(path.join(folder, "1-0/0"), 0, 0);
+    fs.utimesSync(path.join(folder, "0-0"), time, time); // one of an older release
     expect(sweep()).toBe(0);
   });
 
