@@ -7,7 +7,19 @@ export const OVERWRITE = ["never", "if-newer", "always"] as const;
 export type Overwrite = (typeof OVERWRITE)[number];
 
 export type CommandLine =
-  | { readonly command: "backup"; readonly config: string | undefined; readonly allowMassDelete: boolean }
+  | {
+      readonly command: "backup";
+      readonly config: string | undefined;
+      readonly allowMassDelete: boolean;
+      readonly dryRun: boolean;
+      readonly json: boolean;
+    }
+  | {
+      readonly command: "prune";
+      readonly config: string | undefined;
+      readonly dryRun: boolean;
+      readonly json: boolean;
+    }
   | {
       readonly command: "restore";
       readonly config: string | undefined;
@@ -59,6 +71,12 @@ export const FLAGS = {
     takes: "switch",
     describe: "mark files as deleted even when the source is empty or has lost most of them",
   },
+  dryRun: {
+    name: "dry-run",
+    takes: "switch",
+    describe: "change nothing, and show what would be done",
+  },
+  json: { name: "json", takes: "switch", describe: "for programs: one JSON object per line" },
   restoreOnly: {
     name: "restore-only",
     takes: "many",
@@ -123,11 +141,36 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: "run",
     describe: "back up the source (what happens without a verb)",
-    flags: [FLAGS.config, FLAGS.allowMassDelete],
+    flags: [FLAGS.config, FLAGS.allowMassDelete, FLAGS.dryRun, FLAGS.json],
     build: (given) => ({
       command: "backup",
       config: configOf(given),
       allowMassDelete: given.has(FLAGS.allowMassDelete),
+      dryRun: given.has(FLAGS.dryRun),
+      json: given.has(FLAGS.json),
+    }),
+  },
+  {
+    verb: "plan",
+    describe: "show what a run would do; the same as run --dry-run",
+    flags: [FLAGS.config, FLAGS.allowMassDelete, FLAGS.json],
+    build: (given) => ({
+      command: "backup",
+      config: configOf(given),
+      allowMassDelete: given.has(FLAGS.allowMassDelete),
+      dryRun: true,
+      json: given.has(FLAGS.json),
+    }),
+  },
+  {
+    verb: "prune",
+    describe: "remove what the rules of retention do not keep",
+    flags: [FLAGS.config, FLAGS.dryRun, FLAGS.json],
+    build: (given) => ({
+      command: "prune",
+      config: configOf(given),
+      dryRun: given.has(FLAGS.dryRun),
+      json: given.has(FLAGS.json),
     }),
   },
   {

@@ -6,26 +6,36 @@ import { describeSettings } from "../config/describe.ts";
 import { loadConfig } from "../config/load.ts";
 import { BackupError, InterruptedError, reportOf } from "../errors.ts";
 import { runBackup } from "../run/backup.ts";
+import { runPrune } from "../run/prune.ts";
 import { runRestore } from "../run/restore.ts";
 import type { RunOptions } from "../run/run-options.ts";
 import type { RunResult } from "../run/tally.ts";
 import { runVerify } from "../run/verify.ts";
 import { decryptFile } from "./decrypt.ts";
+import { JsonOutput } from "./json-output.ts";
 import { keepNurserySmall } from "./memory.ts";
 import type { CommandLine } from "./options.ts";
 import { formatError, Output } from "./output.ts";
 import { exitCodeOf, summaryLines, verdict } from "./summary.ts";
 
-export type RunCommand = CommandLine & { command: "backup" | "restore" | "verify" };
+export type RunCommand = CommandLine & { command: "backup" | "restore" | "verify" | "prune" };
 export type DecryptCommand = CommandLine & { command: "decrypt" };
 
-const STARTING = { backup: "Backing up", restore: "Restoring", verify: "Verifying" } as const;
+const STARTING = {
+  backup: "Backing up",
+  restore: "Restoring",
+  verify: "Verifying",
+  prune: "Pruning",
+} as const;
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Does what the command line says. Resolves to the exit code; never throws. */
 export async function runCommand(commandLine: RunCommand): Promise<number> {
   keepNurserySmall();
-  const output = new Output(process.stdout, process.stderr);
+  const output =
+    "json" in commandLine && commandLine.json
+      ? new JsonOutput(process.stdout, process.stderr)
+      : new Output(process.stdout, process.stderr);
   const stopping = new AbortController();
   let signalCode: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
@@ -47,6 +57,7 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
     });
     for (const warning of warnings) output.warning(warning);
     output.info(`${STARTING[command]}: ${describeSettings(config)}`);
+    if ("dryRun" in commandLine && commandLine.dryRun) output.info("Dry run: nothing is changed");
     const result = await run(commandLine, config, { reporter: output, signal: stopping.signal });
     output.info(verdict(result.errors));
     for (const line of summaryLines(result)) output.info(line);
@@ -103,7 +114,13 @@ type LoadedConfig = Awaited<ReturnType<typeof loadConfig>>["config"];
 function run(commandLine: RunCommand, config: LoadedConfig, options: RunOptions): Promise<RunResult> {
   switch (commandLine.command) {
     case "backup":
-      return runBackup(config, { ...options, allowMassDelete: commandLine.allowMassDelete });
+      return runBackup(config, {
+        ...options,
+        allowMassDelete: commandLine.allowMassDelete,
+        dryRun: commandLine.dryRun,
+      });
+    case "prune":
+      return runPrune(config, { ...options, dryRun: commandLine.dryRun });
     case "restore": {
       const { restoreDeleted, restoreOnly, overwrite, checksum, owner, setid } = commandLine;
       return runRestore(config, {

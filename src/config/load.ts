@@ -32,7 +32,7 @@ export interface LoadOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   /** `decrypt` opens a single file: it needs no storage at all. */
-  readonly mode: "backup" | "restore" | "verify" | "decrypt";
+  readonly mode: "backup" | "restore" | "verify" | "prune" | "decrypt";
   /** The system's folder for temporary files, where the default restore target lies. */
   readonly tmpdir: string;
 }
@@ -83,7 +83,11 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   }
   if (problems.length > 0) throw problemsError(problems);
   // Last, since a command may ask somebody for it.
-  const password = await passwordOf(settings, { env, cwd, writes: mode === "backup", origin }, warnings);
+  const password = await passwordOf(
+    settings,
+    { env, cwd, writes: mode === "backup" || mode === "prune", origin },
+    warnings,
+  );
 
   const config: Config = {
     ...(src !== undefined && { src }),

@@ -59,7 +59,10 @@ export async function runBackup(config: Config, options: BackupOptions): Promise
   const source = await openSource(config, complete.openStorage);
   let destination: OpenDestination | undefined;
   try {
-    destination = await openDestination(config, storage, complete, tally, { mode: "backup" });
+    destination = await openDestination(config, storage, complete, tally, {
+      mode: "backup",
+      dryRun: complete.dryRun,
+    });
     await new Backup(config, complete, tally, source, destination).run();
     return tally.result();
   } catch (error) {

@@ -53,6 +53,8 @@ export interface OpenOptions {
   readonly mode: WorkerSettings["mode"];
   readonly overwrite?: Overwrite;
   readonly checksum?: boolean;
+  /** Whether a destination that is missing counts as empty, and is not made. */
+  readonly dryRun?: boolean;
 }
 
 /**
@@ -63,10 +65,10 @@ export async function openDestination(
   storage: Storage,
   options: Required<RunOptions>,
   tally: Tally,
-  { mode, overwrite = "always", checksum = false }: OpenOptions,
+  { mode, overwrite = "always", checksum = false, dryRun = false }: OpenOptions,
 ): Promise<OpenDestination> {
   const keys = await openKeys(config);
-  const { first, whole } = await beginListing(storage, options.signal, mode);
+  const { first, whole } = await beginListing(storage, options.signal, mode, dryRun);
   const names = new NameOpener(config, keys, storage);
   const context = { config, keys, destination: storage, signal: options.signal };
   const found = await checkSettings(first, context, names);
@@ -119,15 +121,23 @@ export async function withSortedFallback(
 }
 
 /** A backup's destination may be missing, it will be made; to verify or restore nothing would be a mistake. */
-async function beginListing(storage: Storage, signal: AbortSignal, mode: WorkerSettings["mode"]) {
+async function beginListing(
+  storage: Storage,
+  signal: AbortSignal,
+  mode: WorkerSettings["mode"],
+  dryRun: boolean,
+) {
   try {
     return await lookAhead(storage.list(signal), LOOK_AHEAD);
   } catch (error) {
     if (mode !== "backup" || errorCode(error) !== "ENOENT") throw error;
+    if (dryRun) return lookAhead(nothing(), LOOK_AHEAD);
     await storage.create();
     return lookAhead(storage.list(signal), LOOK_AHEAD);
   }
 }
+
+async function* nothing(): AsyncGenerator<never[]> {}
 
 /** In the order of `keys`: segmented names here, classic ones in the workers. */
 async function openEach(

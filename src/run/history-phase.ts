@@ -137,7 +137,7 @@ class GroupOfChanges {
       const done = () => {
         if (!told) return;
         tally.add("expired", version.size);
-        reporter.file("expired", version.path, "removed");
+        reporter.file("expired", version.path, "removed", version.size);
       };
       this.removals[version.stamp.form === "marker" ? 1 : 0]?.push({ version, done });
     }
@@ -146,7 +146,7 @@ class GroupOfChanges {
       const done = () => {
         if (isManifest) return;
         tally.add(action, version.size);
-        reporter.file(action, version.path);
+        reporter.file(action, version.path, undefined, version.size);
       };
       try {
         await this.restamp(version, stamp, done);
@@ -224,7 +224,7 @@ class GroupOfChanges {
     const done = () => {
       if (why !== "deleted") return;
       tally.add("deleted", version.size);
-      reporter.file("deleted", version.path, "marked");
+      reporter.file("deleted", version.path, "marked", version.size);
     };
     if (tombstone) await this.mark(to, done);
     else await this.rename(version, to, done);

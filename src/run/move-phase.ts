@@ -115,7 +115,7 @@ export class MovePhase {
     const { dryRun, tally, reporter } = this.context;
     if (dryRun) {
       tally.count("moved", read.size);
-      reporter.file("moved", file.path);
+      reporter.file("moved", file.path, undefined, read.size);
       return;
     }
     const to = { path: file.path, ...read, stamp: LIVE };
@@ -139,7 +139,7 @@ export class MovePhase {
     publisher.add(staged, (error) => {
       if (error === undefined) {
         tally.count("moved", read.size, renewed ? { stored: staged.size, sent: staged.sent } : {});
-        reporter.file("moved", file.path);
+        reporter.file("moved", file.path, undefined, read.size);
       } else {
         this.unsettled.add(contentKey(read));
         tally.error({ ...reportOf(error, "destination"), path: file.path });

@@ -92,7 +92,7 @@ export class PlanPhase {
         }
         this.renameToLive(plan.entry, plan.version, plan.surplus);
         context.tally.count("revived", plan.entry.size);
-        context.reporter.file("revived", group.path);
+        context.reporter.file("revived", group.path, undefined, plan.entry.size);
         return;
       case "upload": {
         const request = requestOf(group, plan.entry, plan.sameSize, plan.previous);

@@ -18,8 +18,8 @@ export interface Progress {
 export interface Reporter {
   /** A line about the run as a whole. */
   info(text: string): void;
-  /** One file acted on: what was done, to which path, and a remark. */
-  file(action: string, path: string, note?: string): void;
+  /** One file acted on: what was done, to which path, a remark, and the bytes of the original. */
+  file(action: string, path: string, note?: string, bytes?: number): void;
   /** Something worth knowing that is no failure. */
   warning(text: string, path?: string): void;
   /** A failure; counted, and shown among the errors. */

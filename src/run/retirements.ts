@@ -114,7 +114,7 @@ export class Retirements {
     }
     if (why === "deleted") {
       tally.add("deleted", to.size);
-      reporter.file("deleted", to.path, "marked");
+      reporter.file("deleted", to.path, "marked", to.size);
     }
     for (const other of surplus) this.remove({ version: other, successor: { key }, why: "surplus" });
   }
@@ -162,7 +162,7 @@ async function removeGroup(
     if (error !== undefined) tally.error(failure(error, version.path));
     else if (why === "expired" || why === "deleted") {
       tally.add(why === "expired" ? "expired" : "deleted", version.size);
-      reporter.file(why, version.path, "removed");
+      reporter.file(why, version.path, "removed", version.size);
     }
   }
 }

@@ -131,7 +131,7 @@ export class StorePhase {
       if (file.manifest !== undefined) tally.stored(staged.size);
       else {
         tally.count(action, read.size, { stored: staged.size, sent: staged.sent, processed: read.size });
-        reporter.file(action, file.path);
+        reporter.file(action, file.path, undefined, read.size);
       }
       this.retirePrevious(request, { key: staged.key, size: staged.size }, found);
       unfinished.completed(file.path);
@@ -166,7 +166,7 @@ export class StorePhase {
       return;
     }
     tally.count(action, read.size, { processed: read.size });
-    reporter.file(action, file.path);
+    reporter.file(action, file.path, undefined, read.size);
     const to = { path: file.path, ...read, stamp: LIVE };
     found.retirements.rename({ version, to, why: action, surplus: others.previous });
   }
@@ -194,7 +194,7 @@ export class StorePhase {
     const { tally, reporter } = this.context;
     if (file.manifest !== undefined) return;
     tally.count(action, file.size);
-    reporter.file(action, file.path);
+    reporter.file(action, file.path, undefined, file.size);
   }
 }
 

@@ -7,7 +7,13 @@ import { ConfigError } from "../../src/errors.ts";
 const words = (line: string) => line.split(" ").filter((word) => word !== "");
 const parse = (line: string) => parseCommandLine(words(line));
 
-const backup = { command: "backup", config: undefined, allowMassDelete: false };
+const backup = {
+  command: "backup",
+  config: undefined,
+  allowMassDelete: false,
+  dryRun: false,
+  json: false,
+};
 const restore = {
   command: "restore",
   config: undefined,

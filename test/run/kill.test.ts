@@ -11,9 +11,7 @@
  * change of the file system, a third as often with the segmented container, and a bucket, where every call costs
  * milliseconds, at every eighteenth call.
  */
-import { spawn } from "node:child_process";
 import * as fs from "node:fs";
-import path from "node:path";
 import pLimit from "p-limit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Config, S3StorageConfig } from "../../src/config/config.ts";
@@ -23,6 +21,7 @@ import { dropBucket, freshBucket, whyNoServer } from "../s3-server/s3-server.ts"
 import { expectRestorable } from "./kill/aftermath.ts";
 import type { Moment } from "./kill/call-counter.ts";
 import type { Job } from "./kill/job.ts";
+import { KILLED, runKilled } from "./kill/run-killed.ts";
 import { expectations, LAST_DAY, prepare } from "./kill/scenario.ts";
 import { backup, clean, filesIn, World } from "./world.ts";
 
@@ -48,32 +47,6 @@ interface Walk {
   readonly first: number;
 }
 
-const KILLED = Symbol("killed");
-/** Runs one backup in a process of its own; resolves to its number of calls, or `KILLED`. */
-function runKilled(config: Config, layer: Job["layer"], at: number, moment: Moment) {
-  return new Promise<number | typeof KILLED>((resolve, reject) => {
-    const { ignore: _, salt = new Uint8Array(), ...rest } = config;
-    const job: Job = { config: { ...rest, salt: [...salt] }, now: LAST_DAY.getTime(), layer, at, moment };
-    const script = path.join(import.meta.dirname, "kill/killed-run.ts");
-    const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "pipe"] });
-    let output = "";
-    let errors = "";
-    child.stdout.on("data", (piece) => {
-      output += piece;
-    });
-    child.stderr.on("data", (piece) => {
-      errors += piece;
-    });
-    child.stdin.end(JSON.stringify(job));
-    child.on("error", reject);
-    child.on("close", (code, signal) => {
-      if (signal === "SIGKILL") resolve(KILLED);
-      else if (code === 0) resolve(Number(output));
-      else reject(new Error(`the run failed (${code ?? signal}):\n${errors}`));
-    });
-  });
-}
-
 async function walk({ copies, layer, moments, deletedKeepDays, stride, first }: Walk): Promise<void> {
   const expected = expectations(deletedKeepDays);
   const now = () => LAST_DAY;
@@ -81,7 +54,7 @@ async function walk({ copies, layer, moments, deletedKeepDays, stride, first }: 
 
   // The run that nobody kills: what it leaves is what every other has to come to.
   const whole = await settings(0);
-  const calls = await runKilled(whole, layer, 0, "before");
+  const calls = await runKilled(whole, layer, 0, "before", LAST_DAY);
   if (calls === KILLED) throw new Error("the run was killed by somebody else");
   expect(calls).toBeGreaterThan(20);
   const goal = await copies.contents(whole);
@@ -92,7 +65,7 @@ async function walk({ copies, layer, moments, deletedKeepDays, stride, first }: 
   const killAt = async (n: number, moment: Moment) => {
     const when = `${moment} call ${n} of ${calls}`;
     const config = await settings(10 * n + moments.indexOf(moment) + 1);
-    const outcome = await runKilled(config, layer, n, moment);
+    const outcome = await runKilled(config, layer, n, moment, LAST_DAY);
     if (outcome !== KILLED) {
       // Threads race, so the last calls are not the same ones every time.
       expect(n, `the run survived ${when}`).toBeGreaterThan(calls - 5);

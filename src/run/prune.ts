@@ -1,0 +1,119 @@
+/**
+ * Pruning: what retention does at the end of every run, by itself, without looking at the source.
+ */
+import type { Config } from "../config/config.ts";
+import { InterruptedError } from "../errors.ts";
+import { parseManifestPath } from "../names/manifest-name.ts";
+import { isLive } from "../names/stored-name.ts";
+import type { PathGroup } from "../plan/group.ts";
+import { historyOf, secondsOf } from "../plan/history.ts";
+import { planPath } from "../plan/plan-path.ts";
+import { planPurge } from "../plan/purge.ts";
+import { dateStamp, Retention } from "../plan/retention.ts";
+import { clocksAgree } from "./clock.ts";
+import { type OpenDestination, openDestination, withSortedFallback } from "./destination.ts";
+import { HistoryPhase } from "./history-phase.ts";
+import { reservesNames } from "./open-source.ts";
+import { Retirements } from "./retirements.ts";
+import { type RunOptions, withDefaults } from "./run-options.ts";
+import { storedGroups, withStoredTimes } from "./stored-groups.ts";
+import { type RunResult, Tally } from "./tally.ts";
+
+export interface PruneOptions extends RunOptions {
+  /** Change nothing, and tell what would go (`--dry-run`). */
+  readonly dryRun?: boolean;
+}
+
+const DAY_SECONDS = 86_400;
+
+/**
+ * Removes, and condemns, what the rules of the configuration do not keep. Failures are counted one by one.
+ * @throws BackupError where nothing could be done at all; `InterruptedError` after a signal.
+ */
+export async function runPrune(config: Config, options: PruneOptions): Promise<RunResult> {
+  const complete = withDefaults(options);
+  const tally = new Tally(options.reporter);
+  const storage = await complete.openStorage(config.dest, "destination");
+  let destination: OpenDestination | undefined;
+  const prune = new Prune(config, complete.now());
+  try {
+    destination = await openDestination(config, storage, complete, tally, { mode: "verify" });
+    if (!clocksAgree(storage, options.reporter)) return tally.result();
+    await withSortedFallback(destination, async (versions) => {
+      prune.restart();
+      for await (const groups of storedGroups(versions)) {
+        for (const group of groups) prune.take(await withStoredTimes(group, storage));
+        options.signal.throwIfAborted();
+      }
+    });
+    const { sealer, sealTombstone } = destination;
+    const { reporter, signal } = options;
+    const now = complete.now().getTime() + storage.clockOffset();
+    const dryRun = options.dryRun ?? false;
+    const context = { config, storage, sealer, sealTombstone, tally, reporter, signal, dryRun, now };
+    await prune.carryOut(context);
+    return tally.result();
+  } catch (error) {
+    throw options.signal.aborted ? new InterruptedError() : error;
+  } finally {
+    prune.close();
+    await destination?.workers.close();
+    await storage.close();
+  }
+}
+
+class Prune {
+  private readonly config: Config;
+  private readonly now: Date;
+  private readonly retention: Retention;
+  private history = new HistoryPhase();
+  private retirements = new Retirements();
+
+  constructor(config: Config, now: Date) {
+    this.config = config;
+    this.now = now;
+    this.retention = new Retention(config, now);
+  }
+
+  restart(): void {
+    this.close();
+    this.history = new HistoryPhase();
+    this.retirements = new Retirements();
+  }
+
+  take(group: PathGroup): void {
+    const { versions } = group;
+    if (versions.every(isLive)) return;
+    if (this.config.versionsKeepDays === null) this.takeMarked(group);
+    else {
+      const history = historyOf(versions);
+      const delay = this.config.purgeDelayDays * DAY_SECONDS;
+      const purge = planPurge(history, this.retention.expired(history), delay, secondsOf(this.now.getTime()));
+      this.history.purge(purge, this.isManifest(group));
+    }
+  }
+
+  async carryOut(context: Parameters<HistoryPhase["carryOutPurges"]>[0]): Promise<void> {
+    await this.retirements.carryOut(context);
+    await this.history.carryOutPurges(context);
+  }
+
+  close(): void {
+    this.history.close();
+    this.retirements.close();
+  }
+
+  /** Without history only what a date marks expires. */
+  private takeMarked(group: PathGroup): void {
+    const { deletedKeepDays } = this.config;
+    const plan = planPath(group, { keepsHistory: false, deletedKeepDays, today: dateStamp(this.now) });
+    if (plan.kind !== "gone" || !plan.expired) return;
+    const why = this.isManifest(group) ? "outdated metadata" : "expired";
+    for (const version of plan.surplus) this.retirements.remove({ version, why: "surplus" });
+    this.retirements.remove({ version: plan.version, why });
+  }
+
+  private isManifest({ path }: PathGroup): boolean {
+    return reservesNames(this.config) && parseManifestPath(path) !== undefined;
+  }
+}

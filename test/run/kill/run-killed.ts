@@ -1,0 +1,33 @@
+import { spawn } from "node:child_process";
+import path from "node:path";
+import type { Config } from "../../../src/config/config.ts";
+import type { Moment } from "./call-counter.ts";
+import type { Job } from "./job.ts";
+
+/** What a run that was killed comes to. */
+export const KILLED = Symbol("killed");
+
+/** Runs one backup in a process of its own; resolves to its number of calls, or `KILLED`. */
+export function runKilled(config: Config, layer: Job["layer"], at: number, moment: Moment, now: Date) {
+  return new Promise<number | typeof KILLED>((resolve, reject) => {
+    const { ignore: _, salt = new Uint8Array(), ...rest } = config;
+    const job: Job = { config: { ...rest, salt: [...salt] }, now: now.getTime(), layer, at, moment };
+    const script = path.join(import.meta.dirname, "killed-run.ts");
+    const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "pipe"] });
+    let output = "";
+    let errors = "";
+    child.stdout.on("data", (piece) => {
+      output += piece;
+    });
+    child.stderr.on("data", (piece) => {
+      errors += piece;
+    });
+    child.stdin.end(JSON.stringify(job));
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      if (signal === "SIGKILL") resolve(KILLED);
+      else if (code === 0) resolve(Number(output));
+      else reject(new Error(`the run failed (${code ?? signal}):\n${errors}`));
+    });
+  });
+}

@@ -1,0 +1,110 @@
+import { afterEach, describe, expect, it } from "vitest";
+import type { Config } from "../../src/config/config.ts";
+import { runPrune } from "../../src/run/prune.ts";
+import { Script } from "./month/script.ts";
+import { backup, clean, Recorder, treeOf, World } from "./world.ts";
+
+const DAY = 86_400;
+const START = Date.UTC(2025, 2, 10, 6) / 1000;
+
+let world: World;
+afterEach(() => world.dispose());
+
+const SETTINGS: [string, Partial<Config>][] = [
+  ["without history", { deletedKeepDays: 2 }],
+  ["with history", { container: "segmented", versionsKeepDays: 2, deletedKeepDays: 2, metadata: true }],
+  ["with a purge delay", { versionsKeepDays: 1, purgeDelayDays: 1 }],
+  ["with tombstones", { container: "segmented", versionsKeepDays: 2, retire: "tombstone" }],
+];
+
+describe("a plan", () => {
+  it.each(SETTINGS)(
+    "%s is what the run then does, to the last file, and changes nothing",
+    async (_, settings) => {
+      world = new World();
+      const config = world.config(settings);
+      const script = new Script(world.src, 11);
+      for (let day = 0; day < 6; day++) {
+        const now = () => new Date((START + day * DAY) * 1000);
+        script.step(START + day * DAY);
+        script.step(START + day * DAY);
+        const before = day === 0 ? undefined : treeOf(world.dest);
+        const planned = await backup(config, { now, allowMassDelete: true, dryRun: true });
+        if (before === undefined) expect(() => treeOf(world.dest)).toThrow("ENOENT");
+        else expect(treeOf(world.dest)).toEqual(before);
+        const done = await backup(config, { now, allowMassDelete: true });
+        expect(planned.told.errors).toEqual([]);
+        expect([...planned.told.files].sort()).toEqual([...done.told.files].sort());
+        expect(planned.outcomes).toEqual(done.outcomes);
+      }
+    },
+  );
+
+  it("shows what the guard would refuse", async () => {
+    world = new World();
+    for (let i = 0; i < 20; i++) world.write(`file ${i}`, "x");
+    await clean(backup(world.config()));
+    for (let i = 0; i < 20; i++) world.remove(`file ${i}`);
+    const { errors, outcomes } = await backup(world.config(), { dryRun: true });
+    expect({ errors, outcomes }).toEqual({ errors: { refused: 1 }, outcomes: {} });
+  });
+});
+
+describe("pruning", () => {
+  const prune = async (config: Config, day: number, dryRun = false) => {
+    const told = new Recorder();
+    const now = () => new Date((START + day * DAY) * 1000);
+    await runPrune(config, { reporter: told, signal: new AbortController().signal, now, dryRun });
+    expect(told.errors).toEqual([]);
+    return told.files;
+  };
+
+  async function withHistory(settings: Partial<Config>): Promise<Config> {
+    world = new World();
+    const config = world.config(settings);
+    for (const day of [0, 1]) {
+      world.write("file", `content of day ${day}`, day);
+      await clean(backup(config, { now: () => new Date((START + day * DAY) * 1000) }));
+    }
+    return config;
+  }
+
+  it("removes what the rules do not keep, without looking at the source", async () => {
+    const config = await withHistory({ versionsKeepDays: 3 });
+    expect(await prune(config, 4)).toEqual([]);
+    expect(await prune(config, 4.1, true)).toEqual(["expired file"]);
+    expect(world.stored()).toHaveLength(2);
+    const { src: _, ...withoutSource } = config;
+    expect(await prune(withoutSource, 4.1)).toEqual(["expired file"]);
+    expect(world.stored()).toEqual([expect.stringMatching(/\.0\.enc$/)]);
+    expect(await prune(config, 400)).toEqual([]);
+  });
+
+  it("condemns first where a delay is set, and takes it back when the rules keep the version again", async () => {
+    const config = await withHistory({ versionsKeepDays: 3, purgeDelayDays: 2 });
+    const before = world.stored();
+    expect(await prune(config, 5)).toEqual(["condemned file"]);
+    expect(await prune(config, 6)).toEqual([]);
+    expect(await prune({ ...config, versionsKeepDays: 30 }, 6.5)).toEqual(["reprieved file"]);
+    expect(world.stored()).toEqual(before);
+    expect(await prune(config, 7)).toEqual(["condemned file"]);
+    expect(await prune(config, 8.9)).toEqual([]);
+    expect(await prune(config, 9)).toEqual(["expired file"]);
+    expect(world.stored()).toHaveLength(1);
+  });
+
+  it("removes what a date marks where there is no history", async () => {
+    world = new World();
+    const config = world.config({ deletedKeepDays: 3 });
+    world.write("file", "x");
+    world.write("other", "y");
+    const day = (n: number) => ({ now: () => new Date((START + n * DAY) * 1000) });
+    await clean(backup(config, day(0)));
+    world.remove("file");
+    await clean(backup(config, day(1)));
+    expect(await prune(config, 4)).toEqual([]);
+    expect(await prune({ ...config, deletedKeepDays: null }, 400)).toEqual([]);
+    expect(await prune(config, 5)).toEqual(["expired file"]);
+    expect(world.stored()).toHaveLength(1);
+  });
+});
