@@ -15,6 +15,7 @@ import { KeyRing } from "../../src/crypto/key-ring.ts";
 import { passwordSource } from "../../src/crypto/key-source.ts";
 import type { Cipher } from "../../src/crypto/message.ts";
 import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
+import { formatManifest, type Manifest } from "../../src/metadata/manifest.ts";
 import { bytesOfPath } from "../../src/names/path-text.ts";
 import { sealName } from "../../src/names/sealed-name.ts";
 import { sealSegmentedName } from "../../src/names/segmented-name.ts";
@@ -217,6 +218,12 @@ function records(): Record<string, Vector> {
     size: manifest.length,
     md5: md5ToBase36(md5Of(manifest)),
   } as const;
+  const entries = Buffer.from(formatManifest(FOLDER));
+  const entriesRecord = {
+    ...manifestRecord,
+    size: entries.length,
+    md5: md5ToBase36(md5Of(entries)),
+  } as const;
   return {
     "good/user-metadata": small("headers of an S3 object", prose(50), {
       fields: [userMetadataField(metadata)],
@@ -230,6 +237,20 @@ function records(): Record<string, Vector> {
       key: nameOf({ ...record, stamp: { form: "marker", ...PERIOD } }),
       object: tombstone.toString("base64"),
       expect: decodes({ ...record, type: "tombstone" }, Buffer.alloc(0)),
+    },
+    "good/tombstone-condemned": {
+      description: "the same marker, condemned a day later: its own bytes are those of the other",
+      ...KEYED,
+      key: nameOf({ ...record, stamp: { form: "marker", ...PERIOD, condemned: PERIOD.ceased + 86_400 } }),
+      object: tombstone.toString("base64"),
+      expect: decodes({ ...record, type: "tombstone" }, Buffer.alloc(0)),
+    },
+    "good/manifest-of-entries": {
+      description: "the metadata of a folder with every kind of entry",
+      ...KEYED,
+      key: nameOf(entriesRecord),
+      object: sealSmall(entries, entriesRecord, settings).bytes.toString("base64"),
+      expect: decodes(entriesRecord, entries),
     },
     "good/manifest": {
       description: "a metadata manifest",
@@ -282,6 +303,33 @@ function keySources(): Record<string, Vector> {
   };
 }
 
+const CONDEMNED: Stamp = { form: "stamp", ...PERIOD, condemned: PERIOD.ceased + 86_400 };
+
+/** What docs/format.md, section 13, describes, all of it. */
+const PLAIN_ATTRIBUTES = {
+  mode: 0o644,
+  uid: 1000,
+  gid: 1000,
+  seconds: MTIME,
+  nanoseconds: 5,
+  xattrs: {},
+} as const;
+const FOLDER: Manifest = {
+  folder: { ...PLAIN_ATTRIBUTES, mode: 0o2755 },
+  users: { 1000: "ada" },
+  groups: { 1000: "ada" },
+  entries: [
+    { ...PLAIN_ATTRIBUTES, name: "a.txt", kind: "file", size: 5, xattrs: { "user.color": "Ymx1ZQ==" } },
+    { ...PLAIN_ATTRIBUTES, name: "b", kind: "symlink", size: 0, mode: 0o777, target: "../../etc/passwd" },
+    { ...PLAIN_ATTRIBUTES, name: "c\udce9", kind: "fifo", size: 0, seconds: -1, nanoseconds: 0 },
+    { ...PLAIN_ATTRIBUTES, name: "d", kind: "socket", size: 0 },
+    { ...PLAIN_ATTRIBUTES, name: "e", kind: "character", size: 0, device: [1, 3] },
+    { ...PLAIN_ATTRIBUTES, name: "f", kind: "block", size: 0, device: [7, 0] },
+    { ...PLAIN_ATTRIBUTES, name: "g", kind: "file", size: 1_000_000, sparse: true, linkGroup: "dir/g" },
+    { ...PLAIN_ATTRIBUTES, name: "h", kind: "file", size: 1_000_000, sparse: true, linkGroup: "dir/g" },
+  ],
+};
+
 function names(): Record<string, Vector> {
   const sealedName = (cipher: "aes" | "cha", path: string, stamp: Stamp): Vector => {
     const vector = small(`an encrypted name (${cipher}, ${stamp.form})`, prose(100), { cipher, path });
@@ -297,6 +345,8 @@ function names(): Record<string, Vector> {
       stamp: { form: "date", date: 20240229 },
     }),
     "good/name-stamp": small("a plain name with a stamp", prose(5), { stamp: { form: "stamp", ...PERIOD } }),
+    "good/name-condemned": small("a plain name with a condemned stamp", prose(5), { stamp: CONDEMNED }),
+    "good/name-condemned-encrypted": sealedName("cha", "dir/file.txt", CONDEMNED),
     "good/name-aes": sealedName("aes", "dir/file.txt", LIVE),
     "good/name-cha": sealedName("cha", "dir/file.txt", { form: "stamp", ...PERIOD }),
     "good/name-date-encrypted": sealedName("aes", "dir/file.txt", { form: "date", date: 20240229 }),
