@@ -281,6 +281,20 @@ describe.each(["a folder", "a bucket"])("torn content was stored as good in %s",
     expect(treeOf(world.restored)).toEqual(treeOf(world.src));
   });
 
+  it("a file that changes between the two looks of a delta is read again", async () => {
+    const image = Buffer.alloc(33 * MIB, "image");
+    world.write("torn", image);
+    const config = { ...world.config({ container: "segmented", compression: "none" }), dest };
+    await clean(backup(config));
+    image.write("changed", 5 * MIB);
+    world.write("torn", image, 10);
+    const { outcomes, result, told } = await backup(config, changing(1));
+    expect({ outcomes, errors: told.errors }).toEqual({ outcomes: { changed: 1 }, errors: [] });
+    expect(result.sentBytes).toBeLessThan(2 * MIB);
+    await clean(restore(config));
+    expect(treeOf(world.restored)).toEqual(treeOf(world.src));
+  });
+
   it("a file that never rests fails alone; its old version stays, and nothing half-done beside it", async () => {
     world.write("torn", Buffer.alloc(11 * MIB, "before"));
     world.write("other", "other");
