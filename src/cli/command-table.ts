@@ -3,24 +3,33 @@
  * in `COMMANDS` and its flags in `FLAGS`; parsing (options.ts) and help (help.ts) read these tables.
  */
 
+import { parseSlow, STATS_FORMS, type StatsForm } from "./call-report.ts";
+
 export const OVERWRITE = ["never", "if-newer", "always"] as const;
 export type Overwrite = (typeof OVERWRITE)[number];
 
+/** How a run tells of its calls to servers. */
+export interface CallReporting {
+  readonly stats: StatsForm | undefined;
+  /** Milliseconds from which a call is told of. */
+  readonly slow: number | undefined;
+}
+
 export type CommandLine =
-  | {
+  | (CallReporting & {
       readonly command: "backup";
       readonly config: string | undefined;
       readonly allowMassDelete: boolean;
       readonly dryRun: boolean;
       readonly json: boolean;
-    }
-  | {
+    })
+  | (CallReporting & {
       readonly command: "prune";
       readonly config: string | undefined;
       readonly dryRun: boolean;
       readonly json: boolean;
-    }
-  | {
+    })
+  | (CallReporting & {
       readonly command: "restore";
       readonly config: string | undefined;
       /** Paths, folders and globs; empty: everything. */
@@ -31,8 +40,8 @@ export type CommandLine =
       /** Otherwise owners are restored as root only. */
       readonly owner: boolean;
       readonly setid: boolean;
-    }
-  | { readonly command: "verify"; readonly config: string | undefined }
+    })
+  | (CallReporting & { readonly command: "verify"; readonly config: string | undefined })
   | {
       readonly command: "decrypt";
       readonly config: string | undefined;
@@ -48,8 +57,10 @@ export interface Flag {
   readonly name: string;
   /** A single letter that means the same: `-o`. */
   readonly short?: string;
-  /** `switch`: takes no value; `one`: one value; `many`: one or more, and may be repeated. */
+  /** `switch`: takes no value; `one`: one value, after `=` alone where there is an `implied` one; `many`: one or more, and may be repeated. */
   readonly takes: "switch" | "one" | "many";
+  /** The value of the flag without one. */
+  readonly implied?: string;
   readonly describe: string;
   /** What the value is, for the help: `FILE`. */
   readonly value?: string;
@@ -111,6 +122,20 @@ export const FLAGS = {
     takes: "switch",
     describe: "restore setuid and setgid bits and file capabilities, too",
   },
+  stats: {
+    name: "stats",
+    takes: "one",
+    value: "FORM",
+    implied: "table",
+    choices: STATS_FORMS,
+    describe: "tell at the end what calls to S3 cost: --stats, --stats=json or --stats=prometheus",
+  },
+  slow: {
+    name: "slow",
+    takes: "one",
+    value: "TIME",
+    describe: "tell of each call to S3 that takes longer, as it ends: 500ms, 2s",
+  },
   output: { name: "output", short: "o", takes: "one", value: "OUT", describe: "write to this new file" },
   help: { name: "help", short: "h", takes: "switch", describe: "show this help, or that of one command" },
   version: { name: "version", takes: "switch", describe: "show the version" },
@@ -137,40 +162,51 @@ export interface Command {
 
 const configOf = (given: GivenFlags) => given.values(FLAGS.config)[0];
 
+function callReportingOf(given: GivenFlags): CallReporting {
+  const [slow] = given.values(FLAGS.slow);
+  return {
+    stats: STATS_FORMS.find((form) => form === given.values(FLAGS.stats)[0]),
+    slow: slow === undefined ? undefined : parseSlow(slow),
+  };
+}
+
 export const COMMANDS: readonly Command[] = [
   {
     verb: "run",
     describe: "back up the source (what happens without a verb)",
-    flags: [FLAGS.config, FLAGS.allowMassDelete, FLAGS.dryRun, FLAGS.json],
+    flags: [FLAGS.config, FLAGS.allowMassDelete, FLAGS.dryRun, FLAGS.json, FLAGS.stats, FLAGS.slow],
     build: (given) => ({
       command: "backup",
       config: configOf(given),
       allowMassDelete: given.has(FLAGS.allowMassDelete),
       dryRun: given.has(FLAGS.dryRun),
       json: given.has(FLAGS.json),
+      ...callReportingOf(given),
     }),
   },
   {
     verb: "plan",
     describe: "show what a run would do; the same as run --dry-run",
-    flags: [FLAGS.config, FLAGS.allowMassDelete, FLAGS.json],
+    flags: [FLAGS.config, FLAGS.allowMassDelete, FLAGS.json, FLAGS.stats, FLAGS.slow],
     build: (given) => ({
       command: "backup",
       config: configOf(given),
       allowMassDelete: given.has(FLAGS.allowMassDelete),
       dryRun: true,
       json: given.has(FLAGS.json),
+      ...callReportingOf(given),
     }),
   },
   {
     verb: "prune",
     describe: "remove what the rules of retention do not keep",
-    flags: [FLAGS.config, FLAGS.dryRun, FLAGS.json],
+    flags: [FLAGS.config, FLAGS.dryRun, FLAGS.json, FLAGS.stats, FLAGS.slow],
     build: (given) => ({
       command: "prune",
       config: configOf(given),
       dryRun: given.has(FLAGS.dryRun),
       json: given.has(FLAGS.json),
+      ...callReportingOf(given),
     }),
   },
   {
@@ -186,6 +222,8 @@ export const COMMANDS: readonly Command[] = [
       FLAGS.checksum,
       FLAGS.owner,
       FLAGS.setid,
+      FLAGS.stats,
+      FLAGS.slow,
     ],
     build: (given) => ({
       command: "restore",
@@ -197,14 +235,15 @@ export const COMMANDS: readonly Command[] = [
       checksum: given.has(FLAGS.checksum),
       owner: given.has(FLAGS.owner),
       setid: given.has(FLAGS.setid),
+      ...callReportingOf(given),
     }),
   },
   {
     verb: "verify",
     describe: "read every stored file and report what is damaged",
     flag: FLAGS.verify,
-    flags: [FLAGS.config, FLAGS.verify],
-    build: (given) => ({ command: "verify", config: configOf(given) }),
+    flags: [FLAGS.config, FLAGS.verify, FLAGS.stats, FLAGS.slow],
+    build: (given) => ({ command: "verify", config: configOf(given), ...callReportingOf(given) }),
   },
   {
     verb: "decrypt",

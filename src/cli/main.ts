@@ -11,6 +11,8 @@ import { runRestore } from "../run/restore.ts";
 import type { RunOptions } from "../run/run-options.ts";
 import type { RunResult } from "../run/tally.ts";
 import { runVerify } from "../run/verify.ts";
+import { CallStats } from "../storage/call-stats.ts";
+import { callReport, slowLine } from "./call-report.ts";
 import { decryptFile } from "./decrypt.ts";
 import { JsonOutput } from "./json-output.ts";
 import { keepNurserySmall } from "./memory.ts";
@@ -36,6 +38,13 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
     "json" in commandLine && commandLine.json
       ? new JsonOutput(process.stdout, process.stderr)
       : new Output(process.stdout, process.stderr);
+  const { command, stats, slow } = commandLine;
+  const calls = new CallStats({
+    ...(slow !== undefined && { slowMs: slow }),
+    // Programs do not get what is for people only.
+    onSlow: (call) =>
+      (output instanceof JsonOutput ? output.warning : output.info).call(output, slowLine(call)),
+  });
   const stopping = new AbortController();
   let signalCode: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
@@ -47,7 +56,6 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
   };
   for (const signal of Object.keys(SIGNALS)) process.on(signal, onSignal);
   try {
-    const { command } = commandLine;
     const { config, warnings } = await loadConfig({
       file: commandLine.config,
       env: process.env,
@@ -58,7 +66,7 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
     for (const warning of warnings) output.warning(warning);
     output.info(`${STARTING[command]}: ${describeSettings(config)}`);
     if ("dryRun" in commandLine && commandLine.dryRun) output.info("Dry run: nothing is changed");
-    const result = await run(commandLine, config, { reporter: output, signal: stopping.signal });
+    const result = await run(commandLine, config, { reporter: output, signal: stopping.signal, calls });
     output.info(verdict(result.errors));
     for (const line of summaryLines(result)) output.info(line);
     return signalCode ?? exitCodeOf(result.errors);
@@ -71,6 +79,7 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
     return printError(error);
   } finally {
     output.close();
+    if (stats !== undefined) process.stdout.write(callReport(calls, stats));
     for (const signal of Object.keys(SIGNALS)) process.off(signal, onSignal);
   }
 }

@@ -66,7 +66,10 @@ function resolveFlags(argv: readonly string[], problems: string[]): { args: stri
     const value = equals < 0 ? undefined : arg.slice(equals + 1);
     if (value !== undefined && flag.takes === "switch") problems.push(`--${flag.name} takes no value`);
     else if (value === "") problems.push(lacksValue(flag));
-    else args.push(value === undefined ? `--${flag.name}` : `--${flag.name}=${value}`);
+    else {
+      const told = value ?? flag.implied;
+      args.push(told === undefined ? `--${flag.name}` : `--${flag.name}=${told}`);
+    }
   }
   return { args, flags };
 }

@@ -29,6 +29,8 @@ export interface PoolOptions<Task, Outcome> {
   /** The outcome of tasks that were still queued when the pool was stopped. */
   readonly stopped: Outcome;
   readonly onProgress?: (bytes: number) => void;
+  /** What workers tell beside (`WorkerContext.tell`). */
+  readonly onNews?: (news: unknown) => void;
 }
 
 /** A task and who waits for its outcome. */
@@ -175,6 +177,7 @@ export class Pool<Task, Outcome> {
         member.ready = true;
         this.dispatch();
       } else if (message.type === "progress") this.options.onProgress?.(message.bytes);
+      else if (message.type === "news") this.options.onNews?.(message.news);
       else if (message.type === "failed") fatal = message.report;
       else this.finishBatch(member, message);
     });

@@ -18,4 +18,5 @@ export type FromWorker =
   | { readonly type: "ready" }
   | { readonly type: "done"; readonly id: number; readonly outcomes: readonly unknown[] }
   | { readonly type: "progress"; readonly bytes: number }
+  | { readonly type: "news"; readonly news: unknown }
   | { readonly type: "failed"; readonly report: ErrorReport };

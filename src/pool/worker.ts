@@ -21,6 +21,8 @@ export interface WorkerContext {
   stopped(): boolean;
   /** Tells the main thread about bytes done within a long task. */
   progress(bytes: number): void;
+  /** Tells the main thread anything else; plain data. */
+  tell(news: unknown): void;
 }
 
 /** Runs `open` with the pool's settings, then hands every task of every batch to the handler. */
@@ -37,6 +39,7 @@ export async function serve(
     signal: abort.signal,
     stopped: () => Atomics.load(flag, 0) === 1,
     progress: (bytes) => post({ type: "progress", bytes }),
+    tell: (news) => post({ type: "news", news }),
   };
   let handler: TaskHandler;
   try {

@@ -81,6 +81,7 @@ export async function openDestination(
     ...(salt !== undefined && { salt }),
     overwrite,
     checksum,
+    slowMs: options.calls.slowFrom,
   };
   const workers = startWorkers(settings, options, (bytes) => tally.partial(bytes));
   const findings = reportOnce(tally, options);

@@ -1,6 +1,7 @@
 /**
  * What every run is given beside its configuration.
  */
+import { CallStats } from "../storage/call-stats.ts";
 import { type OpenStorage, openStorage } from "../storage/open.ts";
 import type { Reporter } from "./reporter.ts";
 
@@ -13,6 +14,8 @@ export interface RunOptions {
   /** For tests that put faults between a run and its storages. */
   readonly openStorage?: OpenStorage;
   readonly workerScript?: URL;
+  /** Gathers what is asked of servers, by this thread and by the workers. */
+  readonly calls?: CallStats;
 }
 
 /** The module worker threads start with: beside this file, as source or as built. */
@@ -21,5 +24,13 @@ const WORKER_SCRIPT = import.meta.url.endsWith(".ts")
   : new URL("./worker.js", import.meta.url);
 
 export function withDefaults(options: RunOptions): Required<RunOptions> {
-  return { now: () => new Date(), openStorage, workerScript: WORKER_SCRIPT, ...options };
+  const calls = options.calls ?? new CallStats();
+  const open = options.openStorage ?? openStorage;
+  return {
+    now: () => new Date(),
+    workerScript: WORKER_SCRIPT,
+    ...options,
+    calls,
+    openStorage: (config, side) => open(config, side, calls),
+  };
 }

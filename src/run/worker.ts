@@ -6,6 +6,7 @@ import type { KeyRing } from "../crypto/key-ring.ts";
 import { reportOf } from "../errors.ts";
 import { parseSealedName } from "../names/sealed-name.ts";
 import { serve, type TaskHandler, type WorkerContext } from "../pool/worker.ts";
+import { type CallData, CallStats, type FinishedCall } from "../storage/call-stats.ts";
 import type { OpenStorage } from "../storage/open.ts";
 import { BlockThreads } from "./block-threads.ts";
 import { type DerivedKeys, openKeys } from "./keys.ts";
@@ -29,6 +30,15 @@ export interface WorkerSettings {
   readonly salt?: Uint8Array;
   readonly overwrite: Overwrite;
   readonly checksum: boolean;
+  /** Calls to servers that take so long are told of. */
+  readonly slowMs: number | undefined;
+}
+
+/** What a worker tells beside the outcomes of its tasks. */
+export interface WorkerNews {
+  readonly slow?: FinishedCall;
+  /** All its calls to servers, told once at the end. */
+  readonly calls?: CallData;
 }
 
 /** Serves the pool that started this thread. `openStorage` is a parameter so that tests can put faults in between. */
@@ -39,8 +49,14 @@ export function startWorker(openStorage: OpenStorage): Promise<void> {
 async function open(
   settings: WorkerSettings,
   context: WorkerContext,
-  openStorage: OpenStorage,
+  openAny: OpenStorage,
 ): Promise<TaskHandler> {
+  const tell = (news: WorkerNews) => context.tell(news);
+  const calls = new CallStats({
+    ...(settings.slowMs !== undefined && { slowMs: settings.slowMs }),
+    onSlow: (slow) => tell({ slow }),
+  });
+  const openStorage: OpenStorage = (config, side) => openAny(config, side, calls);
   const { config, mode } = settings;
   const keys = await openKeys(config, settings.keys);
   const destination = await openStorage(config.dest, "destination");
@@ -99,6 +115,7 @@ async function open(
       if (destination.kind === "s3") await destination.close();
       if (config.src?.kind === "s3") await source?.close();
       if (config.restore.kind === "s3") await target?.close();
+      tell({ calls: calls.export() });
     },
   };
 }

@@ -6,7 +6,7 @@ import type { Config } from "../config/config.ts";
 import { Pool } from "../pool/pool.ts";
 import type { RunOptions } from "./run-options.ts";
 import { type Outcome, type Task, weightOf } from "./tasks.ts";
-import type { WorkerSettings } from "./worker.ts";
+import type { WorkerNews, WorkerSettings } from "./worker.ts";
 
 export type Workers = Pool<Task, Outcome>;
 
@@ -39,6 +39,11 @@ export function startWorkers(
     lost: (_task, report) => ({ kind: "failed", report }),
     stopped: { kind: "stopped" },
     onProgress,
+    onNews: (news) => {
+      const { slow, calls } = news as WorkerNews;
+      if (slow !== undefined) options.calls.tellSlow(slow);
+      if (calls !== undefined) options.calls.merge(calls);
+    },
   });
 }
 

@@ -7,9 +7,11 @@ import { hash } from "node:crypto";
 import type { S3Client, S3ClientConfig, StorageClass } from "@aws-sdk/client-s3";
 import type { S3StorageConfig } from "../../config/config.ts";
 import { type Side, StorageError } from "../../errors.ts";
+import type { CallStats } from "../call-stats.ts";
 import { type ErrorContext, toStorageError } from "./errors.ts";
 import { KeySpace } from "./keys.ts";
 import { PatientRetry } from "./retry.ts";
+import { watchCalls } from "./watch-calls.ts";
 
 /** What tests, and callers with unusual networks, may change; everything has a default. */
 export interface S3Tuning {
@@ -63,12 +65,13 @@ export interface Connection extends ErrorContext {
   ): Promise<T>;
 }
 
-/** Connects lazily: this loads the SDK and makes a client, and sends nothing. */
+/** Connects lazily: this loads the SDK and makes a client, and sends nothing. `calls` is told of every call. */
 export async function connect(
   config: S3StorageConfig,
   side: Side,
   clock: ServerClock,
   tuning: S3Tuning = {},
+  calls?: CallStats,
 ): Promise<Connection> {
   const sdk = await import("@aws-sdk/client-s3");
   const tuned = { ...DEFAULTS, ...tuning };
@@ -76,6 +79,7 @@ export async function connect(
   const client = new sdk.S3Client(clientConfig(config, region, tuned));
   addContentMd5(client);
   watchClock(client, clock);
+  if (calls !== undefined) watchCalls(client, calls, `${side} ${locationOf(config)}`);
   const keys = new KeySpace(config.basePath);
   const { accessKeyId, secretAccessKey, sessionToken } = config.credentials ?? {};
   const context: ErrorContext = {

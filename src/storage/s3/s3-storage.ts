@@ -7,6 +7,7 @@
  */
 import type { S3StorageConfig } from "../../config/config.ts";
 import type { Side } from "../../errors.ts";
+import type { CallStats } from "../call-stats.ts";
 import type {
   ListedObject,
   ObjectStat,
@@ -43,10 +44,10 @@ export class S3Storage implements Storage {
   private connection: Promise<Connection> | undefined;
 
   /** Sends nothing and loads nothing until the first call. `tuning` is for tests and unusual networks. */
-  constructor(config: S3StorageConfig, side: Side, tuning?: S3Tuning) {
+  constructor(config: S3StorageConfig, side: Side, tuning?: S3Tuning, calls?: CallStats) {
     this.location = locationOf(config);
     this.keys = new KeySpace(config.basePath);
-    this.open = () => connect(config, side, this.clock, tuning);
+    this.open = () => connect(config, side, this.clock, tuning, calls);
   }
 
   keyProblem(key: string): string | undefined {

@@ -1,0 +1,81 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Config, S3StorageConfig } from "../../src/config/config.ts";
+import { CallStats, type FinishedCall } from "../../src/storage/call-stats.ts";
+import { FaultProxy } from "../s3-server/fault-proxy.ts";
+import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
+import { backup, clean, configOf, verify, World } from "./world.ts";
+
+const skip = whyNoServer();
+
+describe.skipIf(skip !== undefined)(`the calls of a run${skip === undefined ? "" : ` (${skip})`}`, () => {
+  let proxy: FaultProxy;
+  let bucket: S3StorageConfig;
+  let world: World;
+  let config: Config;
+  beforeAll(async () => {
+    proxy = await FaultProxy.start((await s3Server()).endpoint);
+  }, 120_000);
+  afterAll(() => proxy?.stop());
+  beforeEach(async () => {
+    bucket = await freshBucket();
+    world = new World();
+    config = configOf(
+      { src: world.src, dest: { ...bucket, endpointUrl: proxy.url } },
+      { container: "segmented", backupProcesses: 4 },
+    );
+    for (let i = 0; i < 30; i++) world.write(`folder/file ${i}`, `content ${i}`);
+    world.write("large", randomBytes(20_000_000));
+  });
+  afterEach(async () => {
+    const unmet = proxy.unmet();
+    proxy.reset();
+    world.dispose();
+    await dropBucket(bucket);
+    expect(unmet).toEqual([]);
+  });
+
+  const requests = () =>
+    Object.fromEntries(Object.entries(proxy.table()).map(([name, count]) => [name, count.requests]));
+  const attempts = (stats: CallStats) =>
+    Object.fromEntries(stats.list().map(({ operation, attempt }) => [operation, attempt.latencies.count]));
+
+  it("are all counted, those of the workers too, as many as the server saw", async () => {
+    const stats = new CallStats();
+    await clean(backup(config, { calls: stats }));
+    expect(attempts(stats)).toEqual(requests());
+    const put = stats.list().find(({ operation }) => operation === "PutObject");
+    expect(put?.storage).toBe(`destination s3://${bucket.bucket}`);
+    expect(put?.call.latencies.count).toBe(30);
+    expect(put?.call.bytes).toBe(proxy.count("PutObject").sentBody);
+
+    proxy.reset();
+    const reading = new CallStats();
+    await clean(verify(config, { calls: reading }));
+    expect(attempts(reading)).toEqual(requests());
+    const get = reading.list().find(({ operation }) => operation === "GetObject");
+    expect(get?.call.bytes).toBe(proxy.count("GetObject").receivedBody);
+  });
+
+  it("are counted once, however many attempts they take; slow ones are told of", async () => {
+    proxy.fail({ operation: "PutObject", effect: { kind: "status", status: 503 }, times: 3 });
+    const slow: FinishedCall[] = [];
+    const stats = new CallStats({ slowMs: 0, onSlow: (call) => slow.push(call) });
+    await clean(backup(config, { calls: stats }));
+    const put = stats.list().find(({ operation }) => operation === "PutObject");
+    expect([put?.call.latencies.count, put?.call.failed]).toEqual([30, 0]);
+    expect([put?.attempt.latencies.count, put?.attempt.failed]).toEqual([33, 3]);
+    expect(slow.filter(({ operation, kind }) => operation === "PutObject" && kind === "call").length).toBe(
+      30,
+    );
+    expect(slow.find(({ operation }) => operation === "PutObject")?.key).toMatch(/^folder\/file /);
+  });
+
+  it("of one that finds nothing new are the listing, one ranged read and a look for unfinished uploads", async () => {
+    await clean(backup(config));
+    proxy.reset();
+    expect(await clean(backup(config))).toEqual({ unchanged: 31 });
+    expect(requests()).toEqual({ GetObject: 1, ListMultipartUploads: 1, ListObjectsV2: 1 });
+    expect(proxy.count("GetObject").receivedBody).toBeLessThan(70_000);
+  });
+});
