@@ -25,7 +25,9 @@ export function formatDuration(milliseconds: number): string {
 }
 
 export function formatCount(count: number, noun: string): string {
-  return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
+  // As toLocaleString("en-US") does, which loads 10 ms of tables for it.
+  const digits = String(count).replace(/\B(?=(?:\d{3})+$)/g, ",");
+  return `${digits} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function two(value: number): string {

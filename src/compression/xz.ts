@@ -22,9 +22,9 @@ const FAST_DEPTHS = [4, 8, 24, 48];
 
 /** Compresses `data` with preset 0 to 9. */
 export function xzCompress(data: Uint8Array, level: number): Buffer {
-  const filter = { id: lzma.FILTER_LZMA2, options: presetOptions(level, data.length) };
+  const filter = { id: lzma().FILTER_LZMA2, options: presetOptions(level, data.length) };
   const coder = new Coder(
-    (native) => native.streamEncoder_([filter], lzma.CHECK_CRC64),
+    (native) => native.streamEncoder_([filter], lzma().CHECK_CRC64),
     Math.min(1024 * 1024, data.length + 1024),
   );
   try {
@@ -61,7 +61,10 @@ export class XzDecoder {
 
   constructor(limit: number) {
     this.#limit = limit;
-    this.#coder = new Coder((native) => native.autoDecoder_(DECODER_MEMORY, lzma.CONCATENATED), OUTPUT_BYTES);
+    this.#coder = new Coder(
+      (native) => native.autoDecoder_(DECODER_MEMORY, lzma().CONCATENATED),
+      OUTPUT_BYTES,
+    );
   }
 
   /** Throws DamagedError as `xzDecompress` does. */
@@ -92,7 +95,7 @@ export class XzDecoder {
     try {
       return this.#coder.code(piece);
     } catch (error) {
-      if ((error as LzmaError).code === lzma.MEMLIMIT_ERROR) {
+      if ((error as LzmaError).code === lzma().MEMLIMIT_ERROR) {
         throw undecodable("xz", "it asks for more than 80 MiB of memory", error);
       }
       throw undecodable("xz", messageOf(error).toLowerCase(), error);
@@ -106,10 +109,10 @@ function presetOptions(level: number, size: number): Lzma2Options {
   const dictSize = Math.max(DICTIONARY_LEAST, Math.min(preset, size));
   const common = { dictSize, lc: 3, lp: 0, pb: 2 };
   if (level <= 3) {
-    const mf = level === 0 ? lzma.MF_HC3 : lzma.MF_HC4;
+    const mf = level === 0 ? lzma().MF_HC3 : lzma().MF_HC4;
     const niceLen = level <= 1 ? 128 : 273;
-    return { ...common, mode: lzma.MODE_FAST, mf, niceLen, depth: FAST_DEPTHS[level] ?? 0 };
+    return { ...common, mode: lzma().MODE_FAST, mf, niceLen, depth: FAST_DEPTHS[level] ?? 0 };
   }
   const niceLen = level === 4 ? 16 : level === 5 ? 32 : 64;
-  return { ...common, mode: lzma.MODE_NORMAL, mf: lzma.MF_BT4, niceLen, depth: 0 };
+  return { ...common, mode: lzma().MODE_NORMAL, mf: lzma().MF_BT4, niceLen, depth: 0 };
 }

@@ -4,16 +4,15 @@
  */
 
 import { pbkdf2Sync } from "node:crypto";
-import { hashRawSync } from "@node-rs/argon2";
 import type { EncryptionType } from "../config/config.ts";
 import { ConfigError } from "../errors.ts";
+import { argon2id } from "./argon2.ts";
 
 export const KEY_BYTES = 32;
 export const SALT_BYTES = 16;
 
 const PBKDF2_ITERATIONS = 100_000;
-const ARGON2ID = 2;
-const ARGON2_V13 = 1;
+const ARGON2 = { iterations: 3, memoryKib: 65_536, lanes: 4 };
 
 /**
  * Derives the 32-byte key of a type; blocks for 45 ms (`aes`) or 60 ms and 64 MiB (`cha`).
@@ -26,15 +25,7 @@ const ARGON2_V13 = 1;
 export function deriveKey(type: EncryptionType, password: string, salt: Uint8Array): Buffer {
   const bytes = passwordBytes(type, password);
   if (type === "aes") return pbkdf2Sync(bytes, salt, PBKDF2_ITERATIONS, KEY_BYTES, "sha512");
-  return hashRawSync(bytes, {
-    algorithm: ARGON2ID,
-    version: ARGON2_V13,
-    timeCost: 3,
-    memoryCost: 65_536,
-    parallelism: 4,
-    outputLen: KEY_BYTES,
-    salt,
-  });
+  return argon2id(bytes, salt, ARGON2, KEY_BYTES);
 }
 
 /** The bytes of a password as a type takes them. Throws ConfigError as `deriveKey` does. */

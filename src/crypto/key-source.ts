@@ -4,8 +4,8 @@
  */
 
 import { pbkdf2Sync } from "node:crypto";
-import { hashRawSync } from "@node-rs/argon2";
 import { BackupError } from "../errors.ts";
+import { argon2id } from "./argon2.ts";
 import { KEY_BYTES, SALT_BYTES } from "./kdf.ts";
 import type { Cipher } from "./message.ts";
 
@@ -33,8 +33,6 @@ const PBKDF2_MOST = 10_000_000;
 /** RFC 9106, section 4, its second recommendation. */
 const ARGON2 = { iterations: 3, memoryKib: 65_536, lanes: 4 };
 const ARGON2_MOST = { iterations: 16, memoryKib: 1_048_576, lanes: 16 };
-const ARGON2ID = 2;
-const ARGON2_V13 = 1;
 
 /** What new objects under a password are written with: PBKDF2 for `aes` and `none`, Argon2id for `cha`. */
 export function passwordSource(cipher: Cipher, salt: Uint8Array): PasswordSource {
@@ -78,15 +76,7 @@ export function derivePasswordKey(password: string, source: PasswordSource): Buf
   if (source.kdf === "pbkdf2") {
     return pbkdf2Sync(bytes, source.salt, source.iterations, KEY_BYTES, "sha512");
   }
-  return hashRawSync(bytes, {
-    algorithm: ARGON2ID,
-    version: ARGON2_V13,
-    timeCost: source.iterations,
-    memoryCost: source.memoryKib,
-    parallelism: source.lanes,
-    outputLen: KEY_BYTES,
-    salt: source.salt,
-  });
+  return argon2id(bytes, source.salt, source, KEY_BYTES);
 }
 
 /** The key source as the header holds it: kind, length, fields. */
