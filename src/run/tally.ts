@@ -66,6 +66,7 @@ export class Tally {
   /** Bytes of an object that is no file. */
   stored(bytes: number): void {
     this.storedBytes += bytes;
+    this.sentBytes += bytes;
   }
 
   /** Files that needed nothing, counted together. */
