@@ -35,6 +35,13 @@ export type CommandLine =
       /** Paths, folders and globs; empty: everything. */
       readonly restoreOnly: readonly string[];
       readonly restoreDeleted: boolean;
+      /** As written. */
+      readonly at: string | undefined;
+      /** The beginning of an md5 in hex. */
+      readonly md5: string | undefined;
+      readonly to: string | undefined;
+      readonly stripPrefix: string | undefined;
+      readonly dryRun: boolean;
       readonly overwrite: Overwrite;
       readonly checksum: boolean;
       /** Otherwise owners are restored as root only. */
@@ -99,6 +106,25 @@ export const FLAGS = {
     takes: "switch",
     describe: "restore files marked as deleted, too",
   },
+  at: {
+    name: "at",
+    takes: "one",
+    value: "TIME",
+    describe: "as it was then: a date, a date and time, or an age (3d, 2w)",
+  },
+  md5: {
+    name: "md5",
+    takes: "one",
+    value: "HEX",
+    describe: "the version whose md5 begins so; list --all-versions shows them",
+  },
+  to: { name: "to", takes: "one", value: "FOLDER", describe: "restore to this folder" },
+  stripPrefix: {
+    name: "strip-prefix",
+    takes: "one",
+    value: "FOLDER",
+    describe: "only what lies in this folder of the backup, without the folder",
+  },
   overwrite: {
     name: "overwrite",
     takes: "one",
@@ -145,8 +171,8 @@ export const FLAGS = {
 export interface GivenFlags {
   has(flag: Flag): boolean;
   values(flag: Flag): readonly string[];
-  /** The word that stands behind the verb, for commands that take one. */
-  readonly operand: string;
+  /** The words that stand behind the verb, for commands that take some. */
+  readonly operands: readonly string[];
 }
 
 export interface Command {
@@ -155,8 +181,8 @@ export interface Command {
   /** The flag that chooses this command without a verb. */
   readonly flag?: Flag;
   readonly flags: readonly Flag[];
-  /** What the one word behind the verb is, where the command needs one: `FILE`. */
-  readonly operand?: string;
+  /** What the words behind the verb are, where the command takes some: one, or with `many` any number. */
+  readonly operands?: { readonly name: string; readonly many?: boolean; readonly needed?: boolean };
   build(given: GivenFlags): CommandLine;
 }
 
@@ -211,13 +237,19 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     verb: "restore",
-    describe: "write the stored files back",
+    describe: "write the stored files back: all, or those at these paths",
     flag: FLAGS.restore,
+    operands: { name: "PATH", many: true },
     flags: [
       FLAGS.config,
       FLAGS.restore,
       FLAGS.restoreOnly,
       FLAGS.restoreDeleted,
+      FLAGS.at,
+      FLAGS.md5,
+      FLAGS.to,
+      FLAGS.stripPrefix,
+      FLAGS.dryRun,
       FLAGS.overwrite,
       FLAGS.checksum,
       FLAGS.owner,
@@ -228,8 +260,13 @@ export const COMMANDS: readonly Command[] = [
     build: (given) => ({
       command: "restore",
       config: configOf(given),
-      restoreOnly: given.values(FLAGS.restoreOnly),
+      restoreOnly: [...given.operands, ...given.values(FLAGS.restoreOnly)],
       restoreDeleted: given.has(FLAGS.restoreDeleted),
+      at: given.values(FLAGS.at)[0],
+      md5: given.values(FLAGS.md5)[0],
+      to: given.values(FLAGS.to)[0],
+      stripPrefix: given.values(FLAGS.stripPrefix)[0]?.replace(/^(?:\.?\/)+|\/+$/g, ""),
+      dryRun: given.has(FLAGS.dryRun),
       overwrite:
         OVERWRITE.find((when) => when === given.values(FLAGS.overwrite)[0]) ?? FLAGS.overwrite.default,
       checksum: given.has(FLAGS.checksum),
@@ -249,11 +286,11 @@ export const COMMANDS: readonly Command[] = [
     verb: "decrypt",
     describe: "open one stored object, wherever it lies; to standard output, or to a file with -o",
     flags: [FLAGS.config, FLAGS.output],
-    operand: "FILE",
+    operands: { name: "FILE", needed: true },
     build: (given) => ({
       command: "decrypt",
       config: configOf(given),
-      file: given.operand,
+      file: given.operands[0] ?? "",
       output: given.values(FLAGS.output)[0],
     }),
   },

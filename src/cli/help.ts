@@ -24,7 +24,7 @@ export async function helpText(command: Command | undefined): Promise<string> {
     .usage(
       command === undefined
         ? "backup [VERB] [FLAG...]"
-        : `backup ${command.verb}${command.operand ? ` ${command.operand}` : ""} [FLAG...]`,
+        : `backup ${command.verb}${operandText(command)} [FLAG...]`,
     )
     .epilogue(EXIT_CODES);
   const about = [FLAGS.help, FLAGS.version];
@@ -32,8 +32,8 @@ export async function helpText(command: Command | undefined): Promise<string> {
     parser.usage(`\n${command.describe}`);
     addFlags(parser, command.flags, "Flags:");
   } else {
-    for (const { verb, operand, describe } of COMMANDS)
-      parser.command(operand ? `${verb} <${operand}>` : verb, describe);
+    for (const { verb, operands, describe } of COMMANDS)
+      parser.command(operands ? `${verb} ${yargsOperand(operands)}` : verb, describe);
     const shared = [FLAGS.config, ...COMMANDS.flatMap(({ flag }) => flag ?? [])];
     addFlags(parser, [...shared, ...about], "Flags:");
     for (const { verb, flags } of COMMANDS) {
@@ -45,6 +45,17 @@ export async function helpText(command: Command | undefined): Promise<string> {
     }
   }
   return `${await parser.getHelp()}\n`;
+}
+
+function operandText({ operands }: Command): string {
+  if (operands === undefined) return "";
+  const name = `${operands.name}${operands.many ? "..." : ""}`;
+  return operands.needed ? ` ${name}` : ` [${name}]`;
+}
+
+function yargsOperand({ name, many, needed }: NonNullable<Command["operands"]>): string {
+  const text = `${name}${many ? ".." : ""}`;
+  return needed ? `<${text}>` : `[${text}]`;
 }
 
 function addFlags(parser: ReturnType<typeof yargs>, flags: readonly Flag[], group: string): void {

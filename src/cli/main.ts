@@ -4,7 +4,9 @@
 import { tmpdir } from "node:os";
 import { describeSettings } from "../config/describe.ts";
 import { loadConfig } from "../config/load.ts";
-import { BackupError, InterruptedError, reportOf } from "../errors.ts";
+import { BackupError, ConfigError, InterruptedError, reportOf } from "../errors.ts";
+import type { Choice } from "../plan/choice.ts";
+import { parseMoment } from "../plan/moment.ts";
 import { runBackup } from "../run/backup.ts";
 import { runPrune } from "../run/prune.ts";
 import { runRestore } from "../run/restore.ts";
@@ -62,6 +64,7 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
       cwd: process.cwd(),
       mode: command,
       tmpdir: tmpdir(),
+      ...(command === "restore" && commandLine.to !== undefined && { restoreTo: commandLine.to }),
     });
     for (const warning of warnings) output.warning(warning);
     output.info(`${STARTING[command]}: ${describeSettings(config)}`);
@@ -131,18 +134,36 @@ function run(commandLine: RunCommand, config: LoadedConfig, options: RunOptions)
     case "prune":
       return runPrune(config, { ...options, dryRun: commandLine.dryRun });
     case "restore": {
-      const { restoreDeleted, restoreOnly, overwrite, checksum, owner, setid } = commandLine;
+      const { restoreDeleted, restoreOnly, overwrite, checksum, owner, setid, stripPrefix, dryRun } =
+        commandLine;
       return runRestore(config, {
         ...options,
-        deleted: restoreDeleted,
+        choice: choiceOf(commandLine, restoreDeleted),
         only: restoreOnly,
         overwrite,
         checksum,
         ...(owner && { owner }),
         setid,
+        ...(stripPrefix !== undefined && { stripPrefix }),
+        dryRun,
       });
     }
     case "verify":
       return runVerify(config, options);
   }
+}
+
+/** Which versions a command is about. Throws ConfigError for what is no moment, and for what excludes each other. */
+function choiceOf(
+  { at, md5 }: { at: string | undefined; md5: string | undefined },
+  deleted: boolean,
+): Choice {
+  if ([at !== undefined, md5 !== undefined, deleted].filter(Boolean).length > 1) {
+    throw new ConfigError("--at, --md5 and --restore-deleted exclude each other");
+  }
+  if (md5 !== undefined && !/^[0-9a-f]{4,32}$/.test(md5)) {
+    throw new ConfigError("must be 4 to 32 hexadecimal digits, in lower case", { path: "--md5" });
+  }
+  if (at !== undefined) return { at: parseMoment(at, new Date()) };
+  return { ...(md5 !== undefined && { md5 }), deleted };
 }

@@ -30,13 +30,13 @@ export async function parseCommandLine(argv: readonly string[]): Promise<Command
   if (problems.length > 0) throw usageError(problems);
   const { positionals, values } = takeApart(args);
   const command = chooseCommand(positionals, flags, problems);
-  const operand = takeOperand(command, positionals, problems);
+  const operands = takeOperands(command, positionals, problems);
   checkFlags(command, flags, values, problems);
   if (problems.length > 0 || command === undefined) throw usageError(problems);
   return command.build({
     has: (flag) => flags.has(flag),
     values: (flag) => values.get(flag.name) ?? [],
-    operand,
+    operands,
   });
 }
 
@@ -60,7 +60,7 @@ function resolveFlags(argv: readonly string[], problems: string[]): { args: stri
     }
     const equals = arg.indexOf("=");
     const name = equals < 0 ? arg : arg.slice(0, equals);
-    const flag = flagNamed(name, problems);
+    const flag: Flag | undefined = isOfFile(arg, args) ? FLAGS.md5 : flagNamed(name, problems);
     if (flag === undefined) continue;
     flags.add(flag);
     const value = equals < 0 ? undefined : arg.slice(equals + 1);
@@ -72,6 +72,12 @@ function resolveFlags(argv: readonly string[], problems: string[]): { args: stri
     }
   }
   return { args, flags };
+}
+
+/** `--version` behind a verb that takes a version of a file means that; otherwise that of this tool. */
+function isOfFile(arg: string, before: readonly string[]): boolean {
+  const command = COMMANDS.find(({ verb }) => verb === before[0]);
+  return /^--version(?:=|$)/.test(arg) && command?.flags.includes(FLAGS.md5) === true;
 }
 
 function flagNamed(given: string, problems: string[]): Flag | undefined {
@@ -168,18 +174,19 @@ function chooseCommand(
   return byVerb;
 }
 
-/** The word behind the verb, for a command that takes one; any other is a problem. */
-function takeOperand(
+/** The words behind the verb, for a command that takes some; any other is a problem. */
+function takeOperands(
   command: Command | undefined,
   positionals: readonly string[],
   problems: string[],
-): string {
-  const [, ...words] = positionals;
-  const taken = command?.operand === undefined ? [] : words.splice(0, 1);
+): readonly string[] {
+  const words = positionals.slice(1);
+  const { name, many = false, needed = false } = command?.operands ?? {};
+  const taken = words.splice(0, name === undefined ? 0 : many ? words.length : 1);
   for (const word of words) problems.push(`${quoted(word)} stands alone: it belongs to no flag`);
-  if (command?.operand !== undefined && !taken[0])
-    problems.push(`${command.verb} needs a ${command.operand}`);
-  return taken[0] ?? "";
+  if (needed && !taken[0]) problems.push(`${command?.verb} needs a ${name}`);
+  if (taken.includes("")) problems.push(`a ${name} is empty`);
+  return taken;
 }
 
 function checkFlags(

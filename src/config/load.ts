@@ -33,6 +33,8 @@ export interface LoadOptions {
   readonly cwd: string;
   /** `decrypt` opens a single file: it needs no storage at all. */
   readonly mode: "backup" | "restore" | "verify" | "prune" | "decrypt";
+  /** A folder to restore to, in place of the configured one. */
+  readonly restoreTo?: string;
   /** The system's folder for temporary files, where the default restore target lies. */
   readonly tmpdir: string;
 }
@@ -72,7 +74,9 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const ignore = expressionsOf(settings.ignore_regex, origin, problems, warnings);
   if (problems.length > 0 || dest === undefined) throw problemsError(problems);
 
-  const restore: StorageConfig = storages.restore ?? {
+  const given: StorageConfig | undefined =
+    options.restoreTo === undefined ? storages.restore : { kind: "local", path: options.restoreTo };
+  const restore: StorageConfig = given ?? {
     kind: "local",
     path: join(options.tmpdir, DEFAULT_RESTORE_FOLDER),
   };
@@ -93,7 +97,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     ...(src !== undefined && { src }),
     dest,
     restore,
-    restoreIsDefault: storages.restore === undefined,
+    restoreIsDefault: given === undefined,
     encrypt: settings.encrypt,
     encryptFilenames: settings.encrypt_filenames,
     encryptionType: settings.encryption_type,

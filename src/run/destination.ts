@@ -53,6 +53,8 @@ export interface OpenOptions {
   readonly mode: WorkerSettings["mode"];
   readonly overwrite?: Overwrite;
   readonly checksum?: boolean;
+  /** Of a restore: a folder of the backup that becomes the root of the target. */
+  readonly stripPrefix?: string | undefined;
   /** Whether a destination that is missing counts as empty, and is not made. */
   readonly dryRun?: boolean;
 }
@@ -65,7 +67,7 @@ export async function openDestination(
   storage: Storage,
   options: Required<RunOptions>,
   tally: Tally,
-  { mode, overwrite = "always", checksum = false, dryRun = false }: OpenOptions,
+  { mode, overwrite = "always", checksum = false, stripPrefix, dryRun = false }: OpenOptions,
 ): Promise<OpenDestination> {
   const keys = await openKeys(config);
   const { first, whole } = await beginListing(storage, options.signal, mode, dryRun);
@@ -81,6 +83,8 @@ export async function openDestination(
     ...(salt !== undefined && { salt }),
     overwrite,
     checksum,
+    stripPrefix,
+    dryRun,
     slowMs: options.calls.slowFrom,
   };
   const workers = startWorkers(settings, options, (bytes) => tally.partial(bytes));

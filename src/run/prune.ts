@@ -2,7 +2,6 @@
  * Pruning: what retention does at the end of every run, by itself, without looking at the source.
  */
 import type { Config } from "../config/config.ts";
-import { InterruptedError } from "../errors.ts";
 import { parseManifestPath } from "../names/manifest-name.ts";
 import { isLive } from "../names/stored-name.ts";
 import type { PathGroup } from "../plan/group.ts";
@@ -11,13 +10,14 @@ import { planPath } from "../plan/plan-path.ts";
 import { planPurge } from "../plan/purge.ts";
 import { dateStamp, Retention } from "../plan/retention.ts";
 import { clocksAgree } from "./clock.ts";
-import { type OpenDestination, openDestination, withSortedFallback } from "./destination.ts";
+import { withSortedFallback } from "./destination.ts";
 import { HistoryPhase } from "./history-phase.ts";
 import { reservesNames } from "./open-source.ts";
 import { Retirements } from "./retirements.ts";
 import { type RunOptions, withDefaults } from "./run-options.ts";
 import { storedGroups, withStoredTimes } from "./stored-groups.ts";
 import { type RunResult, Tally } from "./tally.ts";
+import { withDestination } from "./with-destination.ts";
 
 export interface PruneOptions extends RunOptions {
   /** Change nothing, and tell what would go (`--dry-run`). */
@@ -31,35 +31,38 @@ const DAY_SECONDS = 86_400;
  * @throws BackupError where nothing could be done at all; `InterruptedError` after a signal.
  */
 export async function runPrune(config: Config, options: PruneOptions): Promise<RunResult> {
-  const complete = withDefaults(options);
   const tally = new Tally(options.reporter);
-  const storage = await complete.openStorage(config.dest, "destination");
-  let destination: OpenDestination | undefined;
-  const prune = new Prune(config, complete.now());
-  try {
-    destination = await openDestination(config, storage, complete, tally, { mode: "verify" });
+  const { now } = withDefaults(options);
+  return withDestination(config, options, tally, { mode: "verify" }, async (destination) => {
+    const { storage, sealer, sealTombstone } = destination;
     if (!clocksAgree(storage, options.reporter)) return tally.result();
-    await withSortedFallback(destination, async (versions) => {
-      prune.restart();
-      for await (const groups of storedGroups(versions)) {
-        for (const group of groups) prune.take(await withStoredTimes(group, storage));
-        options.signal.throwIfAborted();
-      }
-    });
-    const { sealer, sealTombstone } = destination;
-    const { reporter, signal } = options;
-    const now = complete.now().getTime() + storage.clockOffset();
-    const dryRun = options.dryRun ?? false;
-    const context = { config, storage, sealer, sealTombstone, tally, reporter, signal, dryRun, now };
-    await prune.carryOut(context);
-    return tally.result();
-  } catch (error) {
-    throw options.signal.aborted ? new InterruptedError() : error;
-  } finally {
-    prune.close();
-    await destination?.workers.close();
-    await storage.close();
-  }
+    const prune = new Prune(config, now());
+    try {
+      await withSortedFallback(destination, async (versions) => {
+        prune.restart();
+        for await (const groups of storedGroups(versions)) {
+          for (const group of groups) prune.take(await withStoredTimes(group, storage));
+          options.signal.throwIfAborted();
+        }
+      });
+      const { reporter, signal, dryRun = false } = options;
+      const moment = now().getTime() + storage.clockOffset();
+      await prune.carryOut({
+        config,
+        storage,
+        sealer,
+        sealTombstone,
+        tally,
+        reporter,
+        signal,
+        dryRun,
+        now: moment,
+      });
+      return tally.result();
+    } finally {
+      prune.close();
+    }
+  });
 }
 
 class Prune {

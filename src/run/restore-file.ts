@@ -3,6 +3,7 @@
  */
 import { reportOf } from "../errors.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
+import { stripPrefixOfFile } from "../plan/strip-prefix.ts";
 import { originalPath } from "./manifest-record.ts";
 import { type OpenContext, openOriginal, opensWhole, readRecord } from "./open-object.ts";
 import type { Existing, RestoreTarget } from "./restore-target.ts";
@@ -16,6 +17,10 @@ export interface RestoreContext extends OpenContext {
   readonly overwrite: Overwrite;
   /** Compare the content of files that look identical, instead of trusting size and mtime. */
   readonly checksum: boolean;
+  /** A folder of the backup that becomes the root of the target. */
+  readonly stripPrefix: string | undefined;
+  /** Only tell what would be restored. */
+  readonly dryRun: boolean;
   stopped(): boolean;
   progress(bytes: number): void;
 }
@@ -27,10 +32,14 @@ export async function restoreFile(
 ): Promise<RestoreOutcome> {
   if (context.stopped()) return { kind: "stopped" };
   try {
-    const version = { ...stored, path: await originalPath(stored, context) };
+    const original = await originalPath(stored, context);
+    const path = stripPrefixOfFile(original, context.stripPrefix);
+    if (path === undefined) return { kind: "stopped" }; // selected, but not of the folder that is restored
+    const version = { ...stored, path };
     const existing = await context.target.examine(version.path);
     const found = existing && (await verdictOn(existing, version, context));
     if (found !== undefined) return { kind: found };
+    if (context.dryRun) return { kind: "restored" };
     const { content, headers } = await originalOf(stored, context);
     const options = { sparse, ...(headers && { headers }), ...(existing && { existing }) };
     await context.target.put(version, content, context.signal, options);

@@ -2,36 +2,34 @@
  * Restoring: for every path its current version, back to where files live.
  */
 
-import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Config } from "../config/config.ts";
-import { BackupError, ConfigError, errorCode, InterruptedError, RefusedError, reportOf } from "../errors.ts";
+import { reportOf } from "../errors.ts";
 import type { Manifest } from "../metadata/manifest.ts";
 import { parseManifestPath, unescapePath } from "../names/manifest-name.ts";
-import { isLive } from "../names/stored-name.ts";
+import { type Choice, chooseLife, isAmbiguous } from "../plan/choice.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
-import { currentVersion } from "../plan/plan-path.ts";
+import { historyOf } from "../plan/history.ts";
 import { Selection } from "../plan/selection.ts";
 import { SPARSE_LEAST } from "../scan/folder-record.ts";
 import { SpillList } from "../spill/spill-list.ts";
-import { sweepTemporaryFolders } from "../storage/local/temporary.ts";
 import { MetadataApplier } from "./apply-metadata.ts";
-import { type OpenDestination, openDestination, withSortedFallback } from "./destination.ts";
+import { type OpenDestination, withSortedFallback } from "./destination.ts";
 import { mayBeManifest } from "./manifest-record.ts";
 import { reservesNames } from "./open-source.ts";
 import { openTarget } from "./open-target.ts";
+import { prepareTarget } from "./prepare-target.ts";
 import type { Overwrite } from "./restore-file.ts";
 import { RestoredMetadata } from "./restored-metadata.ts";
 import { type RunOptions, withDefaults } from "./run-options.ts";
 import { storedGroups, withStoredTimes } from "./stored-groups.ts";
 import { type RunResult, Tally } from "./tally.ts";
 import type { ManifestOutcome, RestoreOutcome } from "./tasks.ts";
-
-const DAY_MS = 86_400_000;
+import { withDestination } from "./with-destination.ts";
 
 export interface RestoreOptions extends RunOptions {
-  /** Restore files that were deleted at the source, too. */
-  readonly deleted?: boolean;
+  /** Which version of each path: without, what is live. */
+  readonly choice?: Choice;
   /** Only these paths, folders and globs; empty: everything. */
   readonly only?: readonly string[];
   readonly overwrite?: Overwrite;
@@ -41,6 +39,10 @@ export interface RestoreOptions extends RunOptions {
   readonly owner?: boolean;
   /** Set setuid and setgid bits, and file capabilities. */
   readonly setid?: boolean;
+  /** A folder of the backup that becomes the root of the target. */
+  readonly stripPrefix?: string;
+  /** Change nothing, and tell what would be restored. */
+  readonly dryRun?: boolean;
 }
 
 /**
@@ -49,40 +51,27 @@ export interface RestoreOptions extends RunOptions {
  */
 export async function runRestore(config: Config, options: RestoreOptions): Promise<RunResult> {
   const complete = withDefaults(options);
-  const { deleted = false, only = [], overwrite = "always", checksum = false } = options;
+  const { only = [], overwrite = "always", checksum = false, stripPrefix, dryRun = false } = options;
   const tally = new Tally(options.reporter);
-  const selection = new Selection(only);
-  const storage = await complete.openStorage(config.dest, "destination");
-  let destination: OpenDestination | undefined;
-  const stop = () => destination?.workers.stop();
-  options.signal.addEventListener("abort", stop);
+  const selection = new Selection(stripPrefix !== undefined && only.length === 0 ? [stripPrefix] : only);
   const target = await openTarget(config.restore, complete.openStorage);
+  const opening = { mode: "restore", overwrite, checksum, dryRun, stripPrefix } as const;
   try {
-    destination = await openDestination(config, storage, complete, tally, {
-      mode: "restore",
-      overwrite,
-      checksum,
+    await withDestination(config, options, tally, opening, async (destination) => {
+      const reopen = dryRun ? () => {} : prepareTarget(config, complete.now());
+      const restore = new Restore(config, destination, options, tally, selection);
+      try {
+        await withSortedFallback(destination, (versions) => restore.pass(versions));
+        await restore.finish(reopen);
+      } finally {
+        restore.close();
+      }
+      for (const text of selection.unmatched()) tally.error(nothingMatches(text));
+      await target.flush();
     });
-    const reopen = await prepareTarget(config, complete.now());
-    const restore = new Restore(config, destination, options, tally, selection, deleted);
-    try {
-      await withSortedFallback(destination, (versions) => restore.pass(versions));
-      await restore.finish(reopen);
-    } finally {
-      restore.close();
-    }
-    for (const text of selection.unmatched()) tally.error(nothingMatches(text));
-    await target.flush();
-    options.signal.throwIfAborted();
     return tally.result();
-  } catch (error) {
-    throw options.signal.aborted ? new InterruptedError() : error;
   } finally {
-    options.signal.removeEventListener("abort", stop);
-    destination?.workers.stop();
-    await destination?.workers.close();
     await target.close();
-    await storage.close();
   }
 }
 
@@ -97,7 +86,7 @@ class Restore {
   private readonly options: RestoreOptions;
   private readonly tally: Tally;
   private readonly selection: Selection;
-  private readonly deleted: boolean;
+  private readonly choice: Choice;
   private files = 0;
   private bytes = 0;
 
@@ -107,22 +96,21 @@ class Restore {
     options: RestoreOptions,
     tally: Tally,
     selection: Selection,
-    deleted: boolean,
   ) {
     this.config = config;
-    this.metadata = new RestoredMetadata(selection);
+    this.metadata = new RestoredMetadata(selection, options.stripPrefix);
     this.hasManifests = reservesNames(config);
     this.destination = destination;
     this.options = options;
     this.tally = tally;
     this.selection = selection;
-    this.deleted = deleted;
+    this.choice = options.choice ?? {};
   }
 
   async pass(versions: AsyncIterable<Version[]>): Promise<void> {
     await this.destination.workers.drain();
     this.close();
-    this.metadata = new RestoredMetadata(this.selection);
+    this.metadata = new RestoredMetadata(this.selection, this.options.stripPrefix);
     this.large = new SpillList<Version>();
     this.files = 0;
     this.bytes = 0;
@@ -143,6 +131,7 @@ class Restore {
     }
     await destination.workers.drain();
     options.signal.throwIfAborted();
+    if (options.dryRun) return;
     if (config.restore.kind === "local") {
       const isRootDone = metadata.folders.length > 0 && (await this.applyMetadata(config.restore.path));
       if (!isRootDone) reopen();
@@ -180,24 +169,30 @@ class Restore {
       this.selection.selects(file) || this.selection.selects(unescapePath(file));
     if (manifest === undefined ? !isSelected(listed.path) : !this.selection.maySelectIn(manifest.folder))
       return;
-    const { versions } = await withStoredTimes(listed, this.destination.storage);
-    const version = currentVersion(versions);
-    if (version === undefined || (!isLive(version) && !this.deleted)) return;
-    if (mayBeManifest(version)) {
-      await this.readManifest(version);
+    const group = await withStoredTimes(listed, this.destination.storage, this.choice.at !== undefined);
+    const history = historyOf(group.versions);
+    if (this.choice.md5 !== undefined && isAmbiguous(history, this.choice.md5)) {
+      if (isSelected(listed.path)) this.tally.error(ambiguousVersion(listed.path));
+      return;
+    }
+    const life = chooseLife(history, this.choice);
+    if (life === undefined) return;
+    const isCurrent = this.choice.at !== undefined || life.ceased === undefined;
+    if (mayBeManifest(life.version)) {
+      if (manifest !== undefined || isSelected(listed.path)) await this.readManifest(life.version, isCurrent);
     } else if (isSelected(listed.path)) {
-      await this.restoreFile(version);
+      await this.restoreFile(life.version, isCurrent);
     }
   }
 
-  private async readManifest(version: Version): Promise<void> {
+  private async readManifest(version: Version, isCurrent: boolean): Promise<void> {
     this.hasManifests = true;
     await this.destination.workers.submit({ do: "read-manifest", version }, (outcome) => {
       const read = outcome as ManifestOutcome;
-      if (read.kind === "manifest" && isLive(version)) this.takeManifest(version, read.manifest);
+      if (read.kind === "manifest" && isCurrent) this.takeManifest(version, read.manifest);
       // Workers are not to be waited for here.
       if (read.kind === "file" && this.selection.selects(version.path)) this.large.append(version);
-      if (read.kind === "failed" && isLive(version)) {
+      if (read.kind === "failed" && isCurrent) {
         this.tally.error({ ...read.report, path: read.report.path ?? version.path });
       }
     });
@@ -215,10 +210,10 @@ class Restore {
     }
   }
 
-  private async restoreFile(version: Version): Promise<void> {
+  private async restoreFile(version: Version, isCurrent: boolean): Promise<void> {
     this.files++;
     this.bytes += version.size;
-    if (isLive(version)) this.metadata.expectFor(version.path);
+    if (isCurrent) this.metadata.expectFor(version.path);
     const maybeSparse = this.hasManifests && version.size >= SPARSE_LEAST;
     if (maybeSparse && this.config.restore.kind === "local") this.large.append(version);
     else await this.submit(version, false);
@@ -254,6 +249,17 @@ function lostManifest(folder: string) {
   } as const;
 }
 
+function ambiguousVersion(path: string) {
+  return {
+    side: "destination",
+    kind: "failed",
+    message: "several of its versions have an md5 that begins so",
+    path,
+    code: "EAMBIGUOUS",
+    remedy: "give more digits: backup list --all-versions shows them",
+  } as const;
+}
+
 function nothingMatches(text: string) {
   return {
     side: "destination",
@@ -264,59 +270,4 @@ function nothingMatches(text: string) {
     remedy:
       "give a path as it is stored, a folder, or a glob; --restore-deleted looks among deleted files too",
   } as const;
-}
-
-/**
- * Makes the target folder, and clears away what restores that were cut off left in it. The default one lies under a known name in a folder that everyone may write to, so it has
- * to be a real folder, ours, and closed to others.
- */
-async function prepareTarget(
-  { restore, restoreIsDefault, unfinishedKeepDays }: Config,
-  now: Date,
-): Promise<() => void> {
-  if (restore.kind !== "local") return () => {};
-  const root = path.resolve(restore.path);
-  try {
-    if (restoreIsDefault) makePrivate(root);
-    else fs.mkdirSync(root, { recursive: true });
-    sweepTemporaryFolders(root, unfinishedKeepDays * DAY_MS, now.getTime());
-    return restoreIsDefault ? () => {} : closeIfEmpty(root);
-  } catch (error) {
-    if (error instanceof BackupError) throw error;
-    throw new ConfigError(`the restore folder cannot be made (${errorCode(error)})`, {
-      path: root,
-      cause: error,
-    });
-  }
-}
-
-/**
- * Closes a folder with nothing in it to others until files have their modes; returns what opens it again. Where this user
- * may not, it stays as it is.
- */
-function closeIfEmpty(root: string): () => void {
-  if (fs.readdirSync(root).length > 0) return () => {};
-  const mode = fs.statSync(root).mode & 0o7777;
-  try {
-    fs.chmodSync(root, mode & 0o7700);
-  } catch {
-    return () => {};
-  }
-  return () => fs.chmodSync(root, mode);
-}
-
-function makePrivate(root: string): void {
-  try {
-    fs.mkdirSync(root, { mode: 0o700 });
-  } catch (error) {
-    if (errorCode(error) !== "EEXIST") throw error;
-  }
-  const stat = fs.lstatSync(root);
-  if (!stat.isDirectory() || (process.getuid !== undefined && stat.uid !== process.getuid())) {
-    throw new RefusedError("restore", "the default restore folder belongs to somebody else", {
-      path: root,
-      remedy: "set `restore` to a folder of your own",
-    });
-  }
-  fs.chmodSync(root, 0o700);
 }

@@ -5,6 +5,7 @@
 import type { Attributes, Manifest, ManifestEntry } from "../metadata/manifest.ts";
 import { parseManifestPath } from "../names/manifest-name.ts";
 import type { Selection } from "../plan/selection.ts";
+import { stripPrefix } from "../plan/strip-prefix.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import { checkTargetPath } from "./local-target.ts";
@@ -28,18 +29,23 @@ export class RestoredMetadata {
   /** Paths of files that have holes. */
   readonly sparse = new Set<string>();
   private readonly selection: Selection;
+  private readonly prefix: string | undefined;
   private readonly traces = new ExternalSorter<Trace>(({ folder }) => folder);
   private lastFolder: string | undefined;
 
-  constructor(selection: Selection) {
+  /** @param prefix of the backup's folders, the one that becomes the root of the target */
+  constructor(selection: Selection, prefix?: string) {
     this.selection = selection;
+    this.prefix = prefix;
   }
 
   /** Takes what was selected of a manifest. Throws StorageError when its folder may not be restored to. */
   add(path: string, { folder: own, users, groups, entries }: Manifest): void {
     const { folder, log } = parseManifestPath(path) as { folder: string; log: number };
-    if (folder !== "") checkTargetPath(folder);
-    this.traces.add({ folder, log });
+    const target = stripPrefix(folder, this.prefix);
+    if (target === undefined) return;
+    if (target !== "") checkTargetPath(target);
+    this.traces.add({ folder: target, log });
     const { selection } = this;
     const below = (name: string) => (folder === "" ? name : `${folder}/${name}`);
     const selected = entries.filter(({ name }) => selection.selects(below(name)));
@@ -47,7 +53,7 @@ export class RestoredMetadata {
     const withFolder =
       own !== undefined && (folder === "" ? selection.everything : selection.selects(folder));
     if (!withFolder && selected.length === 0) return;
-    this.folders.append({ folder, ...(withFolder && { own }), users, groups, entries: selected });
+    this.folders.append({ folder: target, ...(withFolder && { own }), users, groups, entries: selected });
   }
 
   /** Notes that a live file was restored: its folder should have a manifest. */
@@ -55,7 +61,8 @@ export class RestoredMetadata {
     const folder = path.slice(0, Math.max(0, path.lastIndexOf("/")));
     if (folder === this.lastFolder) return;
     this.lastFolder = folder;
-    this.traces.add({ folder });
+    const target = stripPrefix(folder, this.prefix);
+    if (target !== undefined) this.traces.add({ folder: target });
   }
 
   /** Folders that have files, but not all of their manifests; none when nothing has any. */

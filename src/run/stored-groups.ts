@@ -16,9 +16,11 @@ export async function* storedGroups(versions: AsyncIterable<Version[]>): AsyncGe
 /**
  * The group with the time each version was stored. Local listings leave times out; they are asked for only where
  * versions compete, and not of those whose names tell. A version that has gone since it was listed is left out.
+ *
+ * @param all also of live versions that nothing competes with
  */
-export async function withStoredTimes(group: PathGroup, storage: Storage): Promise<PathGroup> {
-  if (!needsStoredTimes(group.versions)) return group;
+export async function withStoredTimes(group: PathGroup, storage: Storage, all = false): Promise<PathGroup> {
+  if (!all && !needsStoredTimes(group.versions)) return group;
   const versions: Version[] = [];
   for (const version of group.versions) {
     if (version.stamp.form === "stamp" || version.stamp.form === "marker") {

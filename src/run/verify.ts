@@ -2,37 +2,23 @@
  * Verifying: every stored object is read, opened and checked, deleted ones too.
  */
 import type { Config } from "../config/config.ts";
-import { InterruptedError } from "../errors.ts";
 import type { Version } from "../plan/group.ts";
-import { type OpenDestination, openDestination } from "./destination.ts";
-import { type RunOptions, withDefaults } from "./run-options.ts";
+import type { OpenDestination } from "./destination.ts";
+import type { RunOptions } from "./run-options.ts";
 import { type RunResult, Tally } from "./tally.ts";
 import type { VerifyOutcome } from "./tasks.ts";
+import { withDestination } from "./with-destination.ts";
 
 /**
  * Verifies a whole destination. What is wrong with single objects is reported and counted; the result's `errors` tell.
  * @throws BackupError where nothing could be done at all; `InterruptedError` after a signal.
  */
 export async function runVerify(config: Config, options: RunOptions): Promise<RunResult> {
-  const complete = withDefaults(options);
   const tally = new Tally(options.reporter);
-  const storage = await complete.openStorage(config.dest, "destination");
-  let destination: OpenDestination | undefined;
-  const stop = () => destination?.workers.stop();
-  options.signal.addEventListener("abort", stop);
-  try {
-    destination = await openDestination(config, storage, complete, tally, { mode: "verify" });
+  return withDestination(config, options, tally, { mode: "verify" }, async (destination) => {
     await verifyAll(destination, options, tally);
-    options.signal.throwIfAborted();
     return tally.result();
-  } catch (error) {
-    throw options.signal.aborted ? new InterruptedError() : error;
-  } finally {
-    options.signal.removeEventListener("abort", stop);
-    destination?.workers.stop();
-    await destination?.workers.close();
-    await storage.close();
-  }
+  });
 }
 
 /** The order of objects does not matter here, so the listing is taken as it comes. */

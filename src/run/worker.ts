@@ -30,6 +30,8 @@ export interface WorkerSettings {
   readonly salt?: Uint8Array;
   readonly overwrite: Overwrite;
   readonly checksum: boolean;
+  readonly stripPrefix: string | undefined;
+  readonly dryRun: boolean;
   /** Calls to servers that take so long are told of. */
   readonly slowMs: number | undefined;
 }
@@ -99,7 +101,8 @@ async function open(
   };
   const restoreContext = (): RestoreContext => {
     if (target === undefined) throw new Error("only a restore writes a target");
-    return { ...common, target, overwrite: settings.overwrite, checksum: settings.checksum };
+    const { overwrite, checksum, stripPrefix, dryRun } = settings;
+    return { ...common, target, overwrite, checksum, stripPrefix, dryRun };
   };
   return {
     handle: async (task) => {

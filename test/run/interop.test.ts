@@ -87,7 +87,7 @@ describe.each(fixtures.filter((name) => name !== "conflict-versions"))(
     it("brings back files marked deleted, when asked to", async () => {
       fs.cpSync(path.join(ROOT, name, "dest"), world.dest, { recursive: true });
       const config = await configOf(name, "restore");
-      expect(await clean(restore(config, { deleted: true }))).toEqual({ restored: files.length });
+      expect(await clean(restore(config, { choice: { deleted: true } }))).toEqual({ restored: files.length });
       expect(treeOf(world.restored)).toEqual(expectedTree(files));
       // And a backup of them all revives those, at the cost of their names alone.
       const gone = files.length - live.length;

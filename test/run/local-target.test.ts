@@ -58,6 +58,8 @@ function restore(
       signal,
       target,
       overwrite,
+      stripPrefix: undefined,
+      dryRun: false,
       checksum,
       stopped: () => false,
       progress: () => {},

@@ -126,7 +126,7 @@ it("with --allow-mass-delete an emptied source is marked deleted, and everything
   fs.mkdirSync(world.src);
   expect(await clean(backup(world.config(), { allowMassDelete: true }))).toEqual({ deleted: 12 });
   expect(await clean(restore(world.config()))).toEqual({});
-  expect(await clean(restore(world.config(), { deleted: true }))).toEqual({ restored: 12 });
+  expect(await clean(restore(world.config(), { choice: { deleted: true } }))).toEqual({ restored: 12 });
   expect(treeOf(world.restored)).toEqual(treeOf(world.at("aside")));
 });
 
@@ -166,7 +166,7 @@ describe("of two live versions of a path the wrong one was kept", () => {
       world.write("other", "other");
       world.remove("file");
       expect(await clean(backup(world.config({ deletedKeepDays: days })))).toEqual({ new: 1, deleted: 1 });
-      await clean(restore(world.config(), { deleted: true }));
+      await clean(restore(world.config(), { choice: { deleted: true } }));
       const tree = treeOf(world.restored);
       expect(tree.file).toBe(days === 0 ? undefined : `${md5("newer")} ${T0 + 10}`);
       expect(world.stored()).toHaveLength(days === 0 ? 1 : 2);
@@ -234,7 +234,7 @@ describe.skipIf(skip !== undefined)(`data lost on its way to a bucket${skip ? ` 
         expect(await clean(backup(config, { now }))).toEqual({ unchanged: 1 });
       expect(proxy.table()).not.toHaveProperty("CopyObject");
       expect(proxy.table()).not.toHaveProperty("DeleteObject");
-      expect(await clean(restore(config, { deleted: true }))).toEqual({ restored: 3 });
+      expect(await clean(restore(config, { choice: { deleted: true } }))).toEqual({ restored: 3 });
       expect(await clean(verify(config))).toEqual({ intact: 3 });
     },
   );

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import * as fs from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Config, Thinning } from "../../../src/config/config.ts";
 import { md5ToBase36, parseStoredName } from "../../../src/names/stored-name.ts";
@@ -7,7 +8,7 @@ import { historyOf, lifeAt } from "../../../src/plan/history.ts";
 import { momentsOf } from "../../../src/plan/retention.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
 import { LONG } from "../long.ts";
-import { backup, clean, verify, World } from "../world.ts";
+import { backup, clean, md5, restore, treeOf, verify, World } from "../world.ts";
 import { Script, type TreeState } from "./script.ts";
 import { SimulatedTime } from "./simulated-time.ts";
 
@@ -64,8 +65,25 @@ async function month(config: Config, world: World, time: SimulatedTime, rule: Ru
       await clean(backup(config, options));
     }
     await compare(storage, states, rule, time.seconds);
+    const kept = states.filter(({ moment }) => rule.isKept(moment, time.seconds));
+    const sample = LONG ? kept : day % 10 === 9 ? [kept[0], kept[kept.length >> 1]] : [];
+    for (const past of sample) if (past !== undefined) await restorePast(config, world, time, past);
   }
   expect((await verify(config)).told.errors).toEqual([]);
+}
+
+/** What a restore of a past moment brings back, to the second and the byte. */
+async function restorePast(
+  config: Config,
+  world: World,
+  time: SimulatedTime,
+  { moment, state }: { moment: number; state: TreeState },
+): Promise<void> {
+  fs.rmSync(world.restored, { recursive: true, force: true });
+  await clean(restore(config, { now: time.now, openStorage: time.open, choice: { at: moment } }));
+  const expected = [...state].map(([path, { content, mtime }]) => [path, `${md5(content)} ${mtime}`]);
+  const found = Object.entries(treeOf(world.restored)).filter(([, text]) => text !== "empty folder");
+  expect(Object.fromEntries(found), `the state of ${moment}`).toEqual(Object.fromEntries(expected));
 }
 
 async function compare(

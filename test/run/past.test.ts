@@ -1,0 +1,107 @@
+import * as fs from "node:fs";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Config } from "../../src/config/config.ts";
+import { backup, clean, filesIn, md5, restore, T0, treeOf, World } from "./world.ts";
+
+const DAY = 86_400;
+const START = Date.UTC(2025, 4, 1, 12) / 1000;
+const on = (day: number) => ({ now: () => new Date((START + day * DAY) * 1000) });
+const at = (day: number) => ({ choice: { at: START + day * DAY } });
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(() => world.dispose());
+
+/** Three days: a file that changes, one that goes, one that comes; with metadata of each day. */
+async function threeDays(settings: Partial<Config> = {}): Promise<Config> {
+  const config = world.config({
+    container: "segmented",
+    metadata: true,
+    versionsKeepDays: "forever",
+    ...settings,
+  });
+  world.write("a/changed", "one");
+  world.write("a/gone", "gone");
+  fs.symlinkSync("changed", path.join(world.src, "a/link"));
+  fs.chmodSync(path.join(world.src, "a"), 0o750);
+  await clean(backup(config, on(0)));
+  world.write("a/changed", "two", 10);
+  world.remove("a/gone");
+  world.remove("a/link");
+  fs.chmodSync(path.join(world.src, "a"), 0o700);
+  await clean(backup(config, on(1)));
+  world.write("a/changed", "three", 20);
+  world.write("b/new", "new", 20);
+  await clean(backup(config, on(2)));
+  return config;
+}
+
+const content = (file: string) => fs.readFileSync(path.join(world.restored, file), "utf8");
+
+describe.each(["rename", "tombstone"] as const)("a restore of the past, retired by %s", (retire) => {
+  it("brings back what was there then, with its links and modes", async () => {
+    const config = await threeDays({ retire });
+    await clean(restore(config, at(0.5)));
+    expect(filesIn(world.restored)).toEqual(["a/changed", "a/gone", "a/link"]);
+    expect(content("a/changed")).toBe("one");
+    expect(fs.readlinkSync(path.join(world.restored, "a/link"))).toBe("changed");
+    expect(fs.statSync(path.join(world.restored, "a")).mode & 0o777).toBe(0o750);
+    fs.rmSync(world.restored, { recursive: true });
+    await clean(restore(config, at(1.5)));
+    expect(filesIn(world.restored)).toEqual(["a/changed"]);
+    expect(content("a/changed")).toBe("two");
+    fs.rmSync(world.restored, { recursive: true });
+    await clean(restore(config));
+    expect(treeOf(world.restored)).toEqual(treeOf(world.src));
+    fs.rmSync(world.restored, { recursive: true });
+    await clean(restore(config, at(-1)));
+    expect(filesIn(world.restored)).toEqual([]);
+  });
+
+  it("brings back deleted files beside the others, each as it was last", async () => {
+    const config = await threeDays({ retire });
+    await clean(restore(config, { choice: { deleted: true } }));
+    expect(filesIn(world.restored)).toEqual(["a/changed", "a/gone", "b/new"]);
+    expect(content("a/changed")).toBe("three");
+  });
+
+  it("brings back the version that an md5 names, and asks for more digits where several begin so", async () => {
+    const config = await threeDays({ retire });
+    await clean(restore(config, { only: ["a/changed"], choice: { md5: md5("two").slice(0, 6) } }));
+    expect(filesIn(world.restored)).toEqual(["a/changed"]);
+    expect(content("a/changed")).toBe("two");
+    const { told } = await restore(config, { only: ["a/changed"], choice: { md5: "" } });
+    expect(told.errors).toEqual([expect.objectContaining({ path: "a/changed", code: "EAMBIGUOUS" })]);
+  });
+});
+
+describe("a restore of a part", () => {
+  it("strips the folders in front, of files and of metadata", async () => {
+    const config = world.config({ container: "segmented", metadata: true });
+    world.write("a/b/c/file", "x");
+    world.write("a/b/other", "y");
+    world.write("a/bc", "z");
+    fs.chmodSync(path.join(world.src, "a/b/c"), 0o700);
+    await clean(backup(config));
+    await clean(restore(config, { stripPrefix: "a/b" }));
+    expect(filesIn(world.restored)).toEqual(["c/file", "other"]);
+    expect(fs.statSync(path.join(world.restored, "c")).mode & 0o777).toBe(0o700);
+    expect(fs.statSync(path.join(world.restored, "other")).mtimeMs).toBe(T0 * 1000);
+    fs.rmSync(world.restored, { recursive: true });
+    await clean(restore(config, { stripPrefix: "a/b/c/file" }));
+    expect(filesIn(world.restored)).toEqual(["file"]);
+  });
+
+  it("shows with a dry run what it would do, and does nothing", async () => {
+    const config = await threeDays();
+    const planned = await restore(config, { ...at(0.5), dryRun: true });
+    expect(fs.existsSync(world.restored)).toBe(false);
+    expect([...planned.told.files].sort()).toEqual(["restored a/changed", "restored a/gone"]);
+    await clean(restore(config, at(0.5)));
+    const again = await restore(config, { ...at(0.5), dryRun: true });
+    expect(again.outcomes).toEqual({ identical: 2 });
+  });
+});
