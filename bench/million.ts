@@ -6,7 +6,7 @@
  */
 
 import { readFileSync } from "node:fs";
-import { keepNurserySmall } from "../src/cli/memory.ts";
+import { keepHeapsSmall } from "../src/cli/memory.ts";
 import type { Config, S3StorageConfig } from "../src/config/config.ts";
 import { sortPaths } from "../src/names/path-text.ts";
 import { LIVE } from "../src/names/stamp.ts";
@@ -62,6 +62,10 @@ class ListingStorage implements Pick<Storage, "kind" | "location" | "list" | "st
     return CONTENT;
   }
 
+  clockOffset(): number {
+    return 0;
+  }
+
   async sweep(): Promise<number> {
     return 0;
   }
@@ -106,7 +110,7 @@ const config: Config = {
   deltaDeadShare: 0.25,
 };
 const silent = { info() {}, file() {}, warning() {}, error: console.error, progress() {} };
-keepNurserySmall();
+keepHeapsSmall();
 const started = performance.now();
 const result = await runBackup(config, {
   reporter: silent,

@@ -17,7 +17,7 @@ import { CallStats } from "../storage/call-stats.ts";
 import { callReport, slowLine } from "./call-report.ts";
 import { decryptFile } from "./decrypt.ts";
 import { JsonOutput } from "./json-output.ts";
-import { keepNurserySmall } from "./memory.ts";
+import { keepHeapsSmall } from "./memory.ts";
 import type { CommandLine } from "./options.ts";
 import { formatError, Output } from "./output.ts";
 import { exitCodeOf, summaryLines, verdict } from "./summary.ts";
@@ -35,7 +35,7 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Does what the command line says. Resolves to the exit code; never throws. */
 export async function runCommand(commandLine: RunCommand): Promise<number> {
-  keepNurserySmall();
+  keepHeapsSmall();
   const output =
     "json" in commandLine && commandLine.json
       ? new JsonOutput(process.stdout, process.stderr)

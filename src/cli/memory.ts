@@ -1,10 +1,12 @@
-/** How much memory the main thread takes before it collects garbage. */
+/** How much memory this process's threads take before they collect garbage. */
 import { setFlagsFromString } from "node:v8";
 
 /**
- * Keeps the nursery of this thread small. A run makes millions of short-lived strings and keeps hardly any; V8 would
- * let the nursery grow for them (212 MB instead of 150 at 1,000,000 unchanged files) and gain nothing.
+ * Keeps heaps small: of this thread from now on, and of the threads that it starts. A run makes millions of short-lived
+ * strings and buffers and keeps hardly any; V8 would let its heaps grow for them, to three times the size, and gain
+ * nothing. 20,000 files of up to 2 KiB, first backup: 148 MB instead of 226, in the same time.
  */
-export function keepNurserySmall(): void {
+export function keepHeapsSmall(): void {
+  setFlagsFromString("--optimize-for-size");
   setFlagsFromString("--max-semi-space-size=4");
 }

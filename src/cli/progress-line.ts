@@ -3,7 +3,7 @@
  */
 import type { Progress } from "../run/reporter.ts";
 import type { TextSink } from "./output.ts";
-import { formatBytes, formatCount, formatDuration } from "./units.ts";
+import { formatBytes, formatCount, formatDuration, formatNumber } from "./units.ts";
 
 const EVERY_MS = 200;
 const CLEAR_LINE = "\r\u001b[K";
@@ -11,7 +11,7 @@ const CLEAR_LINE = "\r\u001b[K";
 export class ProgressLine {
   private readonly sink: TextSink;
   private readonly started = performance.now();
-  private shownAt = 0;
+  private shownAt = Number.NEGATIVE_INFINITY;
   private visible = false;
 
   constructor(sink: TextSink) {
@@ -42,7 +42,7 @@ export function describe(progress: Progress, elapsed: number): string {
   const parts = [
     totalFiles === undefined
       ? formatCount(files, "file")
-      : `${files.toLocaleString("en-US")} of ${formatCount(totalFiles, "file")}`,
+      : `${formatNumber(files)} of ${formatCount(totalFiles, "file")}`,
     totalBytes === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(totalBytes)}`,
     `${formatBytes(rate)}/s`,
   ];

@@ -24,10 +24,13 @@ export function formatDuration(milliseconds: number): string {
   return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
 }
 
+/** `1,234,567`: as toLocaleString("en-US"), which loads tables for 10 ms first. */
+export function formatNumber(whole: number): string {
+  return String(whole).replace(/\B(?=(?:\d{3})+$)/g, ",");
+}
+
 export function formatCount(count: number, noun: string): string {
-  // As toLocaleString("en-US") does, which loads 10 ms of tables for it.
-  const digits = String(count).replace(/\B(?=(?:\d{3})+$)/g, ",");
-  return `${digits} ${noun}${count === 1 ? "" : "s"}`;
+  return `${formatNumber(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function two(value: number): string {
