@@ -1,7 +1,7 @@
 /**
  * The same work by this tool and by its peers, interleaved; see docs/performance.md.
  *
- * Usage: node bench/compare.ts (FOLDER | --work NAME) [--rounds N] [--tools ours,restic,rclone,borg]
+ * Usage: node bench/compare.ts [FOLDER | --work NAME] [--rounds N] [--tools ours,restic,rclone,borg]
  *          [--scratch FOLDER] [--settings JSON] [--json FILE]
  */
 
@@ -13,15 +13,20 @@ import { parseArgs } from "node:util";
 import { errorCode, messageOf } from "../src/errors.ts";
 import { type Measurement, measure } from "./measure.ts";
 import { type ToolResult, tableOf } from "./report.ts";
+import { measureMillion, measureStart, tableOfVerdicts } from "./start.ts";
 import { borg, ours, type Place, rclone, restic, type Tool } from "./tools.ts";
 import { assertSameContent, measureTree, warm } from "./trees.ts";
-import { STEPS, type Step, works } from "./works.ts";
+import { STEPS, type Step, type Work, works } from "./works.ts";
 
-const USAGE = `usage: node bench/compare.ts (FOLDER | --work ${Object.keys(works).join("|")})
+/** What runs without a folder and without `--work`: all that has targets. */
+const ALL = ["real", "tiny", "media", "image"];
+
+const USAGE = `usage: node bench/compare.ts [FOLDER | --work ${Object.keys(works).join("|")}]
+  without either    ${ALL.join(", ")}, starts, and a million entries
   --rounds N        how often everything is done (default 3)
   --tools LIST      of ours,restic,rclone,borg (default: all that are installed)
   --scratch FOLDER  where the works, the stores and the restored files go for a while (default ${tmpdir()})
-  --settings JSON   laid over this tool's configuration
+  --settings JSON   laid over this tool's configuration (default {"container":"segmented"})
   --json FILE       every single measurement, too`;
 
 class UsageError extends Error {}
@@ -41,7 +46,7 @@ async function main(): Promise<void> {
       rounds: { type: "string", default: "3" },
       tools: { type: "string" },
       scratch: { type: "string", default: tmpdir() },
-      settings: { type: "string", default: "{}" },
+      settings: { type: "string", default: '{"container":"segmented"}' },
       json: { type: "string" },
       help: { type: "boolean" },
     },
@@ -54,10 +59,9 @@ async function main(): Promise<void> {
   if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError("--rounds: write a number from 1");
   const work = values.work === undefined ? undefined : works[values.work];
   if (values.work !== undefined && !work) throw new UsageError(`--work: there is no ${values.work}`);
-  if (positionals.length !== (work ? 0 : 1)) throw new UsageError("give one folder or --work NAME");
+  if (positionals.length > (work ? 0 : 1)) throw new UsageError("give one folder or --work NAME");
   if (!existsSync("/usr/bin/time")) throw new UsageError("GNU time is needed: apt-get install time");
-  const contestants = contestantsOf(values.tools, JSON.parse(values.settings));
-
+  const settings = JSON.parse(values.settings);
   const scratch = mkdtempSync(join(resolve(values.scratch), "backup-bench-"));
   const end = (): void => rmSync(scratch, { recursive: true, force: true });
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -67,24 +71,44 @@ async function main(): Promise<void> {
     });
   }
   try {
-    const source = work ? join(scratch, "source") : resolve(positionals[0] ?? "");
-    if (work) {
-      console.error(`making ${work.description}`);
-      mkdirSync(source);
-      work.make(source);
-    }
-    const { files, bytes } = measureTree(source);
-    for (let round = 0; round < rounds; round++) await playRound(contestants, source, scratch, round);
-    const title = work ? work.description : source;
-    console.log(`${title}: ${files} files, ${(bytes / 1e6).toFixed(0)} MB; ${rounds} rounds; ${machine()}\n`);
-    const results = contestants.map(({ tool, ...rest }): ToolResult => ({ name: tool.name, ...rest }));
-    for (const { version } of results) console.log(`- ${version}`);
-    console.log(`\n${tableOf(results, work)}`);
-    if (values.json)
-      writeFileSync(values.json, `${JSON.stringify({ title, files, bytes, results }, null, 2)}\n`);
+    const compare = (target: Work | string) =>
+      compareAt(target, contestantsOf(values.tools, settings), scratch, rounds);
+    const all = work === undefined && positionals[0] === undefined;
+    const done = [];
+    for (const target of all
+      ? ALL.map((name) => works[name] as Work)
+      : [work ?? resolve(positionals[0] ?? "")])
+      done.push(await compare(target));
+    if (all) console.log(tableOfVerdicts([...measureStart(scratch), ...measureMillion()]));
+    if (values.json) writeFileSync(values.json, `${JSON.stringify(all ? done : done[0], null, 2)}\n`);
   } finally {
     end();
   }
+}
+
+/** All rounds of one work, or of a folder; prints its table. */
+async function compareAt(
+  target: Work | string,
+  contestants: readonly Contestant[],
+  scratch: string,
+  rounds: number,
+) {
+  const work = typeof target === "string" ? undefined : target;
+  const source = typeof target === "string" ? target : join(scratch, "source");
+  if (work) {
+    console.error(`making ${work.description}`);
+    mkdirSync(source);
+    work.make(source);
+  }
+  const { files, bytes } = measureTree(source);
+  for (let round = 0; round < rounds; round++) await playRound(contestants, source, scratch, round);
+  const title = work ? work.description : source;
+  console.log(`${title}: ${files} files, ${(bytes / 1e6).toFixed(0)} MB; ${rounds} rounds; ${machine()}\n`);
+  const results = contestants.map(({ tool, ...rest }): ToolResult => ({ name: tool.name, ...rest }));
+  for (const { version } of results) console.log(`- ${version}`);
+  console.log(`\n${tableOf(results, work)}\n`);
+  if (work) rmSync(source, { recursive: true });
+  return { title, files, bytes, results };
 }
 
 /** Every step by every tool before the next step; each round another tool begins. */
