@@ -1,171 +1,11 @@
 /**
- * Every command and every flag: what it is called, what it takes, and what it comes to. A new command is an entry
- * in `COMMANDS` and its flags in `FLAGS`; parsing (options.ts) and help (help.ts) read these tables.
+ * Every command: its flags, and what it comes to. A new command is an entry in `COMMANDS`, its flags in flags.ts;
+ * parsing (options.ts) and help (help.ts) read these tables.
  */
-
-import { parseSlow, STATS_FORMS, type StatsForm } from "./call-report.ts";
-
-export const OVERWRITE = ["never", "if-newer", "always"] as const;
-export type Overwrite = (typeof OVERWRITE)[number];
-
-/** How a run tells of its calls to servers. */
-export interface CallReporting {
-  readonly stats: StatsForm | undefined;
-  /** Milliseconds from which a call is told of. */
-  readonly slow: number | undefined;
-}
-
-export type CommandLine =
-  | (CallReporting & {
-      readonly command: "backup";
-      readonly config: string | undefined;
-      readonly allowMassDelete: boolean;
-      readonly dryRun: boolean;
-      readonly json: boolean;
-    })
-  | (CallReporting & {
-      readonly command: "prune";
-      readonly config: string | undefined;
-      readonly dryRun: boolean;
-      readonly json: boolean;
-    })
-  | (CallReporting & {
-      readonly command: "restore";
-      readonly config: string | undefined;
-      /** Paths, folders and globs; empty: everything. */
-      readonly restoreOnly: readonly string[];
-      readonly restoreDeleted: boolean;
-      /** As written. */
-      readonly at: string | undefined;
-      /** The beginning of an md5 in hex. */
-      readonly md5: string | undefined;
-      readonly to: string | undefined;
-      readonly stripPrefix: string | undefined;
-      readonly dryRun: boolean;
-      readonly overwrite: Overwrite;
-      readonly checksum: boolean;
-      /** Otherwise owners are restored as root only. */
-      readonly owner: boolean;
-      readonly setid: boolean;
-    })
-  | (CallReporting & { readonly command: "verify"; readonly config: string | undefined })
-  | {
-      readonly command: "decrypt";
-      readonly config: string | undefined;
-      readonly file: string;
-      /** Undefined: standard output. */
-      readonly output: string | undefined;
-    }
-  | { readonly command: "generate-salt" }
-  | { readonly command: "help"; readonly text: string }
-  | { readonly command: "version" };
-
-export interface Flag {
-  readonly name: string;
-  /** A single letter that means the same: `-o`. */
-  readonly short?: string;
-  /** `switch`: takes no value; `one`: one value, after `=` alone where there is an `implied` one; `many`: one or more, and may be repeated. */
-  readonly takes: "switch" | "one" | "many";
-  /** The value of the flag without one. */
-  readonly implied?: string;
-  readonly describe: string;
-  /** What the value is, for the help: `FILE`. */
-  readonly value?: string;
-  readonly choices?: readonly string[];
-  readonly default?: string;
-}
-
-export const FLAGS = {
-  config: {
-    name: "config",
-    takes: "one",
-    value: "FILE",
-    describe: "settings file (default: $BACKUP_CONFIG, else config.json if it is there)",
-  },
-  restore: { name: "restore", takes: "switch", describe: "restore; the same as the verb restore" },
-  verify: { name: "verify", takes: "switch", describe: "verify; the same as the verb verify" },
-  allowMassDelete: {
-    name: "allow-mass-delete",
-    takes: "switch",
-    describe: "mark files as deleted even when the source is empty or has lost most of them",
-  },
-  dryRun: {
-    name: "dry-run",
-    takes: "switch",
-    describe: "change nothing, and show what would be done",
-  },
-  json: { name: "json", takes: "switch", describe: "for programs: one JSON object per line" },
-  restoreOnly: {
-    name: "restore-only",
-    takes: "many",
-    value: "PATH...",
-    describe: "restore only these files, folders or globs; may be repeated",
-  },
-  restoreDeleted: {
-    name: "restore-deleted",
-    takes: "switch",
-    describe: "restore files marked as deleted, too",
-  },
-  at: {
-    name: "at",
-    takes: "one",
-    value: "TIME",
-    describe: "as it was then: a date, a date and time, or an age (3d, 2w)",
-  },
-  md5: {
-    name: "md5",
-    takes: "one",
-    value: "HEX",
-    describe: "the version whose md5 begins so; list --all-versions shows them",
-  },
-  to: { name: "to", takes: "one", value: "FOLDER", describe: "restore to this folder" },
-  stripPrefix: {
-    name: "strip-prefix",
-    takes: "one",
-    value: "FOLDER",
-    describe: "only what lies in this folder of the backup, without the folder",
-  },
-  overwrite: {
-    name: "overwrite",
-    takes: "one",
-    value: "WHEN",
-    choices: OVERWRITE,
-    default: "always",
-    describe: "replace different files in the target: never, if-newer or always",
-  },
-  checksum: {
-    name: "checksum",
-    takes: "switch",
-    describe: "compare files in the target by md5, not by size and time alone",
-  },
-  owner: {
-    name: "owner",
-    takes: "switch",
-    describe: "restore owners and groups also when not root",
-  },
-  setid: {
-    name: "setid",
-    takes: "switch",
-    describe: "restore setuid and setgid bits and file capabilities, too",
-  },
-  stats: {
-    name: "stats",
-    takes: "one",
-    value: "FORM",
-    implied: "table",
-    choices: STATS_FORMS,
-    describe: "tell at the end what calls to S3 cost: --stats, --stats=json or --stats=prometheus",
-  },
-  slow: {
-    name: "slow",
-    takes: "one",
-    value: "TIME",
-    describe: "tell of each call to S3 that takes longer, as it ends: 500ms, 2s",
-  },
-  output: { name: "output", short: "o", takes: "one", value: "OUT", describe: "write to this new file" },
-  help: { name: "help", short: "h", takes: "switch", describe: "show this help, or that of one command" },
-  version: { name: "version", takes: "switch", describe: "show the version" },
-} as const satisfies Record<string, Flag>;
+import { ConfigError } from "../errors.ts";
+import { parseSlow, STATS_FORMS } from "./call-report.ts";
+import { type CallReporting, type CommandLine, OVERWRITE } from "./command-line.ts";
+import { FLAGS, type Flag } from "./flags.ts";
 
 /** The flags as given: switches that are on, and the values of the others. */
 export interface GivenFlags {
@@ -194,6 +34,14 @@ function callReportingOf(given: GivenFlags): CallReporting {
     stats: STATS_FORMS.find((form) => form === given.values(FLAGS.stats)[0]),
     slow: slow === undefined ? undefined : parseSlow(slow),
   };
+}
+
+function bytesOf(given: GivenFlags, flag: Flag, usual: number): number {
+  const [text] = given.values(flag);
+  if (text === undefined) return usual;
+  if (!/^\d{1,15}$/.test(text))
+    throw new ConfigError("must be a number of bytes", { path: `--${flag.name}` });
+  return Number(text);
 }
 
 export const COMMANDS: readonly Command[] = [
@@ -262,7 +110,7 @@ export const COMMANDS: readonly Command[] = [
       config: configOf(given),
       restoreOnly: [...given.operands, ...given.values(FLAGS.restoreOnly)],
       restoreDeleted: given.has(FLAGS.restoreDeleted),
-      at: given.values(FLAGS.at)[0],
+      at: given.values(FLAGS.at),
       md5: given.values(FLAGS.md5)[0],
       to: given.values(FLAGS.to)[0],
       stripPrefix: given.values(FLAGS.stripPrefix)[0]?.replace(/^(?:\.?\/)+|\/+$/g, ""),
@@ -281,6 +129,79 @@ export const COMMANDS: readonly Command[] = [
     flag: FLAGS.verify,
     flags: [FLAGS.config, FLAGS.verify, FLAGS.stats, FLAGS.slow],
     build: (given) => ({ command: "verify", config: configOf(given), ...callReportingOf(given) }),
+  },
+  {
+    verb: "list",
+    describe: "show the files that are stored, or the past of them",
+    flags: [FLAGS.config, FLAGS.at, FLAGS.allVersions, FLAGS.deleted, FLAGS.json],
+    operands: { name: "PATH", many: true },
+    build: (given) => ({
+      command: "list",
+      config: configOf(given),
+      paths: given.operands,
+      at: given.values(FLAGS.at),
+      allVersions: given.has(FLAGS.allVersions),
+      deleted: given.has(FLAGS.deleted),
+      json: given.has(FLAGS.json),
+    }),
+  },
+  {
+    verb: "find",
+    describe: "show every version of the files whose name, or path, matches a glob",
+    flags: [FLAGS.config, FLAGS.at, FLAGS.json],
+    operands: { name: "PATTERN", many: true, needed: true },
+    build: (given) => ({
+      command: "find",
+      config: configOf(given),
+      patterns: given.operands,
+      at: given.values(FLAGS.at),
+      deleted: true,
+      json: given.has(FLAGS.json),
+    }),
+  },
+  {
+    verb: "diff",
+    describe: "show what changed since a moment, between two, or at the source since the last run",
+    flags: [FLAGS.config, FLAGS.at, FLAGS.source, FLAGS.checksum, FLAGS.json],
+    operands: { name: "PATH", many: true },
+    build: (given) => ({
+      command: "diff",
+      config: configOf(given),
+      paths: given.operands,
+      at: given.values(FLAGS.at),
+      source: given.has(FLAGS.source),
+      checksum: given.has(FLAGS.checksum),
+      json: given.has(FLAGS.json),
+    }),
+  },
+  {
+    verb: "stats",
+    describe: "count files, versions and bytes, and what keeps them",
+    flags: [FLAGS.config, FLAGS.json],
+    operands: { name: "PATH", many: true },
+    build: (given) => ({
+      command: "stats",
+      config: configOf(given),
+      paths: given.operands,
+      at: [],
+      json: given.has(FLAGS.json),
+    }),
+  },
+  {
+    verb: "cat",
+    describe: "write one stored file, or a part of it, to standard output",
+    flags: [FLAGS.config, FLAGS.at, FLAGS.md5, FLAGS.deleted, FLAGS.offset, FLAGS.length],
+    operands: { name: "PATH", needed: true },
+    build: (given) => ({
+      command: "cat",
+      config: configOf(given),
+      path: given.operands[0] ?? "",
+      at: given.values(FLAGS.at),
+      md5: given.values(FLAGS.md5)[0],
+      deleted: given.has(FLAGS.deleted),
+      offset: bytesOf(given, FLAGS.offset, 0),
+      length: bytesOf(given, FLAGS.length, Number.MAX_SAFE_INTEGER),
+    }),
   },
   {
     verb: "decrypt",

@@ -7,7 +7,7 @@ import { version } from "./version.ts";
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && argv[0] === "--version") return print(`${version()}\n`);
   const { parseCommandLine } = await import("./options.ts");
-  const { printError, runCommand, runDecrypt } = await import("./main.ts");
+  const { printError, runCommand, runDecrypt, runReading } = await import("./main.ts");
   try {
     const commandLine = await parseCommandLine(argv);
     switch (commandLine.command) {
@@ -19,6 +19,12 @@ export async function main(argv: readonly string[]): Promise<number> {
         const { generateSaltText } = await import("./generate-salt.ts");
         return print(generateSaltText());
       }
+      case "list":
+      case "find":
+      case "diff":
+      case "stats":
+      case "cat":
+        return await runReading(commandLine);
       case "decrypt":
         return await runDecrypt(commandLine);
       default:

@@ -1,6 +1,7 @@
 /** The text of `--help`. */
 import yargs from "yargs";
-import { COMMANDS, type Command, FLAGS, type Flag } from "./command-table.ts";
+import { COMMANDS, type Command } from "./command-table.ts";
+import { FLAGS, type Flag } from "./flags.ts";
 
 const EXIT_CODES = `Exit status:
     0  all is well

@@ -7,9 +7,11 @@
  */
 import { nearest, quoted } from "../config/text.ts";
 import { ConfigError } from "../errors.ts";
-import { COMMANDS, type Command, type CommandLine, FLAGS, type Flag } from "./command-table.ts";
+import type { CommandLine } from "./command-line.ts";
+import { COMMANDS, type Command } from "./command-table.ts";
+import { FLAGS, type Flag } from "./flags.ts";
 
-export type { CommandLine, Overwrite } from "./command-table.ts";
+export type { CommandLine, Overwrite } from "./command-line.ts";
 
 const ALL_FLAGS: readonly Flag[] = Object.values(FLAGS);
 
@@ -198,7 +200,8 @@ function checkFlags(
   for (const flag of flags) {
     const given = values.get(flag.name) ?? [];
     if (given.includes("")) problems.push(lacksValue(flag));
-    if (flag.takes === "one" && new Set(given).size > 1) problems.push(`--${flag.name} is given twice`);
+    if (flag.takes === "one" && !flag.repeats && new Set(given).size > 1)
+      problems.push(`--${flag.name} is given twice`);
     if (flag.choices !== undefined && given.some((value) => !flag.choices?.includes(value))) {
       problems.push(`--${flag.name} must be ${flag.choices.join(", ")}`);
     }

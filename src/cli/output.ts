@@ -79,6 +79,29 @@ export class Output implements Reporter {
   }
 }
 
+/** For commands whose product is on stdout: warnings and errors on stderr, nothing else. */
+export class StderrReporter implements Reporter {
+  private readonly err: TextSink;
+
+  constructor(err: TextSink) {
+    this.err = err;
+  }
+
+  info(): void {}
+
+  file(): void {}
+
+  progress(): void {}
+
+  warning(text: string, path?: string): void {
+    this.err.write(`warning: ${path === undefined ? "" : `${escapeText(path)}: `}${escapeText(text)}\n`);
+  }
+
+  error(report: ErrorReport): void {
+    this.err.write(`${formatError(report)}\n`);
+  }
+}
+
 /** One line: which side, which file, what happened, what to do. */
 export function formatError({ side, message, path, remedy }: ErrorReport): string {
   const where = path === undefined ? "" : `${escapeText(path)}: `;

@@ -20,7 +20,12 @@ export interface RetentionRules {
   readonly keep?: Thinning;
 }
 
+/** What keeps a version: its being live, its being the last of a deleted file, or a rule; `expired`: nothing does. */
+export type Reason = "live" | "deleted" | "versions_keep_days" | keyof Thinning | "expired";
+
 const DAY_SECONDS = 86_400;
+const NONE: Thinning = { daily: 0, weekly: 0, monthly: 0, yearly: 0 };
+const CLASSES = ["daily", "weekly", "monthly", "yearly"] as const;
 
 /** A local calendar date as the integer YYYYMMDD: what the deleted field of a stored name holds without history. */
 export function dateStamp(now: Date): number {
@@ -43,12 +48,18 @@ export class Retention {
   private readonly now: number;
   private readonly today: number;
   private readonly moments: readonly number[];
+  private readonly classes: readonly (readonly [keyof Thinning, readonly number[]])[];
 
   constructor(rules: RetentionRules, now: Date) {
     this.rules = rules;
     this.now = Math.floor(now.getTime() / 1000);
     this.today = dateStamp(now);
     this.moments = rules.keep === undefined ? [] : momentsOf(rules.keep, now);
+    const { keep } = rules;
+    this.classes =
+      keep === undefined
+        ? []
+        : CLASSES.map((name) => [name, momentsOf({ ...NONE, [name]: keep[name] }, now)]);
   }
 
   expired({ lives }: History): Life[] {
@@ -59,6 +70,22 @@ export class Retention {
     if (newest.ceased === undefined) return retired.filter((life) => !this.isKept(life));
     if (this.isForgotten(newest)) return retired;
     return retired.filter((life) => life !== newest && !this.isKept(life));
+  }
+
+  /** Why a life is kept, for people who ask what their rules cost. */
+  reasonFor({ lives }: History, life: Life): Reason {
+    if (life.ceased === undefined) return "live";
+    const { versionsKeepDays } = this.rules;
+    const newest = lives.at(-1);
+    if (life === newest) return this.isForgotten(life) ? "expired" : "deleted";
+    if (newest?.ceased !== undefined && this.isForgotten(newest)) return "expired";
+    if (versionsKeepDays === null || versionsKeepDays === "forever") return "versions_keep_days";
+    const { began, ceased } = life;
+    if (this.now - ceased <= versionsKeepDays * DAY_SECONDS) return "versions_keep_days";
+    for (const [name, moments] of this.classes) {
+      if (moments.some((moment) => began <= moment && moment < ceased)) return name;
+    }
+    return "expired";
   }
 
   /** Whether a deleted file, of which this was the last, is beyond `deletedKeepDays`. */

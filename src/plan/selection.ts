@@ -55,7 +55,7 @@ export class Selection {
  * Parentheses stand for themselves (`Photos (2020)/*.jpg`), `[!a]` is the shell's "not a", and a newline in a name is
  * a character like any other.
  */
-function globOf(text: string): (path: string) => boolean {
+export function globOf(text: string): (path: string) => boolean {
   const literalParentheses = text.replace(/(?<!\\)[()]/g, "\\$&");
   return picomatch(literalParentheses, {
     dot: true,

@@ -1,0 +1,161 @@
+/**
+ * The commands that look: list, find, diff and stats. Lines for people are aligned in columns of fixed width, so
+ * that nothing has to be held back; for programs there is one JSON object per line (docs/commands.md).
+ */
+import type { Config } from "../config/config.ts";
+import { hexOf } from "../plan/choice.ts";
+import { formatMoment } from "../plan/moment.ts";
+import { Selection } from "../plan/selection.ts";
+import { type Difference, type FileState, runDiff, runSourceDiff } from "../run/diff.ts";
+import { type ListedVersion, runList } from "../run/list.ts";
+import type { LookResult } from "../run/look.ts";
+import type { RunOptions } from "../run/run-options.ts";
+import { type Amount, type GroupAmount, runStats, type Stats } from "../run/stats.ts";
+import type { CommandLine } from "./command-line.ts";
+import { escapeText } from "./escape.ts";
+import { findSelection } from "./find-pattern.ts";
+import type { Lines } from "./lines.ts";
+import { formatBytes, formatCount } from "./units.ts";
+
+type Of<C extends CommandLine["command"]> = CommandLine & { readonly command: C };
+export type LookCommand = Of<"list"> | Of<"find"> | Of<"diff"> | Of<"stats">;
+
+/** Runs one of the commands; what it finds goes to `lines`. */
+export async function runLook(
+  commandLine: LookCommand,
+  moments: readonly number[],
+  config: Config,
+  options: RunOptions,
+  lines: Lines,
+): Promise<LookResult> {
+  const { json } = commandLine;
+  const [at] = moments;
+  const print = <T>(forPeople: (item: T) => string, forPrograms: (item: T) => object) => {
+    return (item: T) => lines.write(json ? JSON.stringify(forPrograms(item)) : forPeople(item));
+  };
+  switch (commandLine.command) {
+    case "list":
+    case "find": {
+      const isFind = commandLine.command === "find";
+      const selects = isFind ? findSelection(commandLine.patterns) : selectionOf(commandLine.paths);
+      const choice = { ...(at !== undefined && { at }), deleted: commandLine.deleted };
+      const allVersions = isFind || commandLine.allVersions;
+      const show = print((version: ListedVersion) => versionLine(version, allVersions), versionObject);
+      return runList(config, { ...options, choice, allVersions, selects }, show);
+    }
+    case "diff": {
+      const selects = selectionOf(commandLine.paths);
+      const show = print(differenceLine, differenceObject);
+      const from = at !== undefined ? { from: at } : {};
+      if (commandLine.source) {
+        return runSourceDiff(config, { ...options, ...from, checksum: commandLine.checksum, selects }, show);
+      }
+      const to = moments[1] !== undefined ? { to: moments[1] } : {};
+      return runDiff(config, { ...options, ...from, ...to, selects }, show);
+    }
+    case "stats": {
+      const { stats, result } = await runStats(config, {
+        ...options,
+        selects: selectionOf(commandLine.paths),
+      });
+      for (const line of json ? [JSON.stringify(statsObject(stats))] : statsLines(stats)) lines.write(line);
+      return result;
+    }
+  }
+}
+
+function selectionOf(paths: readonly string[]): (path: string) => boolean {
+  const selection = new Selection(paths);
+  return (path) => selection.selects(path);
+}
+
+function versionLine(
+  { path, size, mtime, md5, began, ceased, condemned }: ListedVersion,
+  period: boolean,
+): string {
+  const columns = [String(size).padStart(14), formatMoment(mtime)];
+  if (period) {
+    columns.push(md5.slice(0, 8), (began === undefined ? "?" : formatMoment(began)).padEnd(19));
+    columns.push(ceased === undefined ? "live".padEnd(19) : formatMoment(ceased));
+  }
+  const note = condemned === undefined ? "" : ` (condemned ${formatMoment(condemned)})`;
+  return `${columns.join("  ")}  ${escapeText(path)}${note}`;
+}
+
+function versionObject({ path, size, mtime, md5, began, ceased, condemned }: ListedVersion): object {
+  return {
+    path,
+    size,
+    mtime: isoOf(mtime),
+    md5,
+    live: ceased === undefined,
+    ...(began !== undefined && { began: isoOf(began) }),
+    ...(ceased !== undefined && { ceased: isoOf(ceased) }),
+    ...(condemned !== undefined && { condemned: isoOf(condemned) }),
+  };
+}
+
+const SIGNS = { added: "+", removed: "-", changed: "M", touched: "T" } as const;
+
+function differenceLine({ path, kind, before, after }: Difference): string {
+  const what =
+    before === undefined || after === undefined || before.size === after.size
+      ? ""
+      : ` (${before.size} -> ${after.size} bytes)`;
+  return `${SIGNS[kind]} ${escapeText(path)}${what}`;
+}
+
+function differenceObject({ path, kind, before, after }: Difference): object {
+  return {
+    path,
+    kind,
+    ...(before && { before: stateObject(before) }),
+    ...(after && { after: stateObject(after) }),
+  };
+}
+
+function stateObject({ size, mtime, md5 }: FileState): object {
+  return { size, mtime: isoOf(mtime), ...(md5 !== undefined && { md5: hexOf(md5) }) };
+}
+
+const GROUPS_SHOWN = 15;
+
+function statsLines({ total, reasons, folders, extensions }: Stats): string[] {
+  const lines = [`live: ${amountText(total.live, "file")}`, `kept: ${amountText(total.kept, "old version")}`];
+  for (const [reason, amount] of reasons) {
+    if (reason !== "live") lines.push(`  ${reason}: ${amountText(amount, "version")}`);
+  }
+  return [...lines, ...groupLines("by folder", folders), ...groupLines("by extension", extensions)];
+}
+
+function groupLines(title: string, groups: ReadonlyMap<string, GroupAmount>): string[] {
+  const bytesOf = ({ live, kept }: GroupAmount) => live.bytes + kept.bytes;
+  const sorted = [...groups].sort((a, b) => bytesOf(b[1]) - bytesOf(a[1]));
+  const rows = sorted.slice(0, GROUPS_SHOWN).map(([name, { live, kept }]) => {
+    const figures = [live.versions, formatBytes(live.bytes), kept.versions, formatBytes(kept.bytes)];
+    return `  ${figures.map((figure) => String(figure).padStart(11)).join("")}  ${escapeText(name) || "(none)"}`;
+  });
+  const more = sorted.length > GROUPS_SHOWN ? [`  and ${sorted.length - GROUPS_SHOWN} more`] : [];
+  const head = ["files", "bytes", "kept", "bytes kept"].map((text) => text.padStart(11)).join("");
+  return [`${title}:`, `  ${head}`, ...rows, ...more];
+}
+
+function amountText({ versions, bytes }: Amount, noun: string): string {
+  return `${formatCount(versions, noun)}, ${formatBytes(bytes)}`;
+}
+
+function statsObject({ total, reasons, folders, extensions }: Stats): object {
+  const flat = ({ live, kept }: GroupAmount) => ({ live: { ...live }, kept: { ...kept } });
+  const all = (groups: ReadonlyMap<string, GroupAmount>) =>
+    Object.fromEntries([...groups].map(([name, group]) => [name, flat(group)]));
+  return {
+    ...flat(total),
+    reasons: Object.fromEntries(reasons),
+    folders: all(folders),
+    extensions: all(extensions),
+  };
+}
+
+function isoOf(seconds: number): string {
+  return new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
+}
