@@ -57,6 +57,7 @@ export async function runBackup(config: Config, options: BackupOptions): Promise
   const tally = new Tally(options.reporter);
   const storage = await complete.openStorage(config.dest, "destination");
   const source = await openSource(config, complete.openStorage);
+  source.prepare?.(options.signal);
   let destination: OpenDestination | undefined;
   try {
     destination = await openDestination(config, storage, complete, tally, {

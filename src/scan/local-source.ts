@@ -52,6 +52,9 @@ export class LocalSource implements Source {
   private readonly metadata: boolean;
   private readonly escapes: boolean;
   private recording: Recording | undefined;
+  /** Of the next scan, where it was begun before. */
+  private survey: Promise<XattrSurvey> | undefined;
+  private readonly closed = new AbortController();
 
   constructor(
     root: string,
@@ -62,6 +65,12 @@ export class LocalSource implements Source {
     this.ignore = ignore;
     this.metadata = metadata;
     this.escapes = reserve;
+  }
+
+  prepare(signal: AbortSignal): void {
+    if (!this.metadata) return;
+    this.survey = surveyXattrs(this.location, AbortSignal.any([signal, this.closed.signal]));
+    this.survey.catch(() => {}); // who scans awaits it
   }
 
   async *scan(findings: ScanFindings, signal?: AbortSignal): AsyncGenerator<Entry[]> {
@@ -102,7 +111,7 @@ export class LocalSource implements Source {
   }
 
   async close(): Promise<void> {
-    // Nothing is held between files.
+    this.closed.abort();
   }
 
   private checkRoot(): void {
@@ -251,10 +260,12 @@ export class LocalSource implements Source {
   }
 
   private async beginRecording(signal?: AbortSignal): Promise<Recording> {
+    const begun = this.survey;
+    this.survey = undefined;
     return {
       links: new LinkTable(),
       accounts: { users: new Accounts("passwd"), groups: new Accounts("group") },
-      survey: await surveyXattrs(this.location, signal),
+      survey: await (begun ?? surveyXattrs(this.location, signal)),
       folders: new Map(),
       specials: 0,
     };

@@ -324,3 +324,32 @@ describe("a file that is read", () => {
     expect(openFiles()).toBe(files);
   });
 });
+
+describe("a scan that was prepared", () => {
+  const prepared = (signal = new AbortController().signal) => {
+    const source = new LocalSource(root, NOTHING, { metadata: true });
+    source.prepare(signal);
+    return source;
+  };
+
+  it("finds what any other finds, and so does the one after it", async () => {
+    for (const file of ["a", "b/c", "b/d"]) put(file);
+    const paths = ({ entries }: { entries: Entry[] }) => entries.map(({ sortKey }) => sortKey);
+    const plain = paths(await scan(NOTHING, new LocalSource(root, NOTHING, { metadata: true })));
+    const source = prepared();
+    expect(paths(await scan(NOTHING, source))).toEqual(plain);
+    expect(paths(await scan(NOTHING, source))).toEqual(plain);
+    await source.close();
+  });
+
+  it("and never came leaves no process and no rejection behind, whether it is stopped or closed", async () => {
+    const stop = new AbortController();
+    const stopped = prepared(stop.signal);
+    stop.abort();
+    await stopped.close();
+    await prepared().close();
+    const children = () =>
+      fs.readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ").filter(Boolean);
+    await expect.poll(children).toEqual([]);
+  });
+});
