@@ -100,6 +100,7 @@ const config: Config = {
   restoreProcesses: 8,
   deletedKeepDays: null,
   ignore: [],
+  exclusions: { exclude: [], include: [], caches: false, oneFileSystem: false },
   sourceExcludes: [],
   massDeleteShare: 0.5,
   unfinishedKeepDays: 7,

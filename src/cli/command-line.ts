@@ -16,6 +16,7 @@ export type CommandLine =
       readonly command: "backup";
       readonly config: string | undefined;
       readonly allowMassDelete: boolean;
+      readonly retireExcluded: boolean;
       readonly dryRun: boolean;
       readonly json: boolean;
     })
@@ -60,6 +61,10 @@ export type CommandLine =
       readonly at: readonly string[];
       readonly allVersions: boolean;
       readonly deleted: boolean;
+      /** What a run would consider, not what is stored. */
+      readonly source: boolean;
+      /** Why this path of the source is considered, or left out. */
+      readonly explain: string | undefined;
       readonly json: boolean;
     }
   | {

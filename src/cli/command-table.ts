@@ -48,11 +48,20 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: "run",
     describe: "back up the source (what happens without a verb)",
-    flags: [FLAGS.config, FLAGS.allowMassDelete, FLAGS.dryRun, FLAGS.json, FLAGS.stats, FLAGS.slow],
+    flags: [
+      FLAGS.config,
+      FLAGS.allowMassDelete,
+      FLAGS.retireExcluded,
+      FLAGS.dryRun,
+      FLAGS.json,
+      FLAGS.stats,
+      FLAGS.slow,
+    ],
     build: (given) => ({
       command: "backup",
       config: configOf(given),
       allowMassDelete: given.has(FLAGS.allowMassDelete),
+      retireExcluded: given.has(FLAGS.retireExcluded),
       dryRun: given.has(FLAGS.dryRun),
       json: given.has(FLAGS.json),
       ...callReportingOf(given),
@@ -61,11 +70,12 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: "plan",
     describe: "show what a run would do; the same as run --dry-run",
-    flags: [FLAGS.config, FLAGS.allowMassDelete, FLAGS.json, FLAGS.stats, FLAGS.slow],
+    flags: [FLAGS.config, FLAGS.allowMassDelete, FLAGS.retireExcluded, FLAGS.json, FLAGS.stats, FLAGS.slow],
     build: (given) => ({
       command: "backup",
       config: configOf(given),
       allowMassDelete: given.has(FLAGS.allowMassDelete),
+      retireExcluded: given.has(FLAGS.retireExcluded),
       dryRun: true,
       json: given.has(FLAGS.json),
       ...callReportingOf(given),
@@ -133,7 +143,15 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: "list",
     describe: "show the files that are stored, or the past of them",
-    flags: [FLAGS.config, FLAGS.at, FLAGS.allVersions, FLAGS.deleted, FLAGS.json],
+    flags: [
+      FLAGS.config,
+      FLAGS.at,
+      FLAGS.allVersions,
+      FLAGS.deleted,
+      FLAGS.source,
+      FLAGS.explain,
+      FLAGS.json,
+    ],
     operands: { name: "PATH", many: true },
     build: (given) => ({
       command: "list",
@@ -142,6 +160,8 @@ export const COMMANDS: readonly Command[] = [
       at: given.values(FLAGS.at),
       allVersions: given.has(FLAGS.allVersions),
       deleted: given.has(FLAGS.deleted),
+      source: given.has(FLAGS.source) || given.has(FLAGS.explain),
+      explain: given.values(FLAGS.explain)[0],
       json: given.has(FLAGS.json),
     }),
   },

@@ -33,6 +33,11 @@ export const FLAGS = {
     takes: "switch",
     describe: "mark files as deleted even when the source is empty or has lost most of them",
   },
+  retireExcluded: {
+    name: "retire-excluded",
+    takes: "switch",
+    describe: "treat stored files that are excluded now like deleted ones; otherwise they stay as they are",
+  },
   dryRun: {
     name: "dry-run",
     takes: "switch",
@@ -79,7 +84,13 @@ export const FLAGS = {
   source: {
     name: "source",
     takes: "switch",
-    describe: "compare what is stored with the source as it is now",
+    describe: "diff: compare with the source as it is now; list: what a run would consider",
+  },
+  explain: {
+    name: "explain",
+    takes: "one",
+    value: "PATH",
+    describe: "why this path of the source would be stored, or not",
   },
   offset: { name: "offset", takes: "one", value: "BYTES", describe: "begin here" },
   length: { name: "length", takes: "one", value: "BYTES", describe: "so many at most" },

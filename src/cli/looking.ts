@@ -8,6 +8,7 @@ import { formatMoment } from "../plan/moment.ts";
 import { Selection } from "../plan/selection.ts";
 import { type Difference, type FileState, runDiff, runSourceDiff } from "../run/diff.ts";
 import { type ListedVersion, runList } from "../run/list.ts";
+import { type Explanation, explainSource, listSource, type SourceFileListed } from "../run/list-source.ts";
 import type { LookResult } from "../run/look.ts";
 import type { RunOptions } from "../run/run-options.ts";
 import { type Amount, type GroupAmount, runStats, type Stats } from "../run/stats.ts";
@@ -37,6 +38,18 @@ export async function runLook(
     case "list":
     case "find": {
       const isFind = commandLine.command === "find";
+      if (!isFind && commandLine.explain !== undefined) {
+        const { explanation, result } = await explainSource(config, options, commandLine.explain);
+        print(explanationLine, (one: Explanation) => one)(explanation);
+        return result;
+      }
+      if (!isFind && commandLine.source) {
+        const show = print(
+          (file: SourceFileListed) => versionLine({ ...file, md5: "" }, false),
+          sourceObject,
+        );
+        return listSource(config, { ...options, selects: selectionOf(commandLine.paths) }, show);
+      }
       const selects = isFind ? findSelection(commandLine.patterns) : selectionOf(commandLine.paths);
       const choice = { ...(at !== undefined && { at }), deleted: commandLine.deleted };
       const allVersions = isFind || commandLine.allVersions;
@@ -80,6 +93,14 @@ function versionLine(
   }
   const note = condemned === undefined ? "" : ` (condemned ${formatMoment(condemned)})`;
   return `${columns.join("  ")}  ${escapeText(path)}${note}`;
+}
+
+function explanationLine({ path, considered, why }: Explanation): string {
+  return `${escapeText(path)}: ${considered ? "considered" : "left out"}, ${escapeText(why)}`;
+}
+
+function sourceObject({ path, size, mtime }: SourceFileListed): object {
+  return { path, size, mtime: isoOf(mtime) };
 }
 
 function versionObject({ path, size, mtime, md5, began, ceased, condemned }: ListedVersion): object {

@@ -127,6 +127,7 @@ function run(commandLine: RunCommand, config: LoadedConfig, options: RunOptions)
       return runBackup(config, {
         ...options,
         allowMassDelete: commandLine.allowMassDelete,
+        retireExcluded: commandLine.retireExcluded,
         dryRun: commandLine.dryRun,
       });
     case "prune":
@@ -184,7 +185,7 @@ export async function runReading(commandLine: ReadingCommand): Promise<number> {
       file: commandLine.config,
       env: process.env,
       cwd: process.cwd(),
-      mode: commandLine.command === "diff" && commandLine.source ? "backup" : "verify",
+      mode: "source" in commandLine && commandLine.source ? "backup" : "verify",
       tmpdir: tmpdir(),
     });
     for (const warning of warnings) reporter.warning(warning);

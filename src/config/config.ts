@@ -92,6 +92,15 @@ export interface Config {
   readonly retire: "rename" | "tombstone";
   /** Already translated to JavaScript, anchored at the start of the path. */
   readonly ignore: readonly RegExp[];
+  /** What else of the source is left out: rules in the syntax of gitignore, and by what a file is. */
+  readonly exclusions: {
+    readonly exclude: readonly string[];
+    readonly include: readonly string[];
+    readonly caches: boolean;
+    /** Bytes. */
+    readonly largerThan?: number;
+    readonly oneFileSystem: boolean;
+  };
   /** Folders of the source, relative with a trailing slash, that are left out since the destination lies there. */
   readonly sourceExcludes: readonly string[];
   /** Above this share (0..1) of vanished files nothing is marked without `--allow-mass-delete`. */

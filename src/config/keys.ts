@@ -45,6 +45,12 @@ export const TOP_KEYS = [
   "purge_delay_days",
   "retire",
   "ignore_regex",
+  "exclude",
+  "include",
+  "exclude_file",
+  "exclude_caches",
+  "exclude_larger_than",
+  "one_file_system",
   "mass_delete_share",
   "unfinished_keep_days",
   "delta",
@@ -88,6 +94,12 @@ const NEW_KEYS: ReadonlySet<string> = new Set([
   "keep",
   "purge_delay_days",
   "retire",
+  "exclude",
+  "include",
+  "exclude_file",
+  "exclude_caches",
+  "exclude_larger_than",
+  "one_file_system",
 ]);
 
 /** The environment variable of a top-level setting. */

@@ -13,6 +13,7 @@ import {
   type StorageName,
   storageVariables,
   TOP_KEYS,
+  type TopKey,
   topVariable,
 } from "./keys.ts";
 import { nearest, quoted } from "./text.ts";
@@ -41,7 +42,7 @@ export function mergeLayers(
   for (const key of TOP_KEYS) {
     const value = given(env, topVariable(key));
     if (value === undefined) continue;
-    values[key] = key === "ignore_regex" ? expressionsOf(value, problems) : value;
+    values[key] = LISTS.has(key) ? listOf(key, value, problems) : value;
     variables.set(key, topVariable(key));
   }
   for (const storage of STORAGES) {
@@ -86,17 +87,20 @@ function given(env: NodeJS.ProcessEnv, name: string): string | undefined {
   return value === "" ? undefined : value;
 }
 
+/** Settings that are lists. */
+const LISTS: ReadonlySet<string> = new Set(["ignore_regex", "exclude", "include"]);
+
 /**
  * A JSON list, or one expression per line. What begins like a JSON list of texts has to be one: read as an
  * expression, a list with a mistake in it would be a class of characters that matches nearly everything.
  */
-function expressionsOf(text: string, problems: string[]): unknown {
+function listOf(key: TopKey, text: string, problems: string[]): unknown {
   if (/^\s*\[\s*(?:["\]]|$)/.test(text)) {
     try {
       return JSON.parse(text) as unknown;
     } catch {
       problems.push(
-        'IGNORE_REGEX begins like a JSON list but is none: write ["expression", ...] or one per line',
+        `${topVariable(key)} begins like a JSON list but is none: write ["...", "..."] or one per line`,
       );
       return [];
     }

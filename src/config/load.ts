@@ -4,8 +4,9 @@
  * All problems that can be found are reported together, one line each, every line with the name of its setting.
  * No line holds a secret.
  */
-import { join } from "node:path";
-import { ConfigError } from "../errors.ts";
+import { readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { ConfigError, errorCode } from "../errors.ts";
 import type { Config, StorageConfig } from "./config.ts";
 import { describeSettings } from "./describe.ts";
 import { readConfigFile } from "./file.ts";
@@ -86,6 +87,13 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     problems.push("restore lies inside dest: restore to a place outside of the backup");
   }
   if (problems.length > 0) throw problemsError(problems);
+  const exclusions = {
+    exclude: [...settings.exclude, ...(await rulesFileOf(settings.exclude_file, cwd))],
+    include: settings.include,
+    caches: settings.exclude_caches,
+    ...(settings.exclude_larger_than != null && { largerThan: settings.exclude_larger_than }),
+    oneFileSystem: settings.one_file_system,
+  };
   // Last, since a command may ask somebody for it.
   const password = await passwordOf(
     settings,
@@ -118,6 +126,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     purgeDelayDays: settings.purge_delay_days,
     retire: settings.retire,
     ignore,
+    exclusions,
     sourceExcludes,
     massDeleteShare: settings.mass_delete_share,
     unfinishedKeepDays: settings.unfinished_keep_days,
@@ -209,6 +218,16 @@ function expressionsOf(
       return [];
     }
   });
+}
+
+/** The lines of `exclude_file`, which has to be there: without its rules more would be stored than is meant. */
+async function rulesFileOf(file: string | null | undefined, cwd: string): Promise<string[]> {
+  if (file == null) return [];
+  try {
+    return (await readFile(resolve(cwd, file), "utf8")).replace(/^\ufeff/, "").split(/\r?\n/);
+  } catch (error) {
+    throw new ConfigError(`cannot be read (${errorCode(error)})`, { path: file, cause: error });
+  }
 }
 
 function saltOf(settings: Settings): { salt?: Uint8Array } {

@@ -111,6 +111,25 @@ function jsonOr(text: string): unknown {
   }
 }
 
+const patterns = v.nullish(
+  v.array(v.string("must be a text"), 'must be a list of patterns, ["*.tmp", "cache/"]'),
+  [],
+);
+
+const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** A number of bytes, or a text like `100M`. */
+const bytes = v.pipe(
+  v.unknown(),
+  v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
+    const [, number, unit = ""] = /^\s*(\d{1,15})\s*([KMGT]?)(?:i?B)?\s*$/i.exec(String(value)) ?? [];
+    const result = Number(number) * (UNITS[unit.toUpperCase()] ?? Number.NaN);
+    if (number !== undefined && Number.isSafeInteger(result)) return result;
+    addIssue({ message: 'must be a number of bytes, or a text like "100M" or "2G"' });
+    return NEVER;
+  }),
+);
+
 const storageSchema = v.object(
   {
     local_path: optionalText,
@@ -199,6 +218,12 @@ export const settingsSchema = v.object({
     ),
     [],
   ),
+  exclude: patterns,
+  include: patterns,
+  exclude_file: optionalText,
+  exclude_caches: v.nullish(strictSwitch, false),
+  exclude_larger_than: v.nullish(bytes),
+  one_file_system: v.nullish(strictSwitch, false),
   mass_delete_share: share(0.5),
   unfinished_keep_days: v.nullish(integer(1, 1_000_000, "must be a whole number of days, 1 at least"), 7),
   delta: v.nullish(v.picklist(["auto", "off"], 'must be "auto" or "off"'), "auto"),

@@ -33,6 +33,9 @@ export class JoinFindings {
   sourceBytes = 0;
   /** Paths that had a live version when the run began. */
   livePaths = 0;
+  /** Live versions of files that a rule leaves out now. */
+  excludedFiles = 0;
+  excludedBytes = 0;
   unchangedFiles = 0;
   unchangedBytes = 0;
 

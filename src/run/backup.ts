@@ -40,6 +40,8 @@ import { markVanished, retireVanished } from "./vanished.ts";
 export interface BackupOptions extends RunOptions {
   /** Mark and remove however much is missing (`--allow-mass-delete`). */
   readonly allowMassDelete?: boolean;
+  /** Treat stored files that a rule leaves out now like deleted ones (`--retire-excluded`). */
+  readonly retireExcluded?: boolean;
   /** Change nothing, and tell what a run would do (`--dry-run`). */
   readonly dryRun?: boolean;
 }
@@ -53,7 +55,7 @@ const DAY_MS = 1000 * DAY_SECONDS;
  *   not there; `InterruptedError` after a signal.
  */
 export async function runBackup(config: Config, options: BackupOptions): Promise<RunResult> {
-  const complete = { allowMassDelete: false, dryRun: false, ...withDefaults(options) };
+  const complete = { allowMassDelete: false, retireExcluded: false, dryRun: false, ...withDefaults(options) };
   const tally = new Tally(options.reporter);
   const storage = await complete.openStorage(config.dest, "destination");
   const source = await openSource(config, complete.openStorage);
@@ -142,6 +144,7 @@ class Backup {
       signal.throwIfAborted();
       await this.retire(moves);
       if (!dryRun) await this.unfinished.finish();
+      this.tellExcluded();
       for (const note of this.notes) this.options.reporter.info(note);
     } finally {
       signal.removeEventListener("abort", stop);
@@ -205,6 +208,7 @@ class Backup {
         reservesNames: reservesNames(config),
         mayHaveMoved: !destination.empty,
         retention,
+        retireExcluded: options.retireExcluded,
         purgeDelaySeconds: config.purgeDelayDays * DAY_SECONDS,
         now: secondsOf(this.storageTime()),
       },
@@ -237,6 +241,20 @@ class Backup {
   private countUnchanged(): void {
     const { unchangedFiles, unchangedBytes } = this.found;
     if (unchangedFiles > 0) this.tally.countMany("unchanged", unchangedFiles, unchangedBytes);
+  }
+
+  private tellExcluded(): void {
+    const { excludedFiles, excludedBytes } = this.found;
+    if (excludedFiles === 0) return;
+    this.tally.countMany("excluded, kept as they are", excludedFiles, excludedBytes);
+    const { deletedKeepDays } = this.config;
+    const fate =
+      deletedKeepDays === 0
+        ? "removed"
+        : `marked as deleted, and kept ${deletedKeepDays === null ? "for ever" : `for ${deletedKeepDays} days`}`;
+    this.notes.add(
+      `${excludedFiles} files that are stored are excluded now, and stay as they are; with --retire-excluded they are ${fate}`,
+    );
   }
 
   /** Phase 2. */

@@ -33,6 +33,8 @@ export interface PlanContext {
   /** Undefined: nothing expires in this run. */
   readonly retention: Retention | undefined;
   readonly purgeDelaySeconds: number;
+  /** Treat files that a rule leaves out like deleted ones. */
+  readonly retireExcluded: boolean;
   /** Seconds since 1970, by the storage's clock. */
   readonly now: number;
 }
@@ -102,7 +104,7 @@ export class PlanPhase {
         return;
       }
       case "vanished":
-        if (context.source.isUnknown(group.path)) return;
+        if (context.source.isUnknown(group.path) || (await this.isExcluded(group, plan))) return;
         found.vanished.append({ ...plan, versions: group.versions });
         return;
       case "gone":
@@ -132,7 +134,7 @@ export class PlanPhase {
         await context.storePhase.store(requestOf(group, plan.entry, [], plan.previous), found);
         return;
       case "vanished":
-        if (context.source.isUnknown(group.path)) return;
+        if (context.source.isUnknown(group.path) || (await this.isExcluded(group, undefined))) return;
         found.vanishedManifests.append({ ...plan, versions: group.versions });
         return;
       case "gone":
@@ -141,6 +143,20 @@ export class PlanPhase {
         }
         return;
     }
+  }
+
+  /** What a rule leaves out now stays as it is, unless it is to be treated like what was deleted. */
+  private async isExcluded(
+    { path }: PathGroup,
+    plan: (PathPlan & { kind: "vanished" }) | undefined,
+  ): Promise<boolean> {
+    const { source, retireExcluded } = this.context;
+    if (retireExcluded || (await source.excludedBy(path)) === undefined) return false;
+    if (plan !== undefined) {
+      this.found.excludedFiles++;
+      this.found.excludedBytes += plan.version.size;
+    }
+    return true;
   }
 
   private renameToLive(

@@ -18,8 +18,9 @@ import { readPiecesReusing, readUpTo } from "../storage/local/file-io.ts";
 import { readFolder } from "../storage/local/list.ts";
 import { isTemporaryFolder } from "../storage/local/temporary.ts";
 import type { Entry } from "./entry.ts";
+import { CACHE_SIGNATURE, CACHE_TAG, type Exclusions, RULES_FILE } from "./exclusions.ts";
 import { type AccountNames, FolderRecord, kindOf, LinkTable } from "./folder-record.ts";
-import type { IgnoreRules } from "./ignore.ts";
+import { rulesIn } from "./gitignore.ts";
 import { exactStat, secondsOfNanoseconds, secondsOfStat } from "./mtime.ts";
 import type { ScanFindings, Source, SourceFile } from "./source.ts";
 
@@ -45,7 +46,7 @@ interface Recording {
 
 export class LocalSource implements Source {
   readonly location: string;
-  private readonly ignore: IgnoreRules;
+  private readonly exclusions: Exclusions;
   private readonly unknownPaths = new Set<string>();
   /** With a trailing slash; the empty one is the root. */
   private readonly unknownFolders = new Set<string>();
@@ -55,14 +56,16 @@ export class LocalSource implements Source {
   /** Of the next scan, where it was begun before. */
   private survey: Promise<XattrSurvey> | undefined;
   private readonly closed = new AbortController();
+  /** Of the root. */
+  private device: number | undefined;
 
   constructor(
     root: string,
-    ignore: IgnoreRules,
+    exclusions: Exclusions,
     { metadata = false, reserve = metadata }: LocalSourceOptions = {},
   ) {
     this.location = path.resolve(root);
-    this.ignore = ignore;
+    this.exclusions = exclusions;
     this.metadata = metadata;
     this.escapes = reserve;
   }
@@ -96,6 +99,18 @@ export class LocalSource implements Source {
       if (this.unknownFolders.has(file.slice(0, at))) return true;
     }
     return this.unknownPaths.has(file);
+  }
+
+  async excludedBy(file: string): Promise<string | undefined> {
+    const path = this.escapes ? unescapePath(file) : file;
+    return this.exclusions.reasonFor(path)?.classic ? undefined : this.ruleFor(path);
+  }
+
+  async ruleFor(path: string): Promise<string | undefined> {
+    const reason = this.exclusions.reasonFor(path);
+    if (reason !== undefined || !this.exclusions.limitsSize) return reason?.text;
+    const stat = fs.lstatSync(fsPath(`${this.location}/${path}`), { throwIfNoEntry: false });
+    return stat && this.exclusions.isTooLarge(path, stat.size) ? "exclude_larger_than" : undefined;
   }
 
   async open(entry: { path: string }): Promise<SourceFile> {
@@ -135,6 +150,7 @@ export class LocalSource implements Source {
   private siblings(prefix: string, findings: ScanFindings): (Entry | string)[] {
     const found = new Map<string, Entry | string>();
     const listed = this.readFolder(prefix, findings);
+    if (listed !== undefined) this.takeRules(prefix, listed, findings);
     const record = this.recording && new FolderRecord(prefix.slice(0, -1));
     for (const { name, kind } of listed ?? []) {
       const file = prefix + name;
@@ -142,8 +158,9 @@ export class LocalSource implements Source {
         const folder = `${file}/`;
         if (prefix === "" && isTemporaryFolder(name))
           this.skip(folder, findings, "a folder of temporary files");
-        else if (!this.ignore.ignoresFolder(folder)) found.set(folder, folder);
-      } else if (!this.ignore.ignores(file)) {
+        else if (!this.exclusions.skipsFolder(folder) && this.isOnThisFileSystem(folder))
+          found.set(folder, folder);
+      } else if (this.exclusions.reasonFor(file) === undefined) {
         const entry = record
           ? this.record(name, file, record, findings)
           : kind === "other"
@@ -152,11 +169,41 @@ export class LocalSource implements Source {
         if (entry !== undefined) found.set(entry.sortKey, entry);
       }
     }
-    if (record && listed !== undefined && !(prefix !== "" && this.ignore.ignores(prefix))) {
+    if (
+      record &&
+      listed !== undefined &&
+      !(prefix !== "" && this.exclusions.reasonFor(prefix) !== undefined)
+    ) {
       for (const manifest of this.manifestsOf(prefix, record, listed, findings))
         found.set(manifest.sortKey, manifest);
     }
     return sortPaths([...found.keys()]).map((key) => found.get(key) as Entry | string);
+  }
+
+  /** What a folder itself says of its files: rules, or that it is a cache. */
+  private takeRules(prefix: string, listed: ReturnType<typeof readFolder>, findings: ScanFindings): void {
+    for (const { name, kind } of listed) {
+      if (kind !== "file" || (name !== RULES_FILE && !(name === CACHE_TAG && this.exclusions.caches)))
+        continue;
+      const file = prefix + name;
+      try {
+        const text = fs.readFileSync(fsPath(`${this.location}/${file}`), "utf8");
+        if (name === RULES_FILE) this.exclusions.addRules(prefix, rulesIn(text));
+        else if (text.startsWith(CACHE_SIGNATURE)) this.exclusions.leaveOut(prefix, "exclude_caches");
+      } catch (error) {
+        findings.onError(reportOf(wrap(error, file), "source"));
+      }
+    }
+  }
+
+  private isOnThisFileSystem(folder: string): boolean {
+    if (!this.exclusions.oneFileSystem) return true;
+    const deviceOf = (file: string) => fs.lstatSync(fsPath(file), { throwIfNoEntry: false })?.dev;
+    this.device ??= deviceOf(this.location);
+    const device = deviceOf(`${this.location}/${folder}`);
+    if (device === undefined || device === this.device) return true; // gone: reading it will say so
+    this.exclusions.leaveOut(folder, "one_file_system");
+    return false;
   }
 
   /** Undefined when it could not be read. */
@@ -168,7 +215,8 @@ export class LocalSource implements Source {
       this.unknownFolders.add(prefix);
       // Removed while the scan went on, most likely: nothing to complain of. It may have been unmounted as well, so its
       // files count as unknown, and the next run sees for sure. Nor is there a word about what is to be ignored anyway.
-      if (prefix !== "" && (errorCode(error) === "ENOENT" || this.ignore.ignores(prefix))) return undefined;
+      if (prefix !== "" && (errorCode(error) === "ENOENT" || this.exclusions.reasonFor(prefix) !== undefined))
+        return undefined;
       findings.onError(reportOf(wrap(error, prefix || this.location, "cannot be listed"), "source"));
       return undefined;
     }
@@ -186,6 +234,7 @@ export class LocalSource implements Source {
       if (!stat.isFile()) {
         return this.skip(file, findings, stat.isDirectory() ? "a link to a folder" : "not a regular file");
       }
+      if (this.exclusions.isTooLarge(file, stat.size)) return undefined;
       const mtime = secondsOfStat(stat, () => exactStat(location));
       return this.entryOf(file, mtime, stat.size);
     } catch (error) {
@@ -216,6 +265,7 @@ export class LocalSource implements Source {
         record.add(name, kind, stat, pathOfBytes(fs.readlinkSync(location, { encoding: "buffer" })));
         return undefined;
       }
+      if (kind === "file" && this.exclusions.isTooLarge(file, Number(stat.size))) return undefined;
       record.add(name, kind, stat);
       if (kind === "file") return this.entryOf(file, secondsOfNanoseconds(stat.mtimeNs), Number(stat.size));
       (this.recording as Recording).specials++;

@@ -11,7 +11,7 @@ import { comparePaths } from "../names/path-text.ts";
 import { sortKeyOf } from "../names/stored-name.ts";
 import type { ListedObject, Storage } from "../storage/storage.ts";
 import type { Entry } from "./entry.ts";
-import type { IgnoreRules } from "./ignore.ts";
+import type { Exclusions } from "./exclusions.ts";
 import type { ScanFindings, Source, SourceFile } from "./source.ts";
 
 const MD5_ETAG = /^[0-9a-f]{32}$/;
@@ -19,16 +19,16 @@ const MD5_ETAG = /^[0-9a-f]{32}$/;
 export class S3Source implements Source {
   readonly location: string;
   private readonly storage: Storage;
-  private readonly ignore: IgnoreRules;
+  private readonly exclusions: Exclusions;
 
   private readonly escapes: boolean;
 
   /** `reserve`: keep names that begin like manifests out of their way (docs/format.md, section 9). */
-  constructor(storage: Storage, ignore: IgnoreRules, reserve = false) {
+  constructor(storage: Storage, exclusions: Exclusions, reserve = false) {
     this.escapes = reserve;
     this.storage = storage;
     this.location = storage.location;
-    this.ignore = ignore;
+    this.exclusions = exclusions;
   }
 
   async *scan(findings: ScanFindings, signal?: AbortSignal): AsyncGenerator<Entry[]> {
@@ -49,6 +49,18 @@ export class S3Source implements Source {
 
   isUnknown(): boolean {
     return false; // a listing is complete, or it throws
+  }
+
+  async excludedBy(file: string): Promise<string | undefined> {
+    const path = this.escapes ? unescapePath(file) : file;
+    return this.exclusions.reasonFor(path)?.classic ? undefined : this.ruleFor(path);
+  }
+
+  async ruleFor(path: string): Promise<string | undefined> {
+    const reason = this.exclusions.reasonFor(path);
+    if (reason !== undefined || !this.exclusions.limitsSize) return reason?.text;
+    const stat = await this.storage.stat(path);
+    return stat && this.exclusions.isTooLarge(path, stat.size) ? "exclude_larger_than" : undefined;
   }
 
   async open(entry: { path: string; size: number; mtime: number; etag?: string }): Promise<SourceFile> {
@@ -75,7 +87,8 @@ export class S3Source implements Source {
 
   private examine(object: ListedObject, findings: ScanFindings): Entry | undefined {
     const { key, size = 0, modified = 0, etag } = object;
-    if (this.ignore.ignores(key)) return undefined;
+    if (this.exclusions.reasonFor(key) !== undefined || this.exclusions.isTooLarge(key, size))
+      return undefined;
     if (key.endsWith("/")) {
       findings.onSkipped(key, "its key ends in a slash");
       return undefined;

@@ -28,6 +28,14 @@ export interface Source {
    * could not be read. Valid for a path once the scan has passed its place.
    */
   isUnknown(path: string): boolean;
+  /**
+   * The rule of `exclude` and the like that leaves out a path (as it is stored), for people; undefined where there is
+   * none, and of `ignore_regex`, which treats what is stored already like deleted files. Valid once the scan has passed
+   * its place.
+   */
+  excludedBy(path: string): Promise<string | undefined>;
+  /** The rule of any kind that leaves out a path of the source (a folder with a slash at its end). Valid likewise. */
+  ruleFor(path: string): Promise<string | undefined>;
   /** Opens one file for reading. Throws code `ENOENT` when it has gone since it was listed. */
   open(entry: { path: string; size: number; mtime: number; etag?: string }): Promise<SourceFile>;
   close(): Promise<void>;

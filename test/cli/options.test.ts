@@ -11,6 +11,7 @@ const backup = {
   command: "backup",
   config: undefined,
   allowMassDelete: false,
+  retireExcluded: false,
   dryRun: false,
   json: false,
 };

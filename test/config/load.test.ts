@@ -85,6 +85,7 @@ describe("the defaults", () => {
       purgeDelayDays: 0,
       retire: "rename",
       ignore: [],
+      exclusions: { exclude: [], include: [], caches: false, oneFileSystem: false },
       sourceExcludes: [],
       massDeleteShare: 0.5,
       unfinishedKeepDays: 7,

@@ -59,6 +59,7 @@ async function check(storage: LocalStorage, some: Some, more: ListedObject[] = [
     restoreProcesses: 1,
     deletedKeepDays: null,
     ignore: [],
+    exclusions: { exclude: [], include: [], caches: false, oneFileSystem: false },
     sourceExcludes: [],
     massDeleteShare: 0.5,
     unfinishedKeepDays: 7,

@@ -105,6 +105,7 @@ export function configOf(
     restoreProcesses: 1,
     deletedKeepDays: null,
     ignore: [],
+    exclusions: { exclude: [], include: [], caches: false, oneFileSystem: false },
     sourceExcludes: [],
     massDeleteShare: 0.5,
     unfinishedKeepDays: 7,

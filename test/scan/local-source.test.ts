@@ -8,12 +8,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ErrorReport } from "../../src/errors.ts";
 import { bytesOfPath, comparePaths, fsPath } from "../../src/names/path-text.ts";
 import type { Entry } from "../../src/scan/entry.ts";
-import { IgnoreRules } from "../../src/scan/ignore.ts";
 import { LocalSource } from "../../src/scan/local-source.ts";
 import { anyPath, isFilePath } from "../plan/worlds.ts";
+import { exclusionsOf } from "./exclusions.ts";
 
 let root: string;
-const NOTHING = new IgnoreRules([], []);
+const NOTHING = exclusionsOf();
 const isRoot = process.getuid?.() === 0;
 
 beforeEach(() => {
@@ -144,10 +144,10 @@ describe("scanning a folder", () => {
 
   it("leaves out what is to be ignored, and does not enter where the destination lies", async () => {
     for (const file of ["a.tmp", "b/a.tmp", "b/c", "backup/x", "backup2/x", "x/backup/y"]) put(file);
-    const { paths } = await scan(new IgnoreRules([/^(?:.*\.tmp)/v], ["backup/"]));
+    const { paths } = await scan(exclusionsOf({ expressions: [/^(?:.*\.tmp)/v], prefixes: ["backup/"] }));
     expect(paths).toEqual(["b/c", "backup2/x", "x/backup/y"]);
     const unread = justBefore(`${root}/backup`, () => expect.unreachable("entered"));
-    await scan(new IgnoreRules([], ["backup/"]));
+    await scan(exclusionsOf({ expressions: [], prefixes: ["backup/"] }));
     unread();
   });
 
@@ -236,11 +236,11 @@ describe("what cannot be seen is unknown, not gone:", () => {
       fs.chmodSync(`${root}/closed`, 0o700);
       const script = `
       import { LocalSource } from ${JSON.stringify(path.resolve("src/scan/local-source.ts"))};
-      import { IgnoreRules } from ${JSON.stringify(path.resolve("src/scan/ignore.ts"))};
+      import { exclusionsOf } from ${JSON.stringify(path.resolve("test/scan/exclusions.ts"))};
       process.setgroups([]); process.setgid(65534); process.setuid(65534);
       for (const rules of [[], [/^closed\\//v]]) {
         const errors = [], paths = [];
-        const source = new LocalSource(${JSON.stringify(root)}, new IgnoreRules(rules, []));
+        const source = new LocalSource(${JSON.stringify(root)}, exclusionsOf({ expressions: rules, prefixes: [] }));
         for await (const batch of source.scan({ onError: (e) => errors.push(e), onSkipped() {}, onNote() {} })) paths.push(...batch.map((e) => e.path));
         console.log(JSON.stringify({ errors, paths, unknown: source.isUnknown("closed/x") }));
       }`;

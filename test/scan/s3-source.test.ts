@@ -3,12 +3,12 @@ import { describe, expect, it } from "vitest";
 import { comparePaths } from "../../src/names/path-text.ts";
 import { sortKeyOf } from "../../src/names/stored-name.ts";
 import type { Entry } from "../../src/scan/entry.ts";
-import { IgnoreRules } from "../../src/scan/ignore.ts";
 import { S3Source } from "../../src/scan/s3-source.ts";
 import type { ListedObject, Storage } from "../../src/storage/storage.ts";
 import { anyPath, cut } from "../plan/worlds.ts";
+import { exclusionsOf } from "./exclusions.ts";
 
-const NOTHING = new IgnoreRules([], []);
+const NOTHING = exclusionsOf();
 
 function bucket(objects: readonly ListedObject[], cuts: number[] = []) {
   let listed = 0;
@@ -112,7 +112,7 @@ describe("a bucket as a source", () => {
   });
 
   it("names and leaves out what stands for a folder, and leaves out what is ignored", async () => {
-    const ignore = new IgnoreRules([/^x/v], ["backup/"]);
+    const ignore = exclusionsOf({ expressions: [/^x/v], prefixes: ["backup/"] });
     const { entries, skipped } = await scan(
       ["backup/a", "folder/", "x1", "y"].map((key) => ({ key, size: 1, modified: 0 })),
       { ignore },

@@ -1,0 +1,125 @@
+import * as fs from "node:fs";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Config } from "../../src/config/config.ts";
+import { explainSource, listSource } from "../../src/run/list-source.ts";
+import { backup, clean, Recorder, restore, treeOf, World } from "./world.ts";
+
+const NONE = { exclude: [], include: [], caches: false, oneFileSystem: false };
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(() => world.dispose());
+
+const given = () => ({ reporter: new Recorder(), signal: new AbortController().signal });
+const configOf = (exclusions: Partial<Config["exclusions"]>, settings: Partial<Config> = {}) =>
+  world.config({ exclusions: { ...NONE, ...exclusions }, ...settings });
+
+async function considered(config: Config): Promise<string[]> {
+  const paths: string[] = [];
+  const options = { ...given(), selects: () => true };
+  const result = await listSource(config, options, ({ path: file }) => paths.push(file));
+  expect([...result.errors]).toEqual([]);
+  return paths.sort();
+}
+
+async function why(config: Config, file: string): Promise<string> {
+  const { explanation } = await explainSource(config, given(), file);
+  return `${explanation.considered ? "yes" : "no"}: ${explanation.why}`;
+}
+
+function write(...files: string[]): void {
+  for (const file of files) world.write(file, `content of ${file}`);
+}
+
+describe("what is considered", () => {
+  it("leaves out what is excluded, and takes back what is included, also inside of excluded folders", async () => {
+    write("a.tmp", "keep.tmp", "cache/x", "cache/important/y", "Photos (2020) [raw]/z.jpg", "ü/ß.tmp", "b");
+    const config = configOf({
+      exclude: ["*.tmp", "!keep.tmp", "/cache/", "Photos (2020) \\[raw\\]/"],
+      include: ["/cache/important/"],
+    });
+    expect(await considered(config)).toEqual(["b", "cache/important/y", "keep.tmp"]);
+    expect(await why(config, "ü/ß.tmp")).toBe("no: exclude: *.tmp");
+    expect(await why(config, "cache/x")).toBe("no: exclude: /cache/");
+    expect(await why(config, "cache/important")).toBe("yes: no rule leaves it out");
+    expect(await why(config, "none")).toBe("no: it is not there, or no file");
+  });
+
+  it("goes by the rules in each folder, the deeper ones winning", async () => {
+    write("a/x.log", "a/b/x.log", "a/b/y.log", "x.log", "a/c/x", "d/x.log");
+    world.write("a/.backupignore", "*.log\n/c/\n");
+    world.write("a/b/.backupignore", "!y.log\n");
+    const config = configOf({});
+    expect(await considered(config)).toEqual([
+      "a/.backupignore",
+      "a/b/.backupignore",
+      "a/b/y.log",
+      "d/x.log",
+      "x.log",
+    ]);
+    expect(await why(config, "a/b/x.log")).toBe("no: a/.backupignore: *.log");
+    expect(await why(config, "a/c")).toBe("no: a/.backupignore: /c/");
+  });
+
+  it("leaves out caches but for their tag, and large files", async () => {
+    write("cache/x", "cache/deep/y", "no cache/x");
+    world.write("cache/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n# a cache\n");
+    world.write("no cache/CACHEDIR.TAG", "something else");
+    world.write("large", Buffer.alloc(2000));
+    for (const metadata of [false, true]) {
+      const config = configOf({ caches: true, largerThan: 1999 }, { metadata });
+      expect(await considered(config)).toEqual(["cache/CACHEDIR.TAG", "no cache/CACHEDIR.TAG", "no cache/x"]);
+      expect(await why(config, "cache/deep/y")).toBe("no: exclude_caches");
+      expect(await why(config, "large")).toBe("no: exclude_larger_than");
+      expect(
+        await considered(configOf({ caches: true, largerThan: 1999, include: ["large", "y"] })),
+      ).toContain("cache/deep/y");
+    }
+  });
+
+  it("records nothing in metadata of what is left out", async () => {
+    write("a/x", "a/y.tmp");
+    fs.symlinkSync("x", path.join(world.src, "a/link.tmp"));
+    const config = configOf({ exclude: ["*.tmp"] }, { container: "segmented", metadata: true });
+    await clean(backup(config));
+    await clean(restore(config));
+    expect(Object.keys(treeOf(world.restored))).toEqual(["a/x"]);
+    expect((await backup(config)).outcomes).toEqual({ unchanged: 1 });
+  });
+});
+
+describe("files that are stored and excluded later", () => {
+  it("stay as they are, and each run says so, until they are to go", async () => {
+    write("a.tmp", "b", "folder/c");
+    await clean(backup(world.config()));
+    const before = world.stored();
+    const config = configOf({ exclude: ["*.tmp", "folder/"], largerThan: 100 });
+    for (let run = 0; run < 2; run++) {
+      const { outcomes, told } = await backup(config);
+      expect(outcomes).toEqual({ unchanged: 1, "excluded, kept as they are": 2 });
+      expect(told.infos.join()).toMatch(/2 files .* excluded now.*--retire-excluded .* kept for ever/);
+      expect(world.stored()).toEqual(before);
+    }
+    world.remove("a.tmp"); // gone or excluded: nobody looks
+    expect((await backup(config)).outcomes).toEqual({ unchanged: 1, "excluded, kept as they are": 2 });
+    const planned = await backup(config, { retireExcluded: true, dryRun: true });
+    expect(planned.outcomes).toEqual({ unchanged: 1, deleted: 2 });
+    expect((await backup(config, { retireExcluded: true })).outcomes).toEqual({ unchanged: 1, deleted: 2 });
+    expect((await backup(config)).outcomes).toEqual({ unchanged: 1 });
+  });
+
+  it("that grew too large stay, and ignore_regex treats them like deleted ones as ever", async () => {
+    write("grows", "ignored", "other");
+    await clean(backup(world.config()));
+    world.write("grows", Buffer.alloc(5000), 9);
+    const config = configOf({ largerThan: 1000 }, { ignore: [/^ignored/v] });
+    expect((await backup(config)).outcomes).toEqual({
+      unchanged: 1,
+      deleted: 1,
+      "excluded, kept as they are": 1,
+    });
+  });
+});
