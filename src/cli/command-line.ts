@@ -102,6 +102,13 @@ export type CommandLine =
       readonly offset: number;
       readonly length: number;
     }
+  | {
+      readonly command: "init";
+      readonly config: string | undefined;
+      readonly src: string | undefined;
+      readonly dest: string | undefined;
+      readonly passwordFile: string | undefined;
+    }
   | { readonly command: "generate-salt" }
   | { readonly command: "help"; readonly text: string }
   | { readonly command: "version" };

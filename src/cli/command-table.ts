@@ -236,6 +236,18 @@ export const COMMANDS: readonly Command[] = [
     }),
   },
   {
+    verb: "init",
+    describe: "write a configuration, asking for what the flags do not say",
+    flags: [FLAGS.config, FLAGS.src, FLAGS.dest, FLAGS.passwordFile],
+    build: (given) => ({
+      command: "init",
+      config: configOf(given),
+      src: given.values(FLAGS.src)[0],
+      dest: given.values(FLAGS.dest)[0],
+      passwordFile: given.values(FLAGS.passwordFile)[0],
+    }),
+  },
+  {
     verb: "generate-salt",
     describe: "print a salt for the settings",
     flags: [],

@@ -25,6 +25,18 @@ export async function main(argv: readonly string[]): Promise<number> {
       case "stats":
       case "cat":
         return await runReading(commandLine);
+      case "init": {
+        const { initialize } = await import("./init.ts");
+        const { questionsAt } = await import("./questions.ts");
+        const { escapeText } = await import("./escape.ts");
+        const questions = questionsAt(process.stdin, process.stdout);
+        try {
+          const lines = await initialize(commandLine, questions, process.cwd());
+          return print(lines.map((line) => `${escapeText(line)}\n`).join(""));
+        } finally {
+          questions?.close();
+        }
+      }
       case "decrypt":
         return await runDecrypt(commandLine);
       default:

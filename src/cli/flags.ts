@@ -92,6 +92,19 @@ export const FLAGS = {
     value: "PATH",
     describe: "why this path of the source would be stored, or not",
   },
+  src: {
+    name: "src",
+    takes: "one",
+    value: "PLACE",
+    describe: "what to back up: a folder, or s3://bucket/path",
+  },
+  dest: { name: "dest", takes: "one", value: "PLACE", describe: "where to: a folder, or s3://bucket/path" },
+  passwordFile: {
+    name: "password-file",
+    takes: "one",
+    value: "FILE",
+    describe: "holds the password; if it is not there, one is made with a random password",
+  },
   offset: { name: "offset", takes: "one", value: "BYTES", describe: "begin here" },
   length: { name: "length", takes: "one", value: "BYTES", describe: "so many at most" },
   overwrite: {

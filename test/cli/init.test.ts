@@ -1,0 +1,125 @@
+import { spawn, spawnSync } from "node:child_process";
+import * as fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type InitAnswers, initialize } from "../../src/cli/init.ts";
+import type { Questions } from "../../src/cli/questions.ts";
+import { loadConfig } from "../../src/config/load.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), "backup-init-"));
+  fs.mkdirSync(path.join(folder, "src"));
+});
+afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+const FLAGS: InitAnswers = { config: undefined, src: "src", dest: "dest", passwordFile: "password" };
+const NOTHING: InitAnswers = { config: undefined, src: undefined, dest: undefined, passwordFile: undefined };
+const init = (answers: Partial<InitAnswers> = {}, questions?: Questions) =>
+  initialize({ ...FLAGS, ...answers }, questions, folder);
+const at = (name: string) => path.join(folder, name);
+const modeOf = (name: string) => fs.statSync(at(name)).mode & 0o777;
+const load = async (name = "config.json") =>
+  (await loadConfig({ file: at(name), env: {}, cwd: folder, mode: "backup", tmpdir: folder })).config;
+
+/** Somebody who answers in this order. */
+function answering(...answers: string[]): Questions {
+  const next = async () => {
+    const answer = answers.shift();
+    if (answer === undefined) throw new Error("asked too often");
+    return answer;
+  };
+  return { ask: next, askSecret: next, close: () => {} };
+}
+
+describe("init", () => {
+  it("writes a sound configuration, which nobody else can read", async () => {
+    const told = await init();
+    expect(told.join("\n")).toMatch(/backup plan/);
+    expect([modeOf("config.json"), modeOf("password")]).toEqual([0o600, 0o600]);
+    expect(fs.readFileSync(at("password"), "utf8")).toMatch(/^[a-z2-9]{32}\n$/);
+    const config = await load();
+    expect(config).toMatchObject({
+      src: { kind: "local", path: at("src") },
+      dest: { kind: "local", path: at("dest") },
+      container: "segmented",
+      metadata: true,
+      versionsKeepDays: 30,
+      encrypt: true,
+      exclusions: { caches: true },
+    });
+    expect(config.salt).toHaveLength(16);
+    expect(config.password).toHaveLength(32);
+    expect(told.join("\n")).not.toContain(config.password);
+  });
+
+  it("takes the password of a file that is there, and leaves the salt out where a backup is there", async () => {
+    fs.writeFileSync(at("password"), "of my own\n", { mode: 0o600 });
+    fs.mkdirSync(at("dest"));
+    fs.writeFileSync(at("dest/something"), "");
+    await init();
+    const config = await load();
+    expect(config.password).toBe("of my own");
+    expect(config.salt).toBeUndefined();
+  });
+
+  it("asks for what is missing, and for the password twice", async () => {
+    await init(NOTHING, answering("src", "s3://bucket/some/where/", "secret", "secret"));
+    expect(await load()).toMatchObject({
+      dest: { kind: "s3", bucket: "bucket", basePath: "some/where" },
+      password: "secret",
+    });
+    expect(modeOf("backup-password")).toBe(0o600);
+    await init({ ...NOTHING, config: "other/config.json" }, answering("src", "dest", "", "")).catch(() => {});
+    fs.mkdirSync(at("other"));
+    await init({ ...NOTHING, config: "other/config.json" }, answering("src", "dest", ""));
+    expect((await load("other/config.json")).password).toHaveLength(32);
+  });
+
+  it.each<[string, Partial<InitAnswers>, string[], RegExp]>([
+    ["a configuration that is there", { config: "there.json" }, [], /is not replaced/],
+    ["a source that is not there", { src: "none" }, [], /is no folder/],
+    ["a destination that is the source", { dest: "src" }, [], /the same place/],
+    ["passwords that differ", { passwordFile: undefined }, ["one", "two"], /not the same/],
+    ["no answer", { src: undefined }, [""], /no answer/],
+  ])("refuses %s, and leaves nothing behind", async (_, answers, given, message) => {
+    fs.writeFileSync(at("there.json"), "{}");
+    const before = fs.readdirSync(folder);
+    await expect(init(answers, answering(...given))).rejects.toThrow(message);
+    expect(fs.readdirSync(folder)).toEqual(before);
+  });
+
+  it.each(["src", "dest", "passwordFile"] as const)("without a terminal needs %s", async (name) => {
+    await expect(init({ [name]: undefined })).rejects.toMatchObject({ kind: "config" });
+  });
+
+  it.skipIf(spawnSync("python3", ["--version"]).status !== 0)(
+    "does not show at a terminal what is typed as a password",
+    async () => {
+      const command = path.resolve(import.meta.dirname, "../../bin/backup.ts");
+      const script = `
+import os, pty, sys
+answers = [(b"backed up", b"src\\n"), (b"Where to", b"dest\\n"), (b"Password", b"hidden words\\n"), (b"again", b"hidden words\\n")]
+seen = b""
+def read(fd):
+    global seen
+    data = os.read(fd, 1024)
+    seen += data
+    if answers and answers[0][0] in seen: os.write(fd, answers.pop(0)[1])
+    return data
+sys.exit(os.waitstatus_to_exitcode(pty.spawn([${JSON.stringify(process.execPath)}, ${JSON.stringify(command)}, "init"], read)))
+`;
+      const child = spawn("python3", ["-c", script], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+      let output = "";
+      child.stdout.on("data", (piece) => {
+        output += piece;
+      });
+      const code = await new Promise((resolve) => child.on("close", resolve));
+      expect(output).toContain("Next: backup plan");
+      expect(code).toBe(0);
+      expect(output).not.toContain("hidden");
+      expect((await load()).password).toBe("hidden words");
+    },
+  );
+});
