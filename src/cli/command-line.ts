@@ -38,6 +38,10 @@ export type CommandLine =
       readonly md5: string | undefined;
       readonly to: string | undefined;
       readonly stripPrefix: string | undefined;
+      /** Onto the source itself. */
+      readonly inPlace: boolean;
+      readonly delete: boolean;
+      readonly yes: boolean;
       readonly dryRun: boolean;
       readonly overwrite: Overwrite;
       readonly checksum: boolean;

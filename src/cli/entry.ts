@@ -7,7 +7,8 @@ import { version } from "./version.ts";
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv.length === 1 && argv[0] === "--version") return print(`${version()}\n`);
   const { parseCommandLine } = await import("./options.ts");
-  const { printError, runCommand, runDecrypt, runReading } = await import("./main.ts");
+  const { runCommand, runDecrypt } = await import("./main.ts");
+  const { printError } = await import("./print-error.ts");
   try {
     const commandLine = await parseCommandLine(argv);
     switch (commandLine.command) {
@@ -24,7 +25,7 @@ export async function main(argv: readonly string[]): Promise<number> {
       case "diff":
       case "stats":
       case "cat":
-        return await runReading(commandLine);
+        return await (await import("./reading.ts")).runReading(commandLine);
       case "init": {
         const { initialize } = await import("./init.ts");
         const { questionsAt } = await import("./questions.ts");

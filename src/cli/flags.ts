@@ -107,6 +107,17 @@ export const FLAGS = {
   },
   offset: { name: "offset", takes: "one", value: "BYTES", describe: "begin here" },
   length: { name: "length", takes: "one", value: "BYTES", describe: "so many at most" },
+  inPlace: {
+    name: "in-place",
+    takes: "switch",
+    describe: "onto the source itself, only what differs; shows what it would do and asks first",
+  },
+  delete: {
+    name: "delete",
+    takes: "switch",
+    describe: "with --in-place: remove files that were not there",
+  },
+  yes: { name: "yes", takes: "switch", describe: "with --in-place: do not ask" },
   overwrite: {
     name: "overwrite",
     takes: "one",

@@ -36,6 +36,8 @@ export interface LoadOptions {
   readonly mode: "backup" | "restore" | "verify" | "prune" | "decrypt";
   /** A folder to restore to, in place of the configured one. */
   readonly restoreTo?: string;
+  /** Whether a restore goes to `src` itself. */
+  readonly inPlace?: boolean;
   /** The system's folder for temporary files, where the default restore target lies. */
   readonly tmpdir: string;
 }
@@ -82,7 +84,9 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     path: join(options.tmpdir, DEFAULT_RESTORE_FOLDER),
   };
   const sourceExcludes =
-    mode === "backup" && src !== undefined ? await sourceExcludesOf(src, dest, cwd, problems, warnings) : [];
+    (mode === "backup" || options.inPlace) && src !== undefined
+      ? await sourceExcludesOf(src, dest, cwd, problems, warnings)
+      : [];
   if (mode === "restore" && (await pathInside(restore, dest, cwd)) !== undefined) {
     problems.push("restore lies inside dest: restore to a place outside of the backup");
   }

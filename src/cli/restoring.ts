@@ -1,0 +1,64 @@
+/** `backup restore`: to another place, or onto the source, which asks first. */
+import type { Config } from "../config/config.ts";
+import { ConfigError, RefusedError } from "../errors.ts";
+import { runRestore } from "../run/restore.ts";
+import { restoreInPlace } from "../run/restore-in-place.ts";
+import type { RunOptions } from "../run/run-options.ts";
+import type { RunResult } from "../run/tally.ts";
+import { choiceOf } from "./choices.ts";
+import type { CommandLine } from "./command-line.ts";
+import { questionsAt } from "./questions.ts";
+
+/** Throws ConfigError for flags that exclude each other, RefusedError where nobody said yes, and what a restore throws. */
+export async function restore(
+  commandLine: CommandLine & { command: "restore" },
+  config: Config,
+  options: RunOptions,
+): Promise<RunResult> {
+  const { restoreDeleted, restoreOnly, overwrite, checksum, owner, setid, stripPrefix, dryRun } = commandLine;
+  const common = {
+    ...options,
+    choice: choiceOf(commandLine, restoreDeleted),
+    only: restoreOnly,
+    overwrite,
+    checksum,
+    ...(owner && { owner }),
+    setid,
+    dryRun,
+  };
+  if (!commandLine.inPlace) {
+    if (commandLine.delete) throw new ConfigError("--delete belongs to --in-place");
+    return runRestore(config, { ...common, ...(stripPrefix !== undefined && { stripPrefix }) });
+  }
+  if (stripPrefix !== undefined || commandLine.to !== undefined) {
+    throw new ConfigError("--in-place has its place: it excludes --to and --strip-prefix");
+  }
+  if (commandLine.delete && (restoreDeleted || commandLine.md5 !== undefined)) {
+    throw new ConfigError(
+      "--delete needs the state of one moment: it excludes --restore-deleted and --version",
+    );
+  }
+  const inPlace = { ...common, delete: commandLine.delete };
+  if (dryRun || commandLine.yes) return restoreInPlace(config, inPlace);
+  const planned = await restoreInPlace(config, { ...inPlace, dryRun: true });
+  if (planned.errors.size > 0 || !hasWork(planned)) return planned;
+  await confirm(options);
+  return restoreInPlace(config, inPlace);
+}
+
+function hasWork({ outcomes }: RunResult): boolean {
+  return outcomes.has("restored") || outcomes.has("removed");
+}
+
+/** Throws RefusedError unless somebody at a terminal says yes. */
+async function confirm({ reporter }: RunOptions): Promise<void> {
+  reporter.info("So far nothing was changed");
+  const questions = questionsAt(process.stdin, process.stdout);
+  const answer = await questions?.ask("Do what is shown above, onto the source (yes or no)");
+  questions?.close();
+  if (/^y(?:es)?$/i.test(answer?.trim() ?? "")) return;
+  throw new RefusedError("restore", "the source was left as it is", {
+    code: "ENOTCONFIRMED",
+    remedy: "answer yes, or give --yes",
+  });
+}

@@ -1,0 +1,115 @@
+/**
+ * Restoring onto the live source: only what differs is written, and, when asked, files are removed that were not there.
+ *
+ * Nothing is removed unless everything was restored and both sides could be listed whole; what a run would not consider
+ * (excluded files, links, special files) is not removed either.
+ */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import type { Config } from "../config/config.ts";
+import { ConfigError, errorCode, RefusedError, reportOf, StorageError } from "../errors.ts";
+import { fsPath } from "../names/path-text.ts";
+import { Selection } from "../plan/selection.ts";
+import { SpillList } from "../spill/spill-list.ts";
+import { runSourceDiff } from "./diff.ts";
+import { checkTargetPath } from "./local-target.ts";
+import { type RestoreOptions, runRestore } from "./restore.ts";
+import { withDefaults } from "./run-options.ts";
+import { type RunResult, Tally } from "./tally.ts";
+
+export interface InPlaceOptions extends Omit<RestoreOptions, "stripPrefix"> {
+  /** Remove files of the source that the state does not have. */
+  readonly delete: boolean;
+}
+
+/** Throws as a restore does; ConfigError without a source. */
+export async function restoreInPlace(config: Config, options: InPlaceOptions): Promise<RunResult> {
+  const { src } = config;
+  if (src === undefined) throw new ConfigError("--in-place needs `src`", { path: "src" });
+  const result = await runRestore({ ...config, restore: src, restoreIsDefault: false }, options);
+  if (!options.delete) return result;
+  const tally = new Tally(options.reporter);
+  const surplus = new SpillList<string>();
+  try {
+    const { errors } = await findSurplus(config, options, surplus);
+    if (result.errors.size > 0 || errors.size > 0) tally.error(reportOf(incomplete(), "restore"));
+    else await removeAll(config, options, surplus, tally);
+  } finally {
+    surplus.close();
+  }
+  return joined(result, tally.result());
+}
+
+function incomplete(): RefusedError {
+  return new RefusedError("restore", "not everything could be restored or listed: nothing was removed", {
+    code: "EINCOMPLETE",
+    remedy: "see the errors above, and run again",
+  });
+}
+
+function findSurplus(config: Config, options: InPlaceOptions, surplus: SpillList<string>) {
+  const { choice = {}, only = [] } = options;
+  const selection = new Selection(only);
+  const looking = {
+    ...options,
+    ...(choice.at !== undefined && { from: choice.at }),
+    checksum: false,
+    selects: (file: string) => selection.selects(file),
+  };
+  return runSourceDiff(config, looking, ({ kind, path: file }) => {
+    if (kind === "added") surplus.append(file);
+  });
+}
+
+async function removeAll(
+  { src }: Config,
+  options: InPlaceOptions,
+  surplus: Iterable<string>,
+  tally: Tally,
+): Promise<void> {
+  if (src === undefined) return;
+  const { signal, reporter, dryRun = false } = options;
+  const storage = src.kind === "s3" ? await withDefaults(options).openStorage(src, "source") : undefined;
+  try {
+    for (const file of surplus) {
+      signal.throwIfAborted();
+      try {
+        if (!dryRun && src.kind === "local") removeFile(path.resolve(src.path), file);
+        const [failure] = dryRun || storage === undefined ? [] : await storage.remove([file]);
+        if (failure !== undefined) throw failure.error;
+        tally.add("removed", 0);
+        reporter.file("removed", file);
+      } catch (error) {
+        tally.error({ ...reportOf(error, "restore"), path: file });
+      }
+    }
+  } finally {
+    await storage?.close();
+  }
+}
+
+/** Removes a file, never through a link: the scan saw real folders, and it has to be so still. */
+function removeFile(root: string, file: string): void {
+  checkTargetPath(file);
+  const components = file.split("/");
+  for (let i = 1; i < components.length; i++) {
+    const folder = `${root}/${components.slice(0, i).join("/")}`;
+    if (!fs.lstatSync(fsPath(folder)).isDirectory()) {
+      throw new StorageError("restore", "the path leads through something that is no folder", { path: file });
+    }
+  }
+  try {
+    fs.unlinkSync(fsPath(`${root}/${file}`));
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") throw error;
+  }
+}
+
+function joined(one: RunResult, other: RunResult): RunResult {
+  return {
+    ...one,
+    outcomes: new Map([...one.outcomes, ...other.outcomes]),
+    errors: new Map([...one.errors, ...other.errors]),
+    milliseconds: one.milliseconds + other.milliseconds,
+  };
+}

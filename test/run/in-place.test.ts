@@ -1,0 +1,138 @@
+import * as fs from "node:fs";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Config } from "../../src/config/config.ts";
+import { type InPlaceOptions, restoreInPlace } from "../../src/run/restore-in-place.ts";
+import { configure, start } from "./command.ts";
+import { backup, clean, Recorder, T0, treeOf, World } from "./world.ts";
+
+const DAY = 86_400;
+const START = Date.UTC(2025, 4, 1, 12) / 1000;
+const on = (day: number) => ({ now: () => new Date((START + day * DAY) * 1000) });
+const yesterday = { choice: { at: START + DAY / 2 } };
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(() => world.dispose());
+
+async function inPlace(config: Config, options: Partial<InPlaceOptions> = {}) {
+  const told = new Recorder();
+  const given = { reporter: told, signal: new AbortController().signal, delete: false };
+  const { outcomes } = await restoreInPlace(config, { ...given, ...options });
+  return { outcomes: Object.fromEntries([...outcomes].map(([name, { files }]) => [name, files])), told };
+}
+
+/** A source that was as `before` one day, and is another now. */
+async function changed(settings: Partial<Config> = {}) {
+  const config = world.config({ container: "segmented", metadata: true, versionsKeepDays: 30, ...settings });
+  world.write("same", "same");
+  world.write("a/changed", "one");
+  world.write("gone", "gone");
+  await clean(backup(config, on(0)));
+  const before = treeOf(world.src);
+  world.write("a/changed", "two!", 5);
+  world.write("new", "new", 5);
+  world.remove("gone");
+  await clean(backup(config, on(1)));
+  world.write("never stored", "x", 5);
+  return { config, before };
+}
+
+describe("a restore in place", () => {
+  it("brings back what differs, touches nothing else, and removes nothing unless told to", async () => {
+    const { config, before } = await changed();
+    const inode = fs.statSync(path.join(world.src, "same")).ino;
+    const { outcomes, told } = await inPlace(config, yesterday);
+    expect(told.errors).toEqual([]);
+    expect(outcomes).toEqual({ restored: 2, identical: 1 });
+    expect(fs.statSync(path.join(world.src, "same")).ino).toBe(inode);
+    expect(Object.keys(treeOf(world.src)).sort()).toEqual(
+      [...Object.keys(before), "never stored", "new"].sort(),
+    );
+    const removed = await inPlace(config, { ...yesterday, delete: true });
+    expect(removed.outcomes).toEqual({ identical: 3, removed: 2 });
+    expect(treeOf(world.src)).toEqual(before);
+  });
+
+  it("shows with a dry run what it would do", async () => {
+    const { config } = await changed();
+    const now = treeOf(world.src);
+    const { outcomes, told } = await inPlace(config, { ...yesterday, delete: true, dryRun: true });
+    expect(outcomes).toEqual({ restored: 2, identical: 1, removed: 2 });
+    expect(told.files.sort()).toEqual([
+      "removed never stored",
+      "removed new",
+      "restored a/changed",
+      "restored gone",
+    ]);
+    expect(treeOf(world.src)).toEqual(now);
+  });
+
+  it("removes nothing that a run would not consider, nor outside of what was selected", async () => {
+    const exclusions = { exclude: ["*.tmp"], include: [], caches: false, oneFileSystem: false };
+    const { config } = await changed({ exclusions });
+    world.write("a/kept.tmp", "x");
+    world.write("a/surplus", "x");
+    fs.symlinkSync("same", path.join(world.src, "a/link"));
+    await inPlace(config, { ...yesterday, only: ["a"], delete: true });
+    expect(fs.readdirSync(path.join(world.src, "a")).sort()).toEqual(["changed", "kept.tmp", "link"]);
+    expect(fs.existsSync(path.join(world.src, "new"))).toBe(true);
+  });
+
+  it("removes nothing when something could not be restored", async () => {
+    const { config } = await changed();
+    const [damaged = ""] = world.stored().filter((key) => key.startsWith("gone"));
+    fs.truncateSync(path.join(world.dest, damaged), 100);
+    const { told } = await inPlace(config, { ...yesterday, delete: true });
+    expect(told.errors.map(({ code, path: file }) => `${file} ${code}`)).toEqual([
+      expect.stringMatching(/^gone /),
+      "undefined EINCOMPLETE",
+    ]);
+    expect(fs.existsSync(path.join(world.src, "new"))).toBe(true);
+  });
+
+  it("never writes or removes through a link that stands where a folder was", async () => {
+    const { config } = await changed();
+    fs.mkdirSync(world.at("elsewhere"));
+    fs.writeFileSync(world.at("elsewhere/surplus"), "mine");
+    fs.rmSync(path.join(world.src, "a"), { recursive: true });
+    fs.symlinkSync(world.at("elsewhere"), path.join(world.src, "a"));
+    const { told } = await inPlace(config, { ...yesterday, delete: true });
+    expect(told.errors.length).toBeGreaterThan(0);
+    expect(fs.readdirSync(world.at("elsewhere"))).toEqual(["surplus"]);
+  });
+});
+
+describe("the command", () => {
+  it("asks first, and without a terminal does nothing unless it is given --yes", async () => {
+    world.write("file", "one");
+    const config = configure(world, undefined, { container: "segmented" });
+    expect(await start(config).ended).toMatchObject({ code: 0 });
+    world.write("file", "changed", 9);
+    world.write("surplus", "x", 9);
+    const asked = await start(config, "restore", "--in-place", "--delete").ended;
+    expect(asked.code).toBe(5);
+    expect(asked.output).toContain("restored file");
+    expect(asked.errors).toMatch(/--yes/);
+    expect(fs.readFileSync(path.join(world.src, "file"), "utf8")).toBe("changed");
+    const done = await start(config, "restore", "--in-place", "--delete", "--yes").ended;
+    expect(done).toMatchObject({ code: 0, errors: "" });
+    expect(Object.keys(treeOf(world.src))).toEqual(["file"]);
+    expect(fs.statSync(path.join(world.src, "file")).mtimeMs).toBe(T0 * 1000);
+    expect(await start(config, "restore", "--in-place").ended).toMatchObject({ code: 0, errors: "" });
+  });
+
+  it("never removes the destination that lies inside of the source", async () => {
+    world.write("file", "one");
+    const config = configure(world, { local_path: path.join(world.src, "backups") }, {});
+    expect(await start(config).ended).toMatchObject({ code: 0 });
+    world.write("surplus", "x");
+    expect(await start(config, "restore", "--in-place", "--delete", "--yes").ended).toMatchObject({
+      code: 0,
+    });
+    expect(fs.readdirSync(world.src).sort()).toEqual(["backups", "file"]);
+    expect(fs.readdirSync(path.join(world.src, "backups"))).toHaveLength(1);
+  });
+});
