@@ -46,9 +46,20 @@ export interface Thinning {
   readonly yearly: number;
 }
 
+/** One of several sources. */
+export interface NamedSource {
+  /** The first component of the paths of its files. */
+  readonly name: string;
+  readonly storage: StorageConfig;
+  /** Folders, relative with a trailing slash, that are left out since the destination lies there. */
+  readonly excludes: readonly string[];
+}
+
 export interface Config {
-  /** Needed for a backup only. */
+  /** Needed for a backup only: this, or `sources`. */
   readonly src?: StorageConfig;
+  /** Several sources, stored below their names. */
+  readonly sources?: readonly NamedSource[];
   readonly dest: StorageConfig;
   readonly restore: StorageConfig;
   /** Whether `restore` is the default folder in the temp directory, which has to be private and ours. */

@@ -81,6 +81,10 @@ function reportUnknownKeys(name: string, settings: PlainObject, problems: string
     const block = settings[storage];
     if (isPlainObject(block)) report(`${storage}.`, block, STORAGE_KEYS);
   }
+  if (!Array.isArray(settings.src)) return;
+  for (const [i, block] of settings.src.entries()) {
+    if (isPlainObject(block)) report(`src[${i}].`, block, ["name", ...STORAGE_KEYS]);
+  }
 }
 
 async function warnIfReadable(
@@ -89,7 +93,7 @@ async function warnIfReadable(
   settings: PlainObject,
   warnings: string[],
 ): Promise<void> {
-  const blocks = [settings, ...STORAGES.map((storage) => settings[storage]).filter(isPlainObject)];
+  const blocks = [settings, ...STORAGES.flatMap((storage) => settings[storage]).filter(isPlainObject)];
   const holdsSecret = blocks.some((block) =>
     Object.entries(block).some(
       ([key, value]) => SECRET_KEYS.has(key) && typeof value === "string" && value !== "",

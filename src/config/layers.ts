@@ -78,6 +78,11 @@ function mergeStorage(
   if (Object.keys(fromEnv).length === 0) return fromFile;
   const replaces = "local_path" in fromEnv || "s3_bucket" in fromEnv;
   if (replaces || fromFile === undefined) return fromEnv;
+  if (Array.isArray(fromFile)) {
+    const [variable] = Object.keys(fromEnv).map((key) => variables.get(`${storage}.${key}`));
+    problems.push(`${variable} cannot be laid over a list of sources: write it into the file`);
+    return fromFile;
+  }
   return isPlainObject(fromFile) ? { ...fromFile, ...fromEnv } : fromFile;
 }
 

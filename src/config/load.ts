@@ -73,6 +73,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const dest = storages.dest ?? (mode === "decrypt" ? NO_STORAGE : undefined);
   if (dest === undefined && !settings.dest) problems.push(missing("dest", file?.name));
   if (mode === "backup" && src === undefined && !settings.src) problems.push(missing("src", file?.name));
+  const namedSources = namedSourcesOf(settings, origin, problems);
   checkHistory(settings, origin, problems);
   const ignore = expressionsOf(settings.ignore_regex, origin, problems, warnings);
   if (problems.length > 0 || dest === undefined) throw problemsError(problems);
@@ -87,6 +88,13 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     (mode === "backup" || options.inPlace) && src !== undefined
       ? await sourceExcludesOf(src, dest, cwd, problems, warnings)
       : [];
+  const sources = [];
+  for (const { name, storage } of namedSources) {
+    const excludes = mode === "backup" ? await sourceExcludesOf(storage, dest, cwd, problems, warnings) : [];
+    sources.push({ name, storage, excludes });
+  }
+  if (options.inPlace && namedSources.length > 0)
+    problems.push("--in-place needs one source, not a list of them");
   if (mode === "restore" && (await pathInside(restore, dest, cwd)) !== undefined) {
     problems.push("restore lies inside dest: restore to a place outside of the backup");
   }
@@ -107,6 +115,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
 
   const config: Config = {
     ...(src !== undefined && { src }),
+    ...(sources.length > 0 && { sources }),
     dest,
     restore,
     restoreIsDefault: given === undefined,
@@ -177,11 +186,24 @@ function storagesOf(
   const found: Partial<Record<StorageName, StorageConfig>> = {};
   for (const name of STORAGES) {
     const block = settings[name];
-    if (!block) continue;
+    if (!block || Array.isArray(block)) continue;
     const storage = storageOf(name, block, origin, problems);
     if (storage !== undefined) found[name] = storage;
   }
   return found;
+}
+
+/** The sources of a list. */
+function namedSourcesOf(
+  { src }: Settings,
+  origin: (path: string) => string,
+  problems: string[],
+): { name: string; storage: StorageConfig }[] {
+  if (!Array.isArray(src)) return [];
+  return src.flatMap((block, i) => {
+    const storage = storageOf(`src[${i}]`, block, origin, problems);
+    return storage === undefined ? [] : [{ name: block.name, storage }];
+  });
 }
 
 /** The older tool's readings that surprise: they are kept, and said. */

@@ -130,32 +130,61 @@ const bytes = v.pipe(
   }),
 );
 
-const storageSchema = v.object(
-  {
-    local_path: optionalText,
-    s3_bucket: optionalText,
-    aws_access_key_id: optionalText,
-    aws_secret_access_key: optionalText,
-    session_token: optionalText,
-    base_path: v.nullish(v.string('must be a text in "..."')),
-    endpoint_url: v.nullish(
-      v.pipe(
-        text,
-        v.check(isEndpoint, "must be the address of an S3 service, http(s)://host, without user or password"),
-      ),
+const storageKeys = {
+  local_path: optionalText,
+  s3_bucket: optionalText,
+  aws_access_key_id: optionalText,
+  aws_secret_access_key: optionalText,
+  session_token: optionalText,
+  base_path: v.nullish(v.string('must be a text in "..."')),
+  endpoint_url: v.nullish(
+    v.pipe(
+      text,
+      v.check(isEndpoint, "must be the address of an S3 service, http(s)://host, without user or password"),
     ),
-    region_name: optionalText,
-    signature_version: v.nullish(
-      v.picklist(["v4", "s3v4"], 'must be "v4", "s3v4" or null: requests are always signed with version 4'),
+  ),
+  region_name: optionalText,
+  signature_version: v.nullish(
+    v.picklist(["v4", "s3v4"], 'must be "v4", "s3v4" or null: requests are always signed with version 4'),
+  ),
+  storage_class: optionalText,
+  force_path_style: v.nullish(strictSwitch),
+};
+
+const A_STORAGE = 'must be a block { ... } with "local_path" or "s3_bucket"';
+const storageSchema = v.object(storageKeys, A_STORAGE);
+
+/** Several sources, each with a name. */
+const sourcesSchema = v.pipe(
+  v.array(
+    v.object(
+      {
+        ...storageKeys,
+        name: v.pipe(
+          v.string('needs a name, "photos" say: its files are stored below it'),
+          v.check(
+            (name) => name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name),
+            "must be one component of a path",
+          ),
+        ),
+      },
+      A_STORAGE,
     ),
-    storage_class: optionalText,
-    force_path_style: v.nullish(strictSwitch),
-  },
-  'must be a block { ... } with "local_path" or "s3_bucket"',
+  ),
+  v.minLength(1, "must hold a source at least"),
+  v.check(
+    (sources) => new Set(sources.map(({ name }) => name)).size === sources.length,
+    "must have different names",
+  ),
 );
 
 export const settingsSchema = v.object({
-  src: v.nullish(storageSchema),
+  src: v.nullish(
+    v.lazy(
+      (value) =>
+        (Array.isArray(value) ? sourcesSchema : storageSchema) as typeof storageSchema | typeof sourcesSchema,
+    ),
+  ),
   dest: v.nullish(storageSchema),
   restore: v.nullish(storageSchema),
   encryption_password: v.nullish(v.string('must be a text in "..."')),

@@ -5,7 +5,7 @@ import type { StorageSettings } from "./schema.ts";
 
 /** Undefined, and a problem, when the settings do not describe one storage. */
 export function storageOf(
-  name: StorageName,
+  name: StorageName | `src[${number}]`,
   settings: StorageSettings,
   origin: (path: string) => string,
   problems: string[],
@@ -57,7 +57,7 @@ export function storageOf(
 
 /** Both keys, or neither: then the SDK looks for credentials by itself. */
 function credentialsOf(
-  name: StorageName,
+  name: string,
   settings: StorageSettings,
   origin: (path: string) => string,
   problems: string[],

@@ -1,5 +1,6 @@
-import type { Config } from "../config/config.ts";
+import type { Config, StorageConfig } from "../config/config.ts";
 import { ConfigError } from "../errors.ts";
+import { CombinedSource, type NamedPart } from "../scan/combined-source.ts";
 import { Exclusions } from "../scan/exclusions.ts";
 import { LocalSource } from "../scan/local-source.ts";
 import { S3Source } from "../scan/s3-source.ts";
@@ -8,17 +9,32 @@ import type { OpenStorage } from "../storage/open.ts";
 
 /** Opens what is to be backed up. */
 export async function openSource(config: Config, openStorage: OpenStorage): Promise<Source> {
-  if (config.src === undefined) throw new ConfigError("a backup needs `src`", { path: "src" });
+  const { src, sources, sourceExcludes } = config;
+  if (src !== undefined) return openOne(src, sourceExcludes, config, openStorage);
+  if (sources === undefined) throw new ConfigError("a backup needs `src`", { path: "src" });
+  const parts: NamedPart[] = [];
+  for (const { name, storage, excludes } of sources) {
+    parts.push({ name, source: await openOne(storage, excludes, config, openStorage) });
+  }
+  return new CombinedSource(parts);
+}
+
+async function openOne(
+  src: StorageConfig,
+  prefixes: readonly string[],
+  config: Config,
+  openStorage: OpenStorage,
+): Promise<Source> {
   const exclusions = new Exclusions({
     ...config.exclusions,
     expressions: config.ignore,
-    prefixes: config.sourceExcludes,
+    prefixes,
   });
   const reserve = reservesNames(config);
-  if (config.src.kind === "local") {
-    return new LocalSource(config.src.path, exclusions, { metadata: config.metadata, reserve });
+  if (src.kind === "local") {
+    return new LocalSource(src.path, exclusions, { metadata: config.metadata, reserve });
   }
-  return new S3Source(await openStorage(config.src, "source"), exclusions, reserve);
+  return new S3Source(await openStorage(src, "source"), exclusions, reserve);
 }
 
 /** Whether what is stored under the name of a manifest is one, and files of such names are kept out of their way. */

@@ -116,7 +116,7 @@ async function open(
     close: async () => {
       await threads.close();
       if (destination.kind === "s3") await destination.close();
-      if (config.src?.kind === "s3") await source?.close();
+      if (config.src?.kind !== "local") await source?.close();
       if (config.restore.kind === "s3") await target?.close();
       tell({ calls: calls.export() });
     },

@@ -50,6 +50,7 @@ export function startWorkers(
 function involvesBuckets(config: Config, mode: WorkerSettings["mode"]): boolean {
   const storages = [config.dest];
   if (mode === "backup" && config.src !== undefined) storages.push(config.src);
+  if (mode === "backup") storages.push(...(config.sources ?? []).map(({ storage }) => storage));
   if (mode === "restore") storages.push(config.restore);
   return storages.some(({ kind }) => kind === "s3");
 }
