@@ -31,6 +31,8 @@ export class RestoredMetadata {
   private readonly selection: Selection;
   private readonly prefix: string | undefined;
   private readonly traces = new ExternalSorter<Trace>(({ folder }) => folder);
+  /** First components of folders that have a manifest; empty: the root has one. */
+  private readonly recorded = new Set<string>();
   private lastFolder: string | undefined;
 
   /** @param prefix of the backup's folders, the one that becomes the root of the target */
@@ -46,6 +48,7 @@ export class RestoredMetadata {
     if (target === undefined) return;
     if (target !== "") checkTargetPath(target);
     this.traces.add({ folder: target, log });
+    this.recorded.add(firstOf(target));
     const { selection } = this;
     const below = (name: string) => (folder === "" ? name : `${folder}/${name}`);
     const selected = entries.filter(({ name }) => selection.selects(below(name)));
@@ -65,8 +68,17 @@ export class RestoredMetadata {
     if (target !== undefined) this.traces.add({ folder: target });
   }
 
-  /** Folders that have files, but not all of their manifests; none when nothing has any. */
+  /**
+   * Folders that have files, but not all of their manifests. Of several sources only those that were recorded count: a
+   * bucket has none.
+   */
   *lost(): Generator<string> {
+    for (const folder of this.incomplete()) {
+      if (this.recorded.has("") || this.recorded.has(firstOf(folder))) yield folder;
+    }
+  }
+
+  private *incomplete(): Generator<string> {
     if (this.folders.length === 0) return;
     let current: string | undefined;
     let manifests = new Map<number, number>();
@@ -86,4 +98,9 @@ export class RestoredMetadata {
     this.folders.close();
     this.traces.close();
   }
+}
+
+function firstOf(folder: string): string {
+  const end = folder.indexOf("/");
+  return end < 0 ? folder : folder.slice(0, end);
 }
