@@ -7,6 +7,7 @@ import type { Version } from "../../../src/plan/group.ts";
 import { historyOf, lifeAt } from "../../../src/plan/history.ts";
 import { momentsOf } from "../../../src/plan/retention.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
+import { dropBucket, freshBucket, whyNoServer } from "../../s3-server/s3-server.ts";
 import { LONG } from "../long.ts";
 import { backup, clean, md5, restore, treeOf, verify, World } from "../world.ts";
 import { Script, type TreeState } from "./script.ts";
@@ -134,10 +135,9 @@ function md5Of(content: string): string {
   return md5ToBase36(createHash("md5").update(content).digest());
 }
 
-/** Each pair of ways once, and most rules; all of them together on request. */
+/** Each container and each way, and most rules; all of them together on request. */
 const USUAL: ReadonlySet<string> = new Set([
   "segmented, rename, for 2 days, then thinned out",
-  "classic, rename, for 4 days, purged 3 days later",
   "segmented, tombstone, for 4 days, purged 3 days later",
   "classic, tombstone, for 9 days, deleted files for 10",
 ]);
@@ -155,6 +155,26 @@ describe("a month of history on a local destination", () => {
           const time = new SimulatedTime(START);
           await month(world.config({ container, retire, ...rule.settings }), world, time, rule);
         });
+      }
+    }
+  }
+});
+
+const skip = whyNoServer();
+describe.skipIf(skip !== undefined || !LONG)("a month of history in a bucket", () => {
+  for (const container of CONTAINERS) {
+    for (const retire of WAYS) {
+      for (const rule of RULES) {
+        it(`${container}, ${retire}, kept ${rule.name}`, async () => {
+          const world = new World();
+          const dest = await freshBucket();
+          disposals.push(
+            () => world.dispose(),
+            () => dropBucket(dest),
+          );
+          const time = new SimulatedTime(START);
+          await month({ ...world.config({ container, retire, ...rule.settings }), dest }, world, time, rule);
+        }, 600_000);
       }
     }
   }
