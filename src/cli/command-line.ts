@@ -49,7 +49,13 @@ export type CommandLine =
       readonly owner: boolean;
       readonly setid: boolean;
     })
-  | (CallReporting & { readonly command: "verify"; readonly config: string | undefined })
+  | (CallReporting & {
+      readonly command: "verify";
+      readonly config: string | undefined;
+      readonly paths: readonly string[];
+      /** As written; one at most. */
+      readonly at: readonly string[];
+    })
   | {
       readonly command: "decrypt";
       readonly config: string | undefined;

@@ -141,10 +141,17 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     verb: "verify",
-    describe: "read every stored file and report what is damaged",
+    describe: "read every stored file, or those at these paths, and report what is damaged",
     flag: FLAGS.verify,
-    flags: [FLAGS.config, FLAGS.verify, FLAGS.stats, FLAGS.slow],
-    build: (given) => ({ command: "verify", config: configOf(given), ...callReportingOf(given) }),
+    operands: { name: "PATH", many: true },
+    flags: [FLAGS.config, FLAGS.verify, FLAGS.at, FLAGS.stats, FLAGS.slow],
+    build: (given) => ({
+      command: "verify",
+      config: configOf(given),
+      paths: given.operands,
+      at: given.values(FLAGS.at),
+      ...callReportingOf(given),
+    }),
   },
   {
     verb: "list",

@@ -12,6 +12,7 @@ import type { RunResult } from "../run/tally.ts";
 import { runVerify } from "../run/verify.ts";
 import { CallStats } from "../storage/call-stats.ts";
 import { callReport, slowLine } from "./call-report.ts";
+import { momentsOf } from "./choices.ts";
 import { decryptFile } from "./decrypt.ts";
 import { JsonOutput } from "./json-output.ts";
 import { keepHeapsSmall } from "./memory.ts";
@@ -120,7 +121,9 @@ function run(commandLine: RunCommand, config: LoadedConfig, options: RunOptions)
       return runPrune(config, { ...options, dryRun: commandLine.dryRun });
     case "restore":
       return restore(commandLine, config, options);
-    case "verify":
-      return runVerify(config, options);
+    case "verify": {
+      const [at] = momentsOf(commandLine.at, 1);
+      return runVerify(config, { ...options, only: commandLine.paths, ...(at !== undefined && { at }) });
+    }
   }
 }

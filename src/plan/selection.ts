@@ -24,6 +24,12 @@ export class Selection {
     });
   }
 
+  /** Whether a path is selected; the patterns that do so are not counted as matched. */
+  includes(path: string): boolean {
+    return this.patterns.length === 0 || this.patterns.some((pattern) => matches(pattern, path));
+  }
+
+  /** The same, and it counts. */
   selects(path: string): boolean {
     if (this.patterns.length === 0) return true;
     let selected = false;
@@ -48,6 +54,26 @@ export class Selection {
   /** The texts that selected nothing so far. */
   unmatched(): string[] {
     return this.patterns.filter(({ matched }) => !matched).map(({ text }) => text);
+  }
+}
+
+/** Which texts of a selection meet only files that were not there at the moment that is asked for. */
+export class PastMatches {
+  private readonly there: Selection;
+  private readonly notThen: Selection;
+
+  constructor(texts: readonly string[]) {
+    this.there = new Selection(texts);
+    this.notThen = new Selection(texts);
+  }
+
+  note(path: string, isThere: boolean): void {
+    (isThere ? this.there : this.notThen).selects(path);
+  }
+
+  notThere(): string[] {
+    const notMet = new Set(this.notThen.unmatched());
+    return this.there.unmatched().filter((text) => !notMet.has(text));
   }
 }
 

@@ -8,7 +8,7 @@ import { DamagedError, StorageError } from "../errors.ts";
 import { type Choice, chooseLife, isAmbiguous } from "../plan/choice.ts";
 import type { Version } from "../plan/group.ts";
 import type { OpenDestination } from "./destination.ts";
-import { histories } from "./look.ts";
+import { histories, versionsInOrder } from "./look.ts";
 import {
   type OpenContext,
   openPinned,
@@ -50,10 +50,10 @@ export async function runCat(
 /** The version that is meant; the listing is read to its end only where names have no order. */
 async function find(config: Config, destination: OpenDestination, options: CatOptions): Promise<Version> {
   const { path, choice, signal } = options;
-  const sorted = destination.sealedNames || destination.storage.kind !== "local";
-  const looking = { needsTimes: choice.at !== undefined, signal };
-  for await (const file of histories(config, destination, destination.versions(sorted), looking)) {
-    if (file.path !== path) continue;
+  const versions = await versionsInOrder(destination, signal);
+  const selects = (file: string) => file === path;
+  const looking = { needsTimes: choice.at !== undefined, selects, signal };
+  for await (const file of histories(config, destination, versions, looking)) {
     if (choice.md5 !== undefined && isAmbiguous(file.history, choice.md5)) {
       throw missing(path, "has several versions whose md5 begins so: give more digits");
     }

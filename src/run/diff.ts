@@ -44,9 +44,8 @@ export function runDiff(
   options: DiffOptions,
   show: (difference: Difference) => void,
 ): Promise<LookResult> {
-  const { from, to, selects } = options;
+  const { from, to } = options;
   return look(config, { ...options, needsTimes: true }, ({ path, history }) => {
-    if (!selects(path)) return;
     const state = (moment: number | undefined) => {
       if (moment !== undefined) return lifeAt(history, moment)?.version;
       const last = lastLife(history);

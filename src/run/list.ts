@@ -36,10 +36,9 @@ export function runList(
   options: ListOptions,
   show: (version: ListedVersion) => void,
 ): Promise<LookResult> {
-  const { choice, allVersions, selects } = options;
+  const { choice, allVersions } = options;
   const needsTimes = allVersions || choice.at !== undefined;
   return look(config, { ...options, needsTimes }, ({ path, history }) => {
-    if (!selects(path)) return;
     for (const life of allVersions ? livesOf(history, choice) : [chooseLife(history, choice)]) {
       if (life !== undefined) show(listed(path, life, needsTimes));
     }

@@ -5,6 +5,8 @@ import type { Config } from "../config/config.ts";
 import { parseManifestPath, unescapePath } from "../names/manifest-name.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
 import { type History, historyOf } from "../plan/history.ts";
+import type { Storage } from "../storage/storage.ts";
+import { hasSealedNames } from "./catalogue.ts";
 import type { OpenDestination } from "./destination.ts";
 import { reservesNames } from "./open-source.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -19,6 +21,8 @@ export interface PathHistory {
 }
 
 export interface LookOptions extends RunOptions {
+  /** Whether to visit this path, as the source has it. */
+  selects(path: string): boolean;
   /** Whether it matters when versions that are live began to be. */
   readonly needsTimes: boolean;
 }
@@ -38,13 +42,30 @@ export async function look(
 ): Promise<LookResult> {
   const tally = new Tally(options.reporter);
   await withDestination(config, options, tally, { mode: "verify" }, async (destination) => {
-    // What was shown cannot be taken back, so only an order of our own making is trusted.
-    const sorted = destination.sealedNames || destination.storage.kind !== "local";
-    for await (const file of histories(config, destination, destination.versions(sorted), options)) {
+    const versions = await versionsInOrder(destination, options.signal);
+    for await (const file of histories(config, destination, versions, options)) {
       await visit(file, destination);
     }
   });
   return tally.result();
+}
+
+/**
+ * All versions in the order of the join, for those who cannot begin anew when it turns out not to be there: what was
+ * shown cannot be taken back. So only an order of our own making is trusted: that of a folder without encrypted names.
+ */
+export async function versionsInOrder(
+  destination: OpenDestination,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Version[]>> {
+  const { storage, sealedNames } = destination;
+  return destination.versions(sealedNames || storage.kind !== "local" || (await hasSealed(storage, signal)));
+}
+
+/** Encrypted names may come anywhere in a listing, where a setting was changed. */
+async function hasSealed(storage: Storage, signal: AbortSignal): Promise<boolean> {
+  for await (const objects of storage.list(signal)) if (hasSealedNames(objects)) return true;
+  return false;
 }
 
 /** The histories of files, from versions in the order of the join. */
@@ -52,14 +73,15 @@ export async function* histories(
   config: Config,
   { storage }: OpenDestination,
   versions: AsyncIterable<Version[]>,
-  { needsTimes, signal }: Pick<LookOptions, "needsTimes" | "signal">,
+  { needsTimes, selects, signal }: Pick<LookOptions, "needsTimes" | "selects" | "signal">,
 ): AsyncGenerator<PathHistory> {
   for await (const groups of storedGroups(versions)) {
     for (const group of groups) {
-      if (isManifest(config, group)) continue;
+      const path = unescapePath(group.path);
+      if (isManifest(config, group) || !selects(path)) continue;
       const { versions: found } = await withStoredTimes(group, storage, needsTimes);
       const history = historyOf(found);
-      if (history.lives.length > 0) yield { path: unescapePath(group.path), history };
+      if (history.lives.length > 0) yield { path, history };
     }
     signal.throwIfAborted();
   }

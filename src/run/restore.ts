@@ -10,12 +10,13 @@ import { parseManifestPath, unescapePath } from "../names/manifest-name.ts";
 import { type Choice, chooseLife, isAmbiguous } from "../plan/choice.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
 import { historyOf } from "../plan/history.ts";
-import { Selection } from "../plan/selection.ts";
+import { PastMatches, Selection } from "../plan/selection.ts";
 import { SPARSE_LEAST } from "../scan/folder-record.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import { MetadataApplier } from "./apply-metadata.ts";
 import { type OpenDestination, withSortedFallback } from "./destination.ts";
 import { mayBeManifest } from "./manifest-record.ts";
+import { nothingMatches } from "./nothing-matches.ts";
 import { reservesNames } from "./open-source.ts";
 import { openTarget } from "./open-target.ts";
 import { prepareTarget } from "./prepare-target.ts";
@@ -26,6 +27,9 @@ import { storedGroups, withStoredTimes } from "./stored-groups.ts";
 import { type RunResult, Tally } from "./tally.ts";
 import type { ManifestOutcome, RestoreOutcome } from "./tasks.ts";
 import { withDestination } from "./with-destination.ts";
+
+const REMEDY =
+  "give a path as it is stored, a folder, or a glob; --restore-deleted looks among deleted files too";
 
 export interface RestoreOptions extends RunOptions {
   /** Which version of each path: without, what is live. */
@@ -53,20 +57,23 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
   const complete = withDefaults(options);
   const { only = [], overwrite = "always", checksum = false, stripPrefix, dryRun = false } = options;
   const tally = new Tally(options.reporter);
-  const selection = new Selection(stripPrefix !== undefined && only.length === 0 ? [stripPrefix] : only);
+  const wanted = stripPrefix !== undefined && only.length === 0 ? [stripPrefix] : only;
+  const selection = new Selection(wanted);
+  const matches = new PastMatches(wanted);
   const target = await openTarget(config.restore, complete.openStorage);
   const opening = { mode: "restore", overwrite, checksum, dryRun, stripPrefix } as const;
   try {
     await withDestination(config, options, tally, opening, async (destination) => {
       const reopen = dryRun ? () => {} : prepareTarget(config, complete.now());
-      const restore = new Restore(config, destination, options, tally, selection);
+      const restore = new Restore(config, destination, options, tally, selection, matches);
       try {
         await withSortedFallback(destination, (versions) => restore.pass(versions));
         await restore.finish(reopen);
       } finally {
         restore.close();
       }
-      for (const text of selection.unmatched()) tally.error(nothingMatches(text));
+      for (const text of selection.unmatched()) tally.error(nothingMatches(text, REMEDY));
+      for (const text of matches.notThere()) options.reporter.warning("nothing of it was there then", text);
       await target.flush();
     });
     return tally.result();
@@ -86,6 +93,7 @@ class Restore {
   private readonly options: RestoreOptions;
   private readonly tally: Tally;
   private readonly selection: Selection;
+  private readonly matches: PastMatches;
   private readonly choice: Choice;
   private files = 0;
   private bytes = 0;
@@ -96,6 +104,7 @@ class Restore {
     options: RestoreOptions,
     tally: Tally,
     selection: Selection,
+    matches: PastMatches,
   ) {
     this.config = config;
     this.metadata = new RestoredMetadata(selection, options.stripPrefix);
@@ -104,6 +113,7 @@ class Restore {
     this.options = options;
     this.tally = tally;
     this.selection = selection;
+    this.matches = matches;
     this.choice = options.choice ?? {};
   }
 
@@ -176,6 +186,7 @@ class Restore {
       return;
     }
     const life = chooseLife(history, this.choice);
+    if (manifest === undefined) this.matches.note(unescapePath(listed.path), life !== undefined);
     if (life === undefined) return;
     const isCurrent = this.choice.at !== undefined || life.ceased === undefined;
     if (mayBeManifest(life.version)) {
@@ -257,17 +268,5 @@ function ambiguousVersion(path: string) {
     path,
     code: "EAMBIGUOUS",
     remedy: "give more digits: backup list --all-versions shows them",
-  } as const;
-}
-
-function nothingMatches(text: string) {
-  return {
-    side: "destination",
-    kind: "failed",
-    message: "nothing at the destination matches this",
-    path: text,
-    code: "ENOMATCH",
-    remedy:
-      "give a path as it is stored, a folder, or a glob; --restore-deleted looks among deleted files too",
   } as const;
 }

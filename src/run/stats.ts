@@ -45,7 +45,6 @@ export async function runStats(
   const extensions = new Map<string, GroupAmount>();
   const total: GroupAmount = { live: none(), kept: none() };
   const result = await look(config, { ...options, needsTimes: false }, ({ path, history }) => {
-    if (!options.selects(path)) return;
     const groups = [total, groupOf(folders, folderOf(path)), groupOf(extensions, extensionOf(path))];
     for (const life of history.lives) {
       const reason = retention.reasonFor(history, life);

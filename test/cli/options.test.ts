@@ -33,7 +33,7 @@ const restore = {
   owner: false,
   setid: false,
 };
-const verify = { command: "verify", config: undefined };
+const verify = { command: "verify", config: undefined, paths: [], at: [] };
 
 describe("the command line", () => {
   it.each([
@@ -205,7 +205,7 @@ describe("decrypt", () => {
   it.each([
     [["decrypt"], "needs a FILE"],
     [["decrypt", "one", "two"], "two"],
-    [["verify", "one"], "stands alone"],
+    [["prune", "one"], "stands alone"],
     [["verify", "-o", "out"], "--output belongs to decrypt"],
     [["decrypt", "one", "-x"], "unknown flag"],
   ])("refuses %j", async (argv, message) => {

@@ -68,6 +68,17 @@ describe.each(["rename", "tombstone"] as const)("a restore of the past, retired 
     expect(content("a/changed")).toBe("three");
   });
 
+  it("says so where nothing was there then of what is wanted", async () => {
+    const config = await threeDays({ retire });
+    const { told } = await restore(config, { only: ["a/gone"], ...at(0.5) });
+    expect(told.warnings).toEqual([]);
+    for (const choice of [{ at: START + 1.5 * DAY }, {}]) {
+      const { told: later } = await restore(config, { only: ["a/gone", "a"], choice });
+      expect(later.errors).toEqual([]);
+      expect(later.warnings).toEqual(["a/gone: nothing of it was there then"]);
+    }
+  });
+
   it("brings back the version that an md5 names, and asks for more digits where several begin so", async () => {
     const config = await threeDays({ retire });
     await clean(restore(config, { only: ["a/changed"], choice: { md5: md5("two").slice(0, 6) } }));

@@ -12,7 +12,7 @@ import type { Reporter } from "../../src/run/reporter.ts";
 import { type RestoreOptions, runRestore } from "../../src/run/restore.ts";
 import type { RunOptions } from "../../src/run/run-options.ts";
 import type { RunResult } from "../../src/run/tally.ts";
-import { runVerify } from "../../src/run/verify.ts";
+import { runVerify, type VerifyOptions } from "../../src/run/verify.ts";
 
 /** Each run starts threads; two thirds of their start go into compiling the same sources again (170 ms against 60). */
 process.env.NODE_COMPILE_CACHE ??= path.resolve(import.meta.dirname, "../../node_modules/.cache/compiled");
@@ -60,7 +60,7 @@ export const backup = (config: Config, options: Without<BackupOptions> = {}) =>
   finish((given) => runBackup(config, { ...given, ...options }));
 export const restore = (config: Config, options: Without<RestoreOptions> = {}) =>
   finish((given) => runRestore(config, { ...given, ...options }));
-export const verify = (config: Config, options: Without<RunOptions> = {}) =>
+export const verify = (config: Config, options: Without<VerifyOptions> = {}) =>
   finish((given) => runVerify(config, { ...given, ...options }));
 
 async function finish(run: (given: RunOptions) => Promise<RunResult>): Promise<Finished> {
