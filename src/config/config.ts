@@ -111,6 +111,8 @@ export interface Config {
     /** Bytes. */
     readonly largerThan?: number;
     readonly oneFileSystem: boolean;
+    /** Only these files, and what lies in these folders. */
+    readonly only?: readonly string[];
   };
   /** Folders of the source, relative with a trailing slash, that are left out since the destination lies there. */
   readonly sourceExcludes: readonly string[];

@@ -7,6 +7,7 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ConfigError, errorCode } from "../errors.ts";
+import { pathOfBytes } from "../names/path-text.ts";
 import type { Config, StorageConfig } from "./config.ts";
 import { describeSettings } from "./describe.ts";
 import { readConfigFile } from "./file.ts";
@@ -105,6 +106,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     caches: settings.exclude_caches,
     ...(settings.exclude_larger_than != null && { largerThan: settings.exclude_larger_than }),
     oneFileSystem: settings.one_file_system,
+    ...(settings.files_from != null && { only: await pathsOf(settings.files_from, cwd) }),
   };
   // Last, since a command may ask somebody for it.
   const password = await passwordOf(
@@ -246,14 +248,29 @@ function expressionsOf(
   });
 }
 
-/** The lines of `exclude_file`, which has to be there: without its rules more would be stored than is meant. */
-async function rulesFileOf(file: string | null | undefined, cwd: string): Promise<string[]> {
-  if (file == null) return [];
+/** The paths in a file, one a line, or each ended by a zero byte where there is one (`find -print0`). */
+async function pathsOf(file: string, cwd: string): Promise<string[]> {
+  const bytes = await readBytes(file, cwd);
+  const separator = bytes.includes(0) ? "\0" : "\n";
+  const paths = pathOfBytes(bytes).split(separator);
+  return paths.map((path) => path.replace(/^(?:\.?\/)+|\/+$/g, "")).filter((path) => path !== "");
+}
+
+async function readBytes(file: string, cwd: string): Promise<Buffer> {
   try {
-    return (await readFile(resolve(cwd, file), "utf8")).replace(/^\ufeff/, "").split(/\r?\n/);
+    return await readFile(resolve(cwd, file));
   } catch (error) {
     throw new ConfigError(`cannot be read (${errorCode(error)})`, { path: file, cause: error });
   }
+}
+
+/** The lines of `exclude_file`, which has to be there: without its rules more would be stored than is meant. */
+async function rulesFileOf(file: string | null | undefined, cwd: string): Promise<string[]> {
+  if (file == null) return [];
+  return (await readBytes(file, cwd))
+    .toString("utf8")
+    .replace(/^\ufeff/, "")
+    .split(/\r?\n/);
 }
 
 function saltOf(settings: Settings): { salt?: Uint8Array } {

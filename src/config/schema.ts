@@ -250,6 +250,7 @@ export const settingsSchema = v.object({
   exclude: patterns,
   include: patterns,
   exclude_file: optionalText,
+  files_from: optionalText,
   exclude_caches: v.nullish(strictSwitch, false),
   exclude_larger_than: v.nullish(bytes),
   one_file_system: v.nullish(strictSwitch, false),

@@ -25,6 +25,8 @@ export interface ExclusionSettings {
   /** Bytes. */
   readonly largerThan?: number;
   readonly oneFileSystem: boolean;
+  /** Only these files, and what lies in these folders; paths without slashes at their ends. */
+  readonly only?: readonly string[];
 }
 
 /** Why a path is left out. `classic`: by a rule that treats what is stored already like deleted files. */
@@ -41,6 +43,9 @@ export class Exclusions {
   private readonly include: GitignoreRules;
   /** Of folders with a file of rules: their path with a slash, outermost first as they are met. */
   private readonly ofFolders = new Map<string, GitignoreRules>();
+  private readonly only: ReadonlySet<string> | undefined;
+  /** Folders on the way to one of those, with a trailing slash. */
+  private readonly towards = new Set<string>();
   /** Folders whose content is left out for what the scan found there. */
   private readonly leftOut = new Map<string, string>();
 
@@ -50,6 +55,10 @@ export class Exclusions {
     this.oneFileSystem = settings.oneFileSystem;
     this.exclude = new GitignoreRules(settings.exclude);
     this.include = new GitignoreRules(settings.include);
+    this.only = settings.only && new Set(settings.only);
+    for (const path of settings.only ?? []) {
+      for (const folder of foldersOf(path)) this.towards.add(folder);
+    }
   }
 
   /** Rules of one folder (its path with a slash; empty: the root) for everything in it. */
@@ -66,7 +75,7 @@ export class Exclusions {
   reasonFor(path: string): Reason | undefined {
     const classic = this.classicReason(path);
     if (classic !== undefined) return { text: classic, classic: true };
-    const text = this.ruleFor(path) ?? this.foundFor(path);
+    const text = this.listed(path) ?? this.ruleFor(path) ?? this.foundFor(path);
     return text === undefined ? undefined : { text, classic: false };
   }
 
@@ -84,7 +93,15 @@ export class Exclusions {
   /** Whether a folder (with a trailing slash) need not be entered. */
   skipsFolder(folder: string): boolean {
     if (this.settings.prefixes.some((prefix) => folder.startsWith(prefix))) return true;
+    if (!this.towards.has(folder) && this.listed(folder) !== undefined) return true;
     return this.include.isEmpty && (this.ruleFor(folder) ?? this.foundFor(folder)) !== undefined;
+  }
+
+  private listed(path: string): string | undefined {
+    const { only } = this;
+    if (only === undefined || only.has(path.replace(/\/$/, ""))) return undefined;
+    for (const folder of foldersOf(path)) if (only.has(folder.slice(0, -1))) return undefined;
+    return "files_from";
   }
 
   private classicReason(path: string): string | undefined {
@@ -123,12 +140,16 @@ export class Exclusions {
 
   private foundFor(path: string): string | undefined {
     if (this.leftOut.size === 0) return undefined;
-    for (let at = path.indexOf("/"); at >= 0; at = path.indexOf("/", at + 1)) {
-      const folder = path.slice(0, at + 1);
+    for (const folder of foldersOf(path)) {
       const why = this.leftOut.get(folder);
       if (why === undefined || path === folder + CACHE_TAG) continue;
       return this.isIncluded(path) ? undefined : why;
     }
     return undefined;
   }
+}
+
+/** The folders that a path lies in, outermost first, with a trailing slash; of a folder also itself. */
+function* foldersOf(path: string): Generator<string> {
+  for (let at = path.indexOf("/"); at >= 0; at = path.indexOf("/", at + 1)) yield path.slice(0, at + 1);
 }

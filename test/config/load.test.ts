@@ -206,6 +206,23 @@ describe("numbers", () => {
   });
 });
 
+describe("a list of files", () => {
+  it.each([
+    ["lines", "./a\n\nb c/\n/d\n"],
+    ["zero bytes", "./a\0b c/\0/d\0"],
+  ])("is read with %s between them", async (_, text) => {
+    const file = join(mkdtempSync(join(tmpdir(), "backup-files-from-")), "list");
+    writeFileSync(file, text);
+    expect((await configOf({ ...BASE, files_from: file })).exclusions.only).toEqual(["a", "b c", "d"]);
+    rmSync(dirname(file), { recursive: true });
+  });
+
+  it("has to be there", async () => {
+    await expect(load({ ...BASE, files_from: "/nowhere" })).rejects.toThrow(/cannot be read/);
+    await expect(load({ ...BASE, exclude_file: "/nowhere" })).rejects.toThrow(/cannot be read/);
+  });
+});
+
 describe("history", () => {
   it("has days or for ever, and a rule that thins out", async () => {
     const keep = { daily: 7, monthly: 12 };

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { runPrune } from "../../src/run/prune.ts";
+import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { Script } from "./month/script.ts";
 import { backup, clean, Recorder, treeOf, World } from "./world.ts";
 
@@ -90,6 +91,25 @@ describe("pruning", () => {
     expect(await prune(config, 7)).toEqual(["condemned file"]);
     expect(await prune(config, 8.9)).toEqual([]);
     expect(await prune(config, 9)).toEqual(["expired file"]);
+    expect(world.stored()).toHaveLength(1);
+  });
+
+  it("does nothing while the clocks of machine and storage disagree, nor does a run expire anything then", async () => {
+    const config = await withHistory({ versionsKeepDays: 3 });
+    const open: OpenStorage = async (place, side) => {
+      const storage = await openStorage(place, side);
+      storage.clockOffset = () => -2 * 3_600_000;
+      return storage;
+    };
+    const now = () => new Date((START + 9 * DAY) * 1000);
+    const { told } = await backup(config, { now, openStorage: open });
+    expect(told.warnings).toEqual([expect.stringContaining("2 h ahead of")]);
+    const pruned = new Recorder();
+    const signal = new AbortController().signal;
+    await runPrune(config, { reporter: pruned, signal, now, openStorage: open });
+    expect(pruned.warnings).toHaveLength(1);
+    expect(world.stored()).toHaveLength(2);
+    await clean(backup(config, { now }));
     expect(world.stored()).toHaveLength(1);
   });
 

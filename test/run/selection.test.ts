@@ -80,6 +80,14 @@ describe("what is considered", () => {
     }
   });
 
+  it("takes only the files and folders of a list", async () => {
+    write("a", "ab", "b/x", "b/deep/y", "c/d/e", "c/f");
+    const config = configOf({ only: ["a", "b", "c/d"], exclude: ["y"] });
+    expect(await considered(config)).toEqual(["a", "b/x", "c/d/e"]);
+    expect(await why(config, "ab")).toBe("no: files_from");
+    expect(await why(config, "c/f")).toBe("no: files_from");
+  });
+
   it("records nothing in metadata of what is left out", async () => {
     write("a/x", "a/y.tmp");
     fs.symlinkSync("x", path.join(world.src, "a/link.tmp"));
