@@ -4,12 +4,13 @@
  */
 import type { Config } from "../config/config.ts";
 import { hexOf } from "../plan/choice.ts";
-import { formatMoment } from "../plan/moment.ts";
+import { formatMoment, formatUtc } from "../plan/moment.ts";
 import { Selection } from "../plan/selection.ts";
 import { type Difference, type FileState, runDiff, runSourceDiff } from "../run/diff.ts";
 import { type ListedVersion, runList } from "../run/list.ts";
 import { type Explanation, explainSource, listSource, type SourceFileListed } from "../run/list-source.ts";
 import type { LookResult } from "../run/look.ts";
+import { nothingMatches } from "../run/nothing-matches.ts";
 import type { RunOptions } from "../run/run-options.ts";
 import { type Amount, type GroupAmount, runStats, type Stats } from "../run/stats.ts";
 import type { CommandLine } from "./command-line.ts";
@@ -21,7 +22,7 @@ import { formatBytes, formatCount } from "./units.ts";
 type Of<C extends CommandLine["command"]> = CommandLine & { readonly command: C };
 export type LookCommand = Of<"list"> | Of<"find"> | Of<"diff"> | Of<"stats">;
 
-/** Runs one of the commands; what it finds goes to `lines`. */
+/** Runs one of the commands; what it finds goes to `lines`, and a path that nothing is found for is an error. */
 export async function runLook(
   commandLine: LookCommand,
   moments: readonly number[],
@@ -29,7 +30,30 @@ export async function runLook(
   options: RunOptions,
   lines: Lines,
 ): Promise<LookResult> {
+  const selection = new Selection("paths" in commandLine ? commandLine.paths : []);
+  const { errors } = await lookFor(selection, commandLine, moments, config, options, lines);
+  const unmatched = selection.unmatched();
+  const ofSource = "source" in commandLine && commandLine.source;
+  for (const text of unmatched) {
+    options.reporter.error(nothingMatches(text, REMEDY, ofSource ? "source" : "destination"));
+  }
+  if (unmatched.length === 0) return { errors };
+  return { errors: new Map([...errors, ["failed", (errors.get("failed") ?? 0) + unmatched.length]]) };
+}
+
+const REMEDY =
+  "give a path as the source has it, a folder, or a glob; list shows deleted files with --deleted or --all-versions";
+
+async function lookFor(
+  selection: Selection,
+  commandLine: LookCommand,
+  moments: readonly number[],
+  config: Config,
+  options: RunOptions,
+  lines: Lines,
+): Promise<LookResult> {
   const { json } = commandLine;
+  const selects = (path: string) => selection.selects(path);
   const [at] = moments;
   const print = <T>(forPeople: (item: T) => string, forPrograms: (item: T) => object) => {
     return (item: T) => lines.write(json ? JSON.stringify(forPrograms(item)) : forPeople(item));
@@ -48,16 +72,20 @@ export async function runLook(
           (file: SourceFileListed) => versionLine({ ...file, md5: "" }, false),
           sourceObject,
         );
-        return listSource(config, { ...options, selects: selectionOf(commandLine.paths) }, show);
+        return listSource(config, { ...options, selects }, show);
       }
-      const selects = isFind ? findSelection(commandLine.patterns) : selectionOf(commandLine.paths);
       const choice = { ...(at !== undefined && { at }), deleted: commandLine.deleted };
       const allVersions = isFind || commandLine.allVersions;
       const show = print((version: ListedVersion) => versionLine(version, allVersions), versionObject);
-      return runList(config, { ...options, choice, allVersions, selects }, show);
+      const looking = { ...options, choice, allVersions };
+      if (isFind) return runList(config, { ...looking, selects: findSelection(commandLine.patterns) }, show);
+      return runList(config, { ...looking, selects: (path) => selection.includes(path) }, (version) => {
+        // Only what is shown is found.
+        selection.selects(version.path);
+        show(version);
+      });
     }
     case "diff": {
-      const selects = selectionOf(commandLine.paths);
       const show = print(differenceLine, differenceObject);
       const from = at !== undefined ? { from: at } : {};
       if (commandLine.source) {
@@ -67,29 +95,21 @@ export async function runLook(
       return runDiff(config, { ...options, ...from, ...to, selects }, show);
     }
     case "stats": {
-      const { stats, result } = await runStats(config, {
-        ...options,
-        selects: selectionOf(commandLine.paths),
-      });
+      const { stats, result } = await runStats(config, { ...options, selects });
       for (const line of json ? [JSON.stringify(statsObject(stats))] : statsLines(stats)) lines.write(line);
       return result;
     }
   }
 }
 
-function selectionOf(paths: readonly string[]): (path: string) => boolean {
-  const selection = new Selection(paths);
-  return (path) => selection.selects(path);
-}
-
 function versionLine(
   { path, size, mtime, md5, began, ceased, condemned }: ListedVersion,
   period: boolean,
 ): string {
-  const columns = [String(size).padStart(14), formatMoment(mtime)];
+  const columns = [String(size).padStart(14), formatMoment(mtime).padEnd(19)];
   if (period) {
     columns.push(md5.slice(0, 8), (began === undefined ? "?" : formatMoment(began)).padEnd(19));
-    columns.push(ceased === undefined ? "live".padEnd(19) : formatMoment(ceased));
+    columns.push(ceased === undefined ? "live".padEnd(19) : formatMoment(ceased).padEnd(19));
   }
   const note = condemned === undefined ? "" : ` (condemned ${formatMoment(condemned)})`;
   return `${columns.join("  ")}  ${escapeText(path)}${note}`;
@@ -100,19 +120,19 @@ function explanationLine({ path, considered, why }: Explanation): string {
 }
 
 function sourceObject({ path, size, mtime }: SourceFileListed): object {
-  return { path, size, mtime: isoOf(mtime) };
+  return { path, size, mtime: formatUtc(mtime) };
 }
 
 function versionObject({ path, size, mtime, md5, began, ceased, condemned }: ListedVersion): object {
   return {
     path,
     size,
-    mtime: isoOf(mtime),
+    mtime: formatUtc(mtime),
     md5,
     live: ceased === undefined,
-    ...(began !== undefined && { began: isoOf(began) }),
-    ...(ceased !== undefined && { ceased: isoOf(ceased) }),
-    ...(condemned !== undefined && { condemned: isoOf(condemned) }),
+    ...(began !== undefined && { began: formatUtc(began) }),
+    ...(ceased !== undefined && { ceased: formatUtc(ceased) }),
+    ...(condemned !== undefined && { condemned: formatUtc(condemned) }),
   };
 }
 
@@ -136,7 +156,7 @@ function differenceObject({ path, kind, before, after }: Difference): object {
 }
 
 function stateObject({ size, mtime, md5 }: FileState): object {
-  return { size, mtime: isoOf(mtime), ...(md5 !== undefined && { md5: hexOf(md5) }) };
+  return { size, mtime: formatUtc(mtime), ...(md5 !== undefined && { md5: hexOf(md5) }) };
 }
 
 const GROUPS_SHOWN = 15;
@@ -175,8 +195,4 @@ function statsObject({ total, reasons, folders, extensions }: Stats): object {
     folders: all(folders),
     extensions: all(extensions),
   };
-}
-
-function isoOf(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
 }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { loadConfig } from "../config/load.ts";
 import { runCat } from "../run/cat.ts";
-import { choiceOf, momentsOf } from "./choices.ts";
+import { checkLooking, choiceOf, momentsOf } from "./choices.ts";
 import type { CommandLine } from "./command-line.ts";
 import { Lines } from "./lines.ts";
 import { type LookCommand, runLook } from "./looking.ts";
@@ -24,6 +24,7 @@ export async function runReading(commandLine: ReadingCommand): Promise<number> {
   const lines = new Lines(process.stdout);
   process.stdout.on("error", () => stopping.abort());
   try {
+    checkLooking(commandLine);
     const { config, warnings } = await loadConfig({
       file: commandLine.config,
       env: process.env,

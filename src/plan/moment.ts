@@ -33,10 +33,21 @@ export function parseMoment(text: string, now: Date): number {
   return moment;
 }
 
-/** A moment in local time: `2026-11-20T18:30:05`. */
+/** The last second of the year 9999: from there on ISO 8601 needs more digits, and some day Date has none. */
+const LAST = 253_402_300_799;
+
+/**
+ * A moment in local time: `2026-11-20T18:30:05`. Names come from strangers, and so do times: what lies beyond the year
+ * 9999 is `@` and the seconds since 1970.
+ */
 export function formatMoment(seconds: number): string {
-  const local = new Date(seconds * 1000 - new Date(seconds * 1000).getTimezoneOffset() * 60_000);
-  return local.toISOString().slice(0, 19);
+  const local = seconds - new Date(Math.min(seconds, LAST) * 1000).getTimezoneOffset() * 60;
+  return local > LAST ? `@${seconds}` : new Date(local * 1000).toISOString().slice(0, 19);
+}
+
+/** The same in UTC: `2026-11-20T17:30:05Z`. */
+export function formatUtc(seconds: number): string {
+  return seconds > LAST ? `@${seconds}` : new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
 }
 
 function ageOf(text: string, present: number): number | undefined {

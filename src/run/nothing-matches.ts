@@ -1,11 +1,15 @@
-/** What is reported of a path, folder or glob that nothing at the destination is selected by. */
+/** What is reported of a path, folder or glob by which nothing is selected. */
 import type { ErrorReport } from "../errors.ts";
 
-export function nothingMatches(text: string, remedy: string): ErrorReport {
+export function nothingMatches(
+  text: string,
+  remedy: string,
+  side: "source" | "destination" = "destination",
+): ErrorReport {
   return {
-    side: "destination",
+    side,
     kind: "failed",
-    message: "nothing at the destination matches this",
+    message: `nothing at the ${side} matches this`,
     path: text,
     code: "ENOMATCH",
     remedy,

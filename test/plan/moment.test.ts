@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { formatMoment, parseMoment } from "../../src/plan/moment.ts";
+import { formatMoment, formatUtc, parseMoment } from "../../src/plan/moment.ts";
 
 const zone = process.env.TZ;
 beforeEach(() => {
@@ -58,5 +58,19 @@ describe("a moment", () => {
 
   it("is shown in local time", () => {
     expect(formatMoment(NOW.getTime() / 1000)).toBe("2026-11-20T13:00:00");
+  });
+});
+
+describe("a moment is shown", () => {
+  it.each([
+    [0, "1970-01-01T01:00:00", "1970-01-01T00:00:00Z"],
+    [1_785_000_000, "2026-07-25T19:20:00", "2026-07-25T17:20:00Z"], // summer time
+    [253_402_297_199, "9999-12-31T23:59:59", "9999-12-31T22:59:59Z"],
+    [253_402_300_799, "@253402300799", "9999-12-31T23:59:59Z"],
+    [253_402_300_800, "@253402300800", "@253402300800"],
+    [Number.MAX_SAFE_INTEGER, "@9007199254740991", "@9007199254740991"],
+  ])("%d, whatever a name says", (seconds, local, utc) => {
+    expect(formatMoment(seconds)).toBe(local);
+    expect(formatUtc(seconds)).toBe(utc);
   });
 });
