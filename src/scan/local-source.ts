@@ -8,13 +8,12 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { errorCode, messageOf, reportOf, StorageError } from "../errors.ts";
+import { errorCode, reportOf, StorageError } from "../errors.ts";
 import { Accounts } from "../metadata/accounts.ts";
 import { readXattrs, surveyXattrs, type XattrSurvey } from "../metadata/xattrs.ts";
 import { escapePath, unescapePath } from "../names/manifest-name.ts";
 import { fsPath, pathOfBytes, sortPaths } from "../names/path-text.ts";
 import { sortKeyOf } from "../names/stored-name.ts";
-import { readPiecesReusing, readUpTo } from "../storage/local/file-io.ts";
 import { readFolder } from "../storage/local/list.ts";
 import { isTemporaryFolder } from "../storage/local/temporary.ts";
 import type { Entry } from "./entry.ts";
@@ -22,6 +21,7 @@ import { CACHE_SIGNATURE, CACHE_TAG, type Exclusions, RULES_FILE } from "./exclu
 import { type AccountNames, FolderRecord, kindOf, LinkTable } from "./folder-record.ts";
 import { rulesIn } from "./gitignore.ts";
 import { exactStat, secondsOfNanoseconds, secondsOfStat } from "./mtime.ts";
+import { OpenLocalFile, sourceError } from "./open-local-file.ts";
 import type { ScanFindings, Source, SourceFile } from "./source.ts";
 
 const BATCH = 500;
@@ -121,7 +121,7 @@ export class LocalSource implements Source {
       const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | (this.metadata ? O_NOFOLLOW : 0));
       return new OpenLocalFile(fd, entry.path);
     } catch (error) {
-      throw wrap(error, entry.path);
+      throw sourceError(error, entry.path);
     }
   }
 
@@ -191,7 +191,7 @@ export class LocalSource implements Source {
         if (name === RULES_FILE) this.exclusions.addRules(prefix, rulesIn(text));
         else if (text.startsWith(CACHE_SIGNATURE)) this.exclusions.leaveOut(prefix, "exclude_caches");
       } catch (error) {
-        findings.onError(reportOf(wrap(error, file), "source"));
+        findings.onError(reportOf(sourceError(error, file), "source"));
       }
     }
   }
@@ -217,7 +217,7 @@ export class LocalSource implements Source {
       // files count as unknown, and the next run sees for sure. Nor is there a word about what is to be ignored anyway.
       if (prefix !== "" && (errorCode(error) === "ENOENT" || this.exclusions.reasonFor(prefix) !== undefined))
         return undefined;
-      findings.onError(reportOf(wrap(error, prefix || this.location, "cannot be listed"), "source"));
+      findings.onError(reportOf(sourceError(error, prefix || this.location, "cannot be listed"), "source"));
       return undefined;
     }
   }
@@ -241,7 +241,7 @@ export class LocalSource implements Source {
       if (kind === "link" && errorCode(error) === "ELOOP")
         return this.skip(file, findings, "a link to itself");
       this.unknownPaths.add(this.storedPath(file));
-      findings.onError(reportOf(wrap(error, file, "cannot be examined"), "source"));
+      findings.onError(reportOf(sourceError(error, file, "cannot be examined"), "source"));
       return undefined;
     }
   }
@@ -271,7 +271,7 @@ export class LocalSource implements Source {
       (this.recording as Recording).specials++;
     } catch (error) {
       this.unknownPaths.add(this.storedPath(file));
-      findings.onError(reportOf(wrap(error, file, "cannot be examined"), "source"));
+      findings.onError(reportOf(sourceError(error, file, "cannot be examined"), "source"));
     }
     return undefined;
   }
@@ -304,7 +304,7 @@ export class LocalSource implements Source {
       return record.manifests({ stat, xattrs: own }, xattrs, links, accounts);
     } catch (error) {
       this.unknownFolders.add(prefix);
-      findings.onError(reportOf(wrap(error, prefix || this.location, "cannot be examined"), "source"));
+      findings.onError(reportOf(sourceError(error, prefix || this.location, "cannot be examined"), "source"));
       return [];
     }
   }
@@ -345,71 +345,4 @@ export class LocalSource implements Source {
   private skip(file: string, findings: ScanFindings, reason = "not a regular file"): undefined {
     findings.onSkipped(file, reason);
   }
-}
-
-class OpenLocalFile implements SourceFile {
-  readonly size: number;
-  readonly mtime: number;
-  private readonly fd: number;
-  private readonly path: string;
-  private readonly opened: fs.BigIntStats;
-
-  constructor(fd: number, file: string) {
-    this.fd = fd;
-    this.path = file;
-    try {
-      this.opened = fs.fstatSync(fd, { bigint: true });
-      if (!this.opened.isFile())
-        throw new StorageError("source", "is no longer a regular file", { path: file });
-    } catch (error) {
-      fs.closeSync(fd);
-      throw error;
-    }
-    this.size = Number(this.opened.size);
-    this.mtime = secondsOfNanoseconds(this.opened.mtimeNs);
-  }
-
-  async *read(signal?: AbortSignal): AsyncGenerator<Buffer> {
-    try {
-      for (const piece of readPiecesReusing(this.fd, 0, this.size)) {
-        signal?.throwIfAborted();
-        yield piece;
-      }
-    } catch (error) {
-      if (signal?.aborted) throw error;
-      throw wrap(error, this.path);
-    }
-  }
-
-  async readWhole(): Promise<Buffer> {
-    try {
-      const bytes = readUpTo(this.fd, this.size, 0);
-      if (bytes.length === this.size) return bytes;
-    } catch (error) {
-      throw wrap(error, this.path);
-    }
-    throw wrap(Object.assign(new Error("ended early"), { code: "ESHORT" }), this.path);
-  }
-
-  async isUnchanged(): Promise<boolean> {
-    const now = fs.fstatSync(this.fd, { bigint: true });
-    return (
-      now.size === this.opened.size &&
-      now.mtimeNs === this.opened.mtimeNs &&
-      now.ctimeNs === this.opened.ctimeNs
-    );
-  }
-
-  async close(): Promise<void> {
-    fs.closeSync(this.fd);
-  }
-}
-
-function wrap(error: unknown, file: string, what = "cannot be read"): StorageError {
-  const code = errorCode(error);
-  return new StorageError("source", `${what} (${code ?? messageOf(error)})`, {
-    path: file,
-    cause: error,
-    ...(code === "EACCES" && { remedy: "give the user that runs this tool read access, or ignore it" }),
-  });
 }

@@ -1,0 +1,226 @@
+/**
+ * Retiring versions, and ending their retirement: renames, tombstones and removals, a group at a time.
+ */
+import { type ErrorReport, errorCode, reportOf } from "../errors.ts";
+import type { Period, Stamp } from "../names/stamp.ts";
+import type { StoredVersion } from "../names/stored-name.ts";
+import type { Version } from "../plan/group.ts";
+import { secondsOf } from "../plan/history.ts";
+import type { Purge } from "../plan/purge.ts";
+import type { StagedObject } from "../storage/storage.ts";
+import type { RetireContext, Successor } from "./retirements.ts";
+import type { TombstoneSealer } from "./tombstones.ts";
+
+export interface Retiring {
+  /** Versions of one path that are not live any more, oldest first: each took the place of the one before. */
+  readonly versions: readonly Version[];
+  /** What took the place of the last of them. */
+  readonly successor?: Successor;
+  readonly why: "replaced" | "deleted" | "outdated metadata";
+  /** Stamps that other versions of the path have. */
+  readonly taken: readonly Stamp[];
+}
+
+export interface HistoryContext extends RetireContext {
+  readonly sealTombstone: TombstoneSealer;
+  /** The storage's clock, in milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** What of a path goes, or gets another stamp. */
+export interface Ending {
+  readonly purge: Purge;
+  readonly isManifest: boolean;
+}
+
+/** Changes that share their flushes: tombstones are published together, and what they replace goes after that. */
+export class GroupOfChanges {
+  private readonly context: HistoryContext;
+  private readonly tombstones: { staged: StagedObject; path: string; done: () => void }[] = [];
+  private readonly removals: { version: Version; done: () => void }[][] = [[], []];
+
+  constructor(context: HistoryContext) {
+    this.context = context;
+  }
+
+  async retire({ versions, successor, why, taken }: Retiring): Promise<void> {
+    const { storage, tally, config, now } = this.context;
+    try {
+      const until = successor === undefined ? secondsOf(now) : await this.beginningOf(successor, versions[0]);
+      if (until === undefined) return;
+      const stamps = [...taken];
+      const began: (number | undefined)[] = [];
+      for (const { key, storedAt } of versions) {
+        const stored = storedAt ?? (await storage.stat(key))?.modified;
+        began.push(stored === undefined ? undefined : secondsOf(stored));
+      }
+      for (const [i, version] of versions.entries()) {
+        const first = began[i];
+        if (first === undefined) continue; // another run was quicker
+        const least = config.retire === "tombstone" ? first + 1 : first;
+        const next = began.slice(i + 1).find((moment) => moment !== undefined) ?? until;
+        const stamp = freeStamp(first, next >= first ? next : secondsOf(now), least, stamps);
+        stamps.push(stamp);
+        await this.retireAs(version, stamp, why);
+      }
+    } catch (error) {
+      tally.error(failure(error, versions[0]?.path ?? ""));
+    }
+  }
+
+  async end({ purge: { remove, restamp, ended }, isManifest }: Ending): Promise<void> {
+    const { tally, reporter } = this.context;
+    for (const version of remove) {
+      const told = !isManifest && ended.some((life) => (life.marker ?? life.version).key === version.key);
+      const done = () => {
+        if (!told) return;
+        tally.add("expired", version.size);
+        reporter.file("expired", version.path, "removed", version.size);
+      };
+      this.removals[version.stamp.form === "marker" ? 1 : 0]?.push({ version, done });
+    }
+    for (const { version, stamp } of restamp) {
+      const action = stamp.condemned === undefined ? "reprieved" : "condemned";
+      const done = () => {
+        if (isManifest) return;
+        tally.add(action, version.size);
+        reporter.file(action, version.path, undefined, version.size);
+      };
+      try {
+        await this.restamp(version, stamp, done);
+      } catch (error) {
+        tally.error(failure(error, version.path));
+      }
+    }
+  }
+
+  /** Publishes tombstones, then removes objects, and last the tombstones of objects that went. */
+  async finish(): Promise<void> {
+    const { storage, tally, dryRun, now } = this.context;
+    if (this.tombstones.length > 0) {
+      const results = await storage.publish(
+        this.tombstones.map(({ staged }) => staged),
+        now,
+      );
+      for (const [i, { path, done }] of this.tombstones.entries()) {
+        const error = results[i]?.error;
+        if (error === undefined) done();
+        else tally.error(failure(error, path));
+      }
+    }
+    const failed = new Set<string>();
+    for (const removals of this.removals) {
+      const unchanged = await Promise.all(removals.map(({ version }) => this.isAsListed(version)));
+      const possible = removals.filter(({ version }, i) => unchanged[i] && !failed.has(version.path));
+      const keys = possible.map(({ version }) => version.key);
+      const failures = dryRun || keys.length === 0 ? [] : await storage.remove(keys);
+      const errors = new Map(failures.map(({ key, error }) => [key, error]));
+      for (const { version, done } of possible) {
+        const error = errors.get(version.key);
+        if (error === undefined) done();
+        else {
+          failed.add(version.path);
+          tally.error(failure(error, version.path));
+        }
+      }
+    }
+    if (!dryRun) await storage.flush();
+  }
+
+  /** False of an object with a tombstone that was stored anew meanwhile: it is live again. */
+  private async isAsListed({ key, stamp, storedAt }: Version): Promise<boolean> {
+    if (stamp.form !== "live") return true;
+    const stat = await this.context.storage.stat(key);
+    return stat !== undefined && secondsOf(stat.modified) === secondsOf(storedAt);
+  }
+
+  /** When a successor began to be live; undefined, with a warning, where it is not there any more. */
+  private async beginningOf(
+    { key, size }: Successor,
+    version: StoredVersion | undefined,
+  ): Promise<number | undefined> {
+    const { storage, reporter, dryRun, now } = this.context;
+    if (dryRun) return secondsOf(now);
+    const stat = await storage.stat(key);
+    if (stat !== undefined && (size === undefined || stat.size === size)) return secondsOf(stat.modified);
+    reporter.warning("the version in its place is not there any more, so this one stays", version?.path);
+    return undefined;
+  }
+
+  private async retireAs(version: StoredVersion, stamp: Period, why: Retiring["why"]): Promise<void> {
+    const { storage, sealer, reporter, tally, config } = this.context;
+    const tombstone = config.retire === "tombstone";
+    const to = { ...fieldsOf(version), stamp: tombstone ? markerOf(stamp) : stamp };
+    const problem = storage.keyProblem(sealer.keyFor(to));
+    if (problem !== undefined) {
+      // A name can fit live and not retired. The version is safe as it is, so it stays.
+      if (why === "outdated metadata") return;
+      reporter.warning(`cannot be retired, and stays live: ${problem}`, version.path);
+      tally.add("kept live", version.size);
+      return;
+    }
+    const done = () => {
+      if (why !== "deleted") return;
+      tally.add("deleted", version.size);
+      reporter.file("deleted", version.path, "marked", version.size);
+    };
+    if (tombstone) await this.mark(to, done);
+    else await this.rename(version, to, done);
+  }
+
+  /** Gives a retired version, or its tombstone, another stamp. */
+  private async restamp(version: Version, stamp: Period, done: () => void): Promise<void> {
+    const { storage, sealer, reporter } = this.context;
+    const to = { ...fieldsOf(version), stamp };
+    const problem = storage.keyProblem(sealer.keyFor(to));
+    if (problem !== undefined) {
+      reporter.warning(`cannot be marked for removal, and stays: ${problem}`, version.path);
+      return;
+    }
+    if (stamp.form !== "marker") return this.rename(version, to, done);
+    await this.mark(to, () => {
+      this.removals[1]?.push({ version, done: () => {} });
+      done();
+    });
+  }
+
+  private async mark(to: Retired, done: () => void): Promise<void> {
+    const { storage, sealer, sealTombstone, dryRun, signal } = this.context;
+    if (dryRun) return done();
+    const staged = await storage.write(sealer.keyFor(to), sealTombstone(to), signal);
+    this.tombstones.push({ staged, path: to.path, done });
+  }
+
+  private async rename(version: StoredVersion, to: Retired, done: () => void): Promise<void> {
+    const { storage, sealer, reporter, dryRun } = this.context;
+    if (dryRun) return done();
+    try {
+      await storage.rename(version.key, sealer.keyFor(to));
+      done();
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") throw error;
+      reporter.warning("another run was quicker, nothing to rename", version.path);
+    }
+  }
+}
+
+type Retired = Parameters<TombstoneSealer>[0];
+
+/** The period as a stamp that no other version of the path has: ends are moved by seconds where they would be equal. */
+function freeStamp(began: number, ceased: number, least: number, taken: readonly Stamp[]): Period {
+  let end = Math.max(ceased, least, began);
+  while (taken.some((stamp) => "ceased" in stamp && stamp.began === began && stamp.ceased === end)) end++;
+  return { form: "stamp", began, ceased: end };
+}
+
+function markerOf(stamp: Period): Period {
+  return { ...stamp, form: "marker" };
+}
+
+function fieldsOf({ path, mtime, size, md5 }: StoredVersion) {
+  return { path, mtime, size, md5 };
+}
+
+function failure(error: unknown, path: string): ErrorReport {
+  return { ...reportOf(error, "destination"), path };
+}
