@@ -60,7 +60,7 @@ async function month(config: Config, world: World, time: SimulatedTime, rule: Ru
   const storage = await time.open(config.dest, "destination");
   disposals.push(() => storage.close());
   for (let day = 0; day < DAYS; day++) {
-    for (const hour of [0, 7, 17]) {
+    for (const hour of LONG ? [0, 7, 17] : [0, 9]) {
       time.seconds = START + day * DAY + hour * 3600;
       states.push({ moment: time.seconds, state: script.step(time.seconds) });
       await clean(backup(config, options));
