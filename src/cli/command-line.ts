@@ -99,6 +99,10 @@ export type CommandLine =
       readonly command: "stats";
       readonly config: string | undefined;
       readonly paths: readonly string[];
+      /** Components of a folder's path that are told apart; at least 1. */
+      readonly depth: number;
+      /** Bytes of the objects, too. */
+      readonly stored: boolean;
       readonly at: readonly string[];
       readonly json: boolean;
     }

@@ -44,6 +44,13 @@ function bytesOf(given: GivenFlags, flag: Flag, usual: number): number {
   return Number(text);
 }
 
+function depthOf(given: GivenFlags): number {
+  const [text = "1"] = given.values(FLAGS.depth);
+  if (!/^[1-9]\d{0,2}$/.test(text))
+    throw new ConfigError("must be a number from 1 to 999", { path: "--depth" });
+  return Number(text);
+}
+
 export const COMMANDS: readonly Command[] = [
   {
     verb: "run",
@@ -210,12 +217,14 @@ export const COMMANDS: readonly Command[] = [
   {
     verb: "stats",
     describe: "count files, versions and bytes, and what keeps them",
-    flags: [FLAGS.config, FLAGS.json],
+    flags: [FLAGS.config, FLAGS.depth, FLAGS.stored, FLAGS.json],
     operands: { name: "PATH", many: true },
     build: (given) => ({
       command: "stats",
       config: configOf(given),
       paths: given.operands,
+      depth: depthOf(given),
+      stored: given.has(FLAGS.stored),
       at: [],
       json: given.has(FLAGS.json),
     }),

@@ -92,6 +92,17 @@ export const FLAGS = {
     value: "PATH",
     describe: "why this path of the source would be stored, or not",
   },
+  depth: {
+    name: "depth",
+    takes: "one",
+    value: "LEVELS",
+    describe: "tell folders apart so many levels deep (default: 1)",
+  },
+  stored: {
+    name: "stored",
+    takes: "switch",
+    describe: "also the bytes that objects take; in a folder that is a look at each",
+  },
   src: {
     name: "src",
     takes: "one",

@@ -12,12 +12,12 @@ import { type Explanation, explainSource, listSource, type SourceFileListed } fr
 import type { LookResult } from "../run/look.ts";
 import { nothingMatches } from "../run/nothing-matches.ts";
 import type { RunOptions } from "../run/run-options.ts";
-import { type Amount, type GroupAmount, runStats, type Stats } from "../run/stats.ts";
+import { runStats } from "../run/stats.ts";
 import type { CommandLine } from "./command-line.ts";
 import { escapeText } from "./escape.ts";
 import { findSelection } from "./find-pattern.ts";
 import type { Lines } from "./lines.ts";
-import { formatBytes, formatCount } from "./units.ts";
+import { statsLines, statsObject } from "./stats-lines.ts";
 
 type Of<C extends CommandLine["command"]> = CommandLine & { readonly command: C };
 export type LookCommand = Of<"list"> | Of<"find"> | Of<"diff"> | Of<"stats">;
@@ -95,8 +95,10 @@ async function lookFor(
       return runDiff(config, { ...options, ...from, ...to, selects }, show);
     }
     case "stats": {
-      const { stats, result } = await runStats(config, { ...options, selects });
-      for (const line of json ? [JSON.stringify(statsObject(stats))] : statsLines(stats)) lines.write(line);
+      const { depth, stored } = commandLine;
+      const { stats, result } = await runStats(config, { ...options, depth, stored, selects });
+      const shown = json ? [JSON.stringify(statsObject(stats, stored))] : statsLines(stats, stored);
+      for (const line of shown) lines.write(line);
       return result;
     }
   }
@@ -157,42 +159,4 @@ function differenceObject({ path, kind, before, after }: Difference): object {
 
 function stateObject({ size, mtime, md5 }: FileState): object {
   return { size, mtime: formatUtc(mtime), ...(md5 !== undefined && { md5: hexOf(md5) }) };
-}
-
-const GROUPS_SHOWN = 15;
-
-function statsLines({ total, reasons, folders, extensions }: Stats): string[] {
-  const lines = [`live: ${amountText(total.live, "file")}`, `kept: ${amountText(total.kept, "old version")}`];
-  for (const [reason, amount] of reasons) {
-    if (reason !== "live") lines.push(`  ${reason}: ${amountText(amount, "version")}`);
-  }
-  return [...lines, ...groupLines("by folder", folders), ...groupLines("by extension", extensions)];
-}
-
-function groupLines(title: string, groups: ReadonlyMap<string, GroupAmount>): string[] {
-  const bytesOf = ({ live, kept }: GroupAmount) => live.bytes + kept.bytes;
-  const sorted = [...groups].sort((a, b) => bytesOf(b[1]) - bytesOf(a[1]));
-  const rows = sorted.slice(0, GROUPS_SHOWN).map(([name, { live, kept }]) => {
-    const figures = [live.versions, formatBytes(live.bytes), kept.versions, formatBytes(kept.bytes)];
-    return `  ${figures.map((figure) => String(figure).padStart(11)).join("")}  ${escapeText(name) || "(none)"}`;
-  });
-  const more = sorted.length > GROUPS_SHOWN ? [`  and ${sorted.length - GROUPS_SHOWN} more`] : [];
-  const head = ["files", "bytes", "kept", "bytes kept"].map((text) => text.padStart(11)).join("");
-  return [`${title}:`, `  ${head}`, ...rows, ...more];
-}
-
-function amountText({ versions, bytes }: Amount, noun: string): string {
-  return `${formatCount(versions, noun)}, ${formatBytes(bytes)}`;
-}
-
-function statsObject({ total, reasons, folders, extensions }: Stats): object {
-  const flat = ({ live, kept }: GroupAmount) => ({ live: { ...live }, kept: { ...kept } });
-  const all = (groups: ReadonlyMap<string, GroupAmount>) =>
-    Object.fromEntries([...groups].map(([name, group]) => [name, flat(group)]));
-  return {
-    ...flat(total),
-    reasons: Object.fromEntries(reasons),
-    folders: all(folders),
-    extensions: all(extensions),
-  };
 }

@@ -28,8 +28,9 @@ export function streamedVersions(
   listing: AsyncIterable<ListedObject[]>,
   openNames: OpenNames,
   findings: CatalogueFindings,
+  sizes = false,
 ): AsyncGenerator<Version[]> {
-  return ascending(readNames(listing, openNames, findings), "destination", orderKeyOf);
+  return ascending(readNames(listing, openNames, findings, sizes), "destination", orderKeyOf);
 }
 
 /** Versions in the order of the join, whatever the order of the listing: through a sort that spills to disk. */
@@ -37,8 +38,9 @@ export function sortedVersions(
   listing: AsyncIterable<ListedObject[]>,
   openNames: OpenNames,
   findings: CatalogueFindings,
+  sizes = false,
 ): AsyncGenerator<Version[]> {
-  return sortedBatches(readNames(listing, openNames, findings), orderKeyOf);
+  return sortedBatches(readNames(listing, openNames, findings, sizes), orderKeyOf);
 }
 
 /** Whether a listing has to be sorted: encrypted names have an order of their own. */
@@ -46,18 +48,23 @@ export function hasSealedNames(objects: readonly ListedObject[]): boolean {
   return objects.some(({ key }) => looksEncrypted(key));
 }
 
-/** Versions in whatever order the objects are listed. */
+/**
+ * Versions in whatever order the objects are listed.
+ *
+ * @param sizes whether they carry the sizes of their objects, where the listing tells them
+ */
 export async function* readNames(
   listing: AsyncIterable<ListedObject[]>,
   openNames: OpenNames,
   findings: CatalogueFindings,
+  sizes = false,
 ): AsyncGenerator<Version[]> {
   for await (const objects of listing) {
     const versions: Version[] = [];
     const sealed: ListedObject[] = [];
     for (const object of objects) {
       const version = parseStoredName(object.key);
-      if (version !== undefined) versions.push(withTime(version, object));
+      if (version !== undefined) versions.push(ofListing(version, object, sizes));
       else if (looksEncrypted(object.key)) sealed.push(object);
       else if (object.key.endsWith(SUFFIX)) findings.onForeign(object.key);
     }
@@ -66,15 +73,20 @@ export async function* readNames(
       opened.forEach((version, i) => {
         const object = sealed[i] as ListedObject;
         if (version === undefined) findings.onUnreadable(object.key);
-        else versions.push(withTime(version, object));
+        else versions.push(ofListing(version, object, sizes));
       });
     }
     yield versions;
   }
 }
 
-function withTime(version: StoredVersion, { modified }: ListedObject): Version {
-  return modified === undefined ? version : { ...version, storedAt: modified };
+function ofListing(version: StoredVersion, { modified, size }: ListedObject, sizes: boolean): Version {
+  if (modified === undefined && !sizes) return version;
+  return {
+    ...version,
+    ...(modified !== undefined && { storedAt: modified }),
+    ...(sizes && size !== undefined && { storedSize: size }),
+  };
 }
 
 /** The first objects of a listing, and the listing with them put back in front. */

@@ -57,6 +57,8 @@ export interface OpenOptions {
   readonly stripPrefix?: string | undefined;
   /** Whether a destination that is missing counts as empty, and is not made. */
   readonly dryRun?: boolean;
+  /** Whether versions carry the sizes of their objects, where the listing tells them. */
+  readonly sizes?: boolean;
 }
 
 /**
@@ -67,7 +69,7 @@ export async function openDestination(
   storage: Storage,
   options: Required<RunOptions>,
   tally: Tally,
-  { mode, overwrite = "always", checksum = false, stripPrefix, dryRun = false }: OpenOptions,
+  { mode, overwrite = "always", checksum = false, stripPrefix, dryRun = false, sizes = false }: OpenOptions,
 ): Promise<OpenDestination> {
   const keys = await openKeys(config);
   const { first, whole } = await beginListing(storage, options.signal, mode, dryRun);
@@ -105,7 +107,7 @@ export async function openDestination(
     openNames,
     empty: first.length === 0,
     sealedNames: hasSealedNames(first),
-    versions: (sorted) => (sorted ? sortedVersions : streamedVersions)(listing(), openNames, findings),
+    versions: (sorted) => (sorted ? sortedVersions : streamedVersions)(listing(), openNames, findings, sizes),
     objects: () => readNames(listing(), openNames, findings),
   };
 }

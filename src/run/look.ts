@@ -18,6 +18,8 @@ export interface PathHistory {
   /** As the source has it. */
   readonly path: string;
   readonly history: History;
+  /** Whether it is metadata; only where those are asked for. */
+  readonly isManifest: boolean;
 }
 
 export interface LookOptions extends RunOptions {
@@ -25,7 +27,13 @@ export interface LookOptions extends RunOptions {
   selects(path: string): boolean;
   /** Whether it matters when versions that are live began to be. */
   readonly needsTimes: boolean;
+  /** Whether versions carry the sizes of their objects where the listing tells them. */
+  readonly needsSizes?: boolean;
+  /** Whether to visit metadata manifests, too. */
+  readonly manifests?: boolean;
 }
+
+type HistoriesOptions = Pick<LookOptions, "needsTimes" | "manifests" | "selects" | "signal">;
 
 /** What ended a look: how many failures were reported, by kind. */
 export type LookResult = Pick<ReturnType<Tally["result"]>, "errors">;
@@ -41,7 +49,8 @@ export async function look(
   visit: (file: PathHistory, destination: OpenDestination) => void | Promise<void>,
 ): Promise<LookResult> {
   const tally = new Tally(options.reporter);
-  await withDestination(config, options, tally, { mode: "verify" }, async (destination) => {
+  const opening = { mode: "verify", sizes: options.needsSizes ?? false } as const;
+  await withDestination(config, options, tally, opening, async (destination) => {
     const versions = await versionsInOrder(destination, options.signal);
     for await (const file of histories(config, destination, versions, options)) {
       await visit(file, destination);
@@ -73,15 +82,16 @@ export async function* histories(
   config: Config,
   { storage }: OpenDestination,
   versions: AsyncIterable<Version[]>,
-  { needsTimes, selects, signal }: Pick<LookOptions, "needsTimes" | "selects" | "signal">,
+  { needsTimes, manifests = false, selects, signal }: HistoriesOptions,
 ): AsyncGenerator<PathHistory> {
   for await (const groups of storedGroups(versions)) {
     for (const group of groups) {
       const path = unescapePath(group.path);
-      if (isManifest(config, group) || !selects(path)) continue;
+      const metadata = isManifest(config, group);
+      if ((metadata && !manifests) || !selects(path)) continue;
       const { versions: found } = await withStoredTimes(group, storage, needsTimes);
       const history = historyOf(found);
-      if (history.lives.length > 0) yield { path, history };
+      if (history.lives.length > 0) yield { path, history, isManifest: metadata };
     }
     signal.throwIfAborted();
   }
