@@ -40,6 +40,7 @@ export type CommandLine =
       readonly stripPrefix: string | undefined;
       /** Onto the source itself. */
       readonly inPlace: boolean;
+      readonly allowMassDelete: boolean;
       readonly delete: boolean;
       readonly yes: boolean;
       readonly dryRun: boolean;

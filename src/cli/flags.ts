@@ -31,7 +31,8 @@ export const FLAGS = {
   allowMassDelete: {
     name: "allow-mass-delete",
     takes: "switch",
-    describe: "mark files as deleted even when the source is empty or has lost most of them",
+    describe:
+      "mark files as deleted even when the source is empty or has lost most of them; restore --delete: remove most files of the source",
   },
   retireExcluded: {
     name: "retire-excluded",

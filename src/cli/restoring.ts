@@ -26,8 +26,12 @@ export async function restore(
     setid,
     dryRun,
   };
+  if (commandLine.allowMassDelete && !commandLine.delete) {
+    throw new ConfigError("--allow-mass-delete belongs to --in-place --delete");
+  }
   if (!commandLine.inPlace) {
     if (commandLine.delete) throw new ConfigError("--delete belongs to --in-place");
+    if (commandLine.yes) throw new ConfigError("--yes belongs to --in-place");
     return runRestore(config, { ...common, ...(stripPrefix !== undefined && { stripPrefix }) });
   }
   if (stripPrefix !== undefined || commandLine.to !== undefined) {
@@ -38,7 +42,7 @@ export async function restore(
       "--delete needs the state of one moment: it excludes --restore-deleted and --version",
     );
   }
-  const inPlace = { ...common, delete: commandLine.delete };
+  const inPlace = { ...common, delete: commandLine.delete, allowMassDelete: commandLine.allowMassDelete };
   if (dryRun || commandLine.yes) return restoreInPlace(config, inPlace);
   const planned = await restoreInPlace(config, { ...inPlace, dryRun: true });
   if (planned.errors.size > 0 || !hasWork(planned)) return planned;

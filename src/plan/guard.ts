@@ -1,5 +1,6 @@
 /**
- * The guard against marking a backup deleted because its source was not there. Pure.
+ * The guards against deletion by accident: of a backup because its source was not there, and of a source because the
+ * state that it is brought back to is not there. Pure.
  */
 import { RefusedError } from "../errors.ts";
 
@@ -38,6 +39,40 @@ export function guardAgainstLoss(facts: GuardFacts, settings: GuardSettings): Re
     return refusal(`${lost} of ${livePaths} files are missing from the source and were not marked deleted`);
   }
   return undefined;
+}
+
+export interface RemovalFacts {
+  /** Files that the state has, of those that were asked for. */
+  readonly wanted: number;
+  /** Files of the source that it does not have. */
+  readonly surplus: number;
+}
+
+/**
+ * The reason to remove nothing from the source, or undefined. A moment before the first backup and a destination that
+ * is not mounted look like a state without files: nobody wants a source to be brought back to that by accident.
+ */
+export function guardAgainstRemoval(
+  { wanted, surplus }: RemovalFacts,
+  { massDeleteShare, allowMassDelete }: GuardSettings,
+): RefusedError | undefined {
+  if (allowMassDelete || surplus === 0) return undefined;
+  if (wanted === 0) {
+    return removalRefusal(`the backup has nothing of it at that moment: ${surplus} files were not removed`);
+  }
+  if (surplus > A_HANDFUL && surplus > massDeleteShare * (wanted + surplus)) {
+    return removalRefusal(
+      `${surplus} of ${wanted + surplus} files of the source are not in the backup at that moment and were not removed`,
+    );
+  }
+  return undefined;
+}
+
+function removalRefusal(message: string): RefusedError {
+  return new RefusedError("restore", message, {
+    code: "EMASSDELETE",
+    remedy: "check destination and moment; if the files are meant to go, run again with --allow-mass-delete",
+  });
 }
 
 function refusal(message: string): RefusedError {

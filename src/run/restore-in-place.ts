@@ -1,14 +1,15 @@
 /**
  * Restoring onto the live source: only what differs is written, and, when asked, files are removed that were not there.
  *
- * Nothing is removed unless everything was restored and both sides could be listed whole; what a run would not consider
- * (excluded files, links, special files) is not removed either.
+ * Nothing is removed unless everything was restored and both sides could be listed whole, nor when that would be most of
+ * the source (guardAgainstRemoval); what a run would not consider (excluded files, links, special files) stays, too.
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Config } from "../config/config.ts";
 import { ConfigError, errorCode, RefusedError, reportOf, StorageError } from "../errors.ts";
 import { fsPath } from "../names/path-text.ts";
+import { guardAgainstRemoval } from "../plan/guard.ts";
 import { Selection } from "../plan/selection.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import { runSourceDiff } from "./diff.ts";
@@ -20,6 +21,8 @@ import { type RunResult, Tally } from "./tally.ts";
 export interface InPlaceOptions extends Omit<RestoreOptions, "stripPrefix"> {
   /** Remove files of the source that the state does not have. */
   readonly delete: boolean;
+  /** Also when most files would be removed, or all. */
+  readonly allowMassDelete?: boolean;
 }
 
 /** Throws as a restore does; ConfigError without a source. */
@@ -32,12 +35,23 @@ export async function restoreInPlace(config: Config, options: InPlaceOptions): P
   const surplus = new SpillList<string>();
   try {
     const { errors } = await findSurplus(config, options, surplus);
-    if (result.errors.size > 0 || errors.size > 0) tally.error(reportOf(incomplete(), "restore"));
+    const settings = { ...config, allowMassDelete: options.allowMassDelete ?? false };
+    const refused =
+      result.errors.size > 0 || errors.size > 0
+        ? incomplete()
+        : guardAgainstRemoval({ wanted: filesOf(result), surplus: surplus.length }, settings);
+    if (refused !== undefined) tally.error(reportOf(refused, "restore"));
     else await removeAll(config, options, surplus, tally);
   } finally {
     surplus.close();
   }
   return joined(result, tally.result());
+}
+
+/** The files of the state, whatever was to be done about them. */
+function filesOf({ outcomes }: RunResult): number {
+  const counts = (["restored", "identical", "kept"] as const).map((name) => outcomes.get(name)?.files ?? 0);
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 function incomplete(): RefusedError {

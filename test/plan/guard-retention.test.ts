@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { dateOrLive } from "../../src/names/stamp.ts";
-import { A_HANDFUL, type GuardFacts, guardAgainstLoss } from "../../src/plan/guard.ts";
+import { A_HANDFUL, type GuardFacts, guardAgainstLoss, guardAgainstRemoval } from "../../src/plan/guard.ts";
 import { dateStamp, daysBetween, isExpired } from "../../src/plan/retention.ts";
 
 const settings = { massDeleteShare: 0.5, allowMassDelete: false };
@@ -36,6 +36,27 @@ describe("the guard", () => {
     expect(guard({ lost: 11 }, { massDeleteShare: 0 })).toBeDefined();
     expect(guard({ lost: 10 }, { massDeleteShare: 0 })).toBeUndefined();
     expect(guard({ lost: 100, sourceFiles: 5 }, { massDeleteShare: 1 })).toBeUndefined();
+  });
+});
+
+describe("the guard of what is restored in place", () => {
+  it.each([
+    ["nothing to remove, where nothing was there", 0, 0],
+    ["a handful, whatever its share", 1, A_HANDFUL],
+    ["exactly the share", 50, 50],
+  ])("lets pass: %s", (_, wanted, surplus) => {
+    expect(guardAgainstRemoval({ wanted, surplus }, settings)).toBeUndefined();
+  });
+
+  it.each([
+    ["one file, where nothing was there", 0, 1],
+    ["one more than the share", 49, 51],
+    ["one more than a handful that is most", 1, A_HANDFUL + 1],
+  ])("refuses: %s", (_, wanted, surplus) => {
+    const refusal = guardAgainstRemoval({ wanted, surplus }, settings);
+    expect(refusal).toMatchObject({ kind: "refused", side: "restore", code: "EMASSDELETE" });
+    expect(refusal?.remedy).toMatch(/--allow-mass-delete/);
+    expect(guardAgainstRemoval({ wanted, surplus }, { ...settings, allowMassDelete: true })).toBeUndefined();
   });
 });
 

@@ -124,6 +124,36 @@ describe("the command", () => {
     expect(await start(config, "restore", "--in-place").ended).toMatchObject({ code: 0, errors: "" });
   });
 
+  it("does not empty the source for a moment or a destination without files, unless that is meant", async () => {
+    for (let i = 0; i < 12; i++) world.write(`f/${i}`, "x");
+    const config = configure(world, undefined, { container: "segmented", versions_keep_days: 30 });
+    expect(await start(config).ended).toMatchObject({ code: 0 });
+    const before = treeOf(world.src);
+    const onto = ["restore", "--in-place", "--delete", "--yes"];
+    for (const more of [
+      ["--at", "1y"],
+      ["--at", "1y", "f"],
+      ["--at", "1y", "--dry-run"],
+    ]) {
+      const { code, errors } = await start(config, ...onto, ...more).ended;
+      expect(code).toBe(5);
+      expect(errors).toMatch(/12 files were not removed/);
+    }
+    const elsewhere = configure(world, { local_path: world.at("not mounted") }, {});
+    fs.mkdirSync(world.at("not mounted"));
+    expect(await start(elsewhere, ...onto).ended).toMatchObject({ code: 5 });
+    expect(treeOf(world.src)).toEqual(before);
+    for (let i = 0; i < 13; i++) world.write(`new/${i}`, "y");
+    const most = await start(configure(world, undefined, { container: "segmented" }), ...onto).ended;
+    expect([most.code, most.errors]).toEqual([5, expect.stringMatching(/13 of 25 files of the source/)]);
+    expect(Object.keys(treeOf(world.src))).toHaveLength(25);
+    expect(await start(config, ...onto, "--allow-mass-delete").ended).toMatchObject({ code: 0, errors: "" });
+    expect(Object.keys(treeOf(world.src)).filter((file) => file.startsWith("new/"))).toEqual([
+      "new/", // files go, folders stay
+    ]);
+    for (const file of Object.keys(before)) expect(treeOf(world.src)).toHaveProperty([file]);
+  });
+
   it("never removes the destination that lies inside of the source", async () => {
     world.write("file", "one");
     const config = configure(world, { local_path: path.join(world.src, "backups") }, {});
