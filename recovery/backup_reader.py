@@ -430,7 +430,7 @@ class Header:
             raise Bad("header", "has an unknown key derivation, or its costs are beyond the caps")
 
     def file_key(self, keys, allow_unencrypted):
-        if self.cipher == 0 and keys.password is not None and not allow_unencrypted:
+        if self.key_source == 0 and keys.password is not None and not allow_unencrypted:
             raise Bad("header", "is not encrypted (--allow-unencrypted takes it)")
         destination = keys.destination(self)
         if not hmac.compare_digest(mac(destination, label("key check"), self.bytes[:-32]), self.check):

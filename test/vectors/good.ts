@@ -296,6 +296,11 @@ function keySources(): Record<string, Vector> {
       ...KEYED,
       allowUnencrypted: true,
     }),
+    "good/authenticated-in-the-clear-taken": vector(
+      "the same, read by settings that demand encryption: it is of the password",
+      sealed(keysOf("none")),
+      KEYED,
+    ),
     "bad/header-unencrypted-refused": vector("there is a password, and the object is not encrypted", none, {
       ...KEYED,
       expect: { decodes: false, fails: "header", released: 0 },

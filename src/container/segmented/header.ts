@@ -33,7 +33,7 @@ export interface Header {
 
 /** What a reader allows besides what is encrypted. */
 export interface ReadPolicy {
-  /** Whether an object without encryption is taken even though there is a password. */
+  /** Whether an object that needs no key is taken even though there is a password. */
   readonly allowUnencrypted: boolean;
 }
 
@@ -98,7 +98,8 @@ export function parseHeader(start: Buffer): Header {
  *   damage. ConfigError without a password.
  */
 export function unlockHeader(header: Header, ring: SegmentedKeyRing, policy: ReadPolicy): FileKeys {
-  if (header.cipher === "none" && ring.hasSecret && !policy.allowUnencrypted) {
+  // In the clear under a key is another matter: only who has the password can have made it.
+  if (header.source.kind === "none" && ring.hasSecret && !policy.allowUnencrypted) {
     throw failure(
       "header",
       "is not encrypted, which the settings do not expect",
