@@ -55,6 +55,18 @@ export interface NamedSource {
   readonly excludes: readonly string[];
 }
 
+/** Files that are stored otherwise than the settings say. */
+export interface ObjectRule {
+  /** Patterns in the syntax of gitignore, relative to the root of what is stored; none: every file. */
+  readonly match: readonly string[];
+  /** Bytes, both exclusive. */
+  readonly largerThan?: number;
+  readonly smallerThan?: number;
+  readonly encrypt?: boolean;
+  readonly compression?: CompressionChoice;
+  readonly storageClass?: string;
+}
+
 export interface Config {
   /** Needed for a backup only: this, or `sources`. */
   readonly src?: StorageConfig;
@@ -83,6 +95,8 @@ export interface Config {
   readonly zstdLevel: number;
   readonly lzmaLevel: number;
   readonly gzipLevel: number;
+  /** Exceptions from encryption, compression and the storage class: for each, the first that fits and names it decides. */
+  readonly rules?: readonly ObjectRule[];
 
   /** Files in flight. */
   readonly backupProcesses: number;

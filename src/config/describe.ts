@@ -10,6 +10,7 @@ export function describeSettings(config: Config): string {
       ? `encrypt_filenames yes (${config.encryptionType})`
       : `encrypt_filenames ${config.encryptFilenames ? "yes" : "no"}`,
     `container ${config.container}`,
+    ...(config.rules ? [`rules ${config.rules.length}`] : []),
     ...(config.metadata ? ["metadata yes"] : []),
   ];
   return parts.join(", ");

@@ -37,6 +37,7 @@ export const TOP_KEYS = [
   "zstd_level",
   "lzma_level",
   "gzip_level",
+  "rules",
   "backup_processes",
   "restore_processes",
   "deleted_keep_days",
@@ -102,6 +103,7 @@ const NEW_KEYS: ReadonlySet<string> = new Set([
   "exclude_caches",
   "exclude_larger_than",
   "one_file_system",
+  "rules",
 ]);
 
 /** The environment variable of a top-level setting. */

@@ -16,6 +16,7 @@ import { mergeLayers } from "./layers.ts";
 import { passwordOf } from "./password.ts";
 import { compilePythonRegex } from "./python-regex.ts";
 import { pathInside, sourceExcludesOf } from "./relations.ts";
+import { rulesOf } from "./rules.ts";
 import { isSurprisingYes, type Settings, validateSettings } from "./schema.ts";
 import { storageOf } from "./storages.ts";
 import { quoted } from "./text.ts";
@@ -76,6 +77,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   if (mode === "backup" && src === undefined && !settings.src) problems.push(missing("src", file?.name));
   const namedSources = namedSourcesOf(settings, origin, problems);
   checkHistory(settings, origin, problems);
+  const rules = rulesOf(settings, dest, origin, problems);
   const ignore = expressionsOf(settings.ignore_regex, origin, problems, warnings);
   if (problems.length > 0 || dest === undefined) throw problemsError(problems);
 
@@ -133,6 +135,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     zstdLevel: settings.zstd_level,
     lzmaLevel: settings.lzma_level,
     gzipLevel: settings.gzip_level,
+    ...rules,
     backupProcesses: settings.backup_processes,
     restoreProcesses: settings.restore_processes,
     deletedKeepDays: settings.deleted_keep_days,

@@ -28,7 +28,11 @@ export async function passwordOf(
   context: PasswordContext,
   warnings: string[],
 ): Promise<string | undefined> {
-  const needed = settings.encrypt || settings.encrypt_filenames || Boolean(settings.encryption_salt?.trim());
+  const needed =
+    settings.encrypt ||
+    settings.encrypt_filenames ||
+    Boolean(settings.encryption_salt?.trim()) ||
+    Boolean(settings.rules?.some(({ encrypt }) => encrypt));
   if (!needed) return undefined;
   const given = PASSWORD_KEYS.filter((key) => typeof settings[key] === "string");
   const key = given[0];

@@ -130,6 +130,28 @@ const bytes = v.pipe(
   }),
 );
 
+const A_RULE = 'must be a rule like { "match": ["*.jpg"], "larger_than": "1M", "compress": false }';
+
+/** As text, from the environment, they are JSON. */
+const rules = v.pipe(
+  v.unknown(),
+  v.transform((value) => (typeof value === "string" ? jsonOr(value) : value)),
+  v.array(
+    v.strictObject(
+      {
+        match: patterns,
+        larger_than: v.optional(bytes),
+        smaller_than: v.optional(bytes),
+        encrypt: v.optional(strictSwitch),
+        compress: v.optional(strictSwitch),
+        storage_class: v.optional(text),
+      },
+      A_RULE,
+    ),
+    'must be a list of rules, [{ "match": ["*.jpg"], "compress": false }]',
+  ),
+);
+
 const storageKeys = {
   local_path: optionalText,
   s3_bucket: optionalText,
@@ -218,6 +240,7 @@ export const settingsSchema = v.object({
   zstd_level: v.nullish(integer(1, 22, "must be a whole number from 1 to 22"), 3),
   lzma_level: level,
   gzip_level: level,
+  rules: v.nullish(rules),
   backup_processes: processes(5),
   restore_processes: processes(8),
   deleted_keep_days: v.nullish(

@@ -3,9 +3,11 @@
  * trailer behind it.
  */
 import { rewriteTrailer, withUserMetadata } from "../container/segmented.ts";
+import { StorageError } from "../errors.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
 import type { StagedObject } from "../storage/storage.ts";
 import { lookAtCopy } from "./look-at-copy.ts";
+import { objectRules } from "./object-rules.ts";
 import type { FileMeta } from "./object-sealer.ts";
 import { type OpenContext, openPinned } from "./open-object.ts";
 
@@ -15,7 +17,8 @@ const HEADERS_MOST = 16 * 1024;
 /**
  * Stages the copy. Undefined for a classic object: it does not repeat its name, so a copy or a renaming is enough.
  *
- * @throws DamagedError; the storage's errors.
+ * @throws DamagedError; the storage's errors; StorageError (EPLAIN) where what is in the clear would get a path whose
+ *   files are encrypted.
  */
 export async function copyRenewed(
   version: StoredVersion,
@@ -24,6 +27,15 @@ export async function copyRenewed(
   context: OpenContext,
 ): Promise<StagedObject | undefined> {
   const opened = await openPinned(version, context);
+  const rules = objectRules(context.config);
+  const file = { ...to, size: version.size };
+  const inTheClear = opened === undefined ? !context.config.encrypt : opened.object.header.cipher === "none";
+  if (inTheClear && rules.for(file).encrypt) {
+    throw new StorageError("destination", "is not encrypted, and is to be", {
+      path: to.path,
+      code: "EPLAIN",
+    });
+  }
   if (opened === undefined) return undefined;
   const { object, etag } = opened;
   const { destination, signal } = context;
@@ -32,6 +44,7 @@ export async function copyRenewed(
   const writer = await destination.createWriter(key, {
     sizeHint: object.length + path.length * 3 + HEADERS_MOST,
     signal,
+    ...rules.classFor(file),
   });
   let staged: StagedObject;
   try {

@@ -8,6 +8,7 @@ import type { Version } from "../plan/group.ts";
 import { secondsOf } from "../plan/history.ts";
 import type { Purge } from "../plan/purge.ts";
 import type { StagedObject } from "../storage/storage.ts";
+import { objectRules } from "./object-rules.ts";
 import type { RetireContext, Successor } from "./retirements.ts";
 import type { TombstoneSealer } from "./tombstones.ts";
 
@@ -185,17 +186,19 @@ export class GroupOfChanges {
   }
 
   private async mark(to: Retired, done: () => void): Promise<void> {
-    const { storage, sealer, sealTombstone, dryRun, signal } = this.context;
+    const { storage, sealer, sealTombstone, dryRun, signal, config } = this.context;
     if (dryRun) return done();
-    const staged = await storage.write(sealer.keyFor(to), sealTombstone(to), signal);
+    const tombstone = sealTombstone(to);
+    const placing = objectRules(config).classFor({ path: to.path, size: tombstone.length });
+    const staged = await storage.write(sealer.keyFor(to), tombstone, { signal, ...placing });
     this.tombstones.push({ staged, path: to.path, done });
   }
 
   private async rename(version: StoredVersion, to: Retired, done: () => void): Promise<void> {
-    const { storage, sealer, reporter, dryRun } = this.context;
+    const { storage, sealer, reporter, dryRun, config } = this.context;
     if (dryRun) return done();
     try {
-      await storage.rename(version.key, sealer.keyFor(to));
+      await storage.rename(version.key, sealer.keyFor(to), objectRules(config).classFor(to));
       done();
     } catch (error) {
       if (errorCode(error) !== "ENOENT") throw error;

@@ -11,6 +11,7 @@ import { passwordSource } from "../crypto/key-source.ts";
 import { type DerivedPasswordKey, SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
 import type { DestinationKeys } from "../crypto/segmented-keys.ts";
 import { BackupError, ConfigError } from "../errors.ts";
+import { encryptsSome } from "./object-rules.ts";
 
 /** One password, two containers: each has its own way from a password and a salt to a key. */
 export interface RunKeys {
@@ -51,7 +52,7 @@ export function chooseSalt(
   keys: RunKeys,
   found: Uint8Array | undefined,
 ): Uint8Array | undefined {
-  if (keys.classic === undefined || !(config.encrypt || config.encryptFilenames)) return undefined;
+  if (keys.classic === undefined || !(encryptsSome(config) || config.encryptFilenames)) return undefined;
   const salt = config.salt ?? found ?? new Uint8Array(randomBytes(SALT_BYTES));
   // Classic objects begin with their salt, segmented ones with the magic: nothing else tells them apart.
   if (hasMagic(salt)) {
@@ -65,11 +66,16 @@ export function chooseSalt(
   return salt;
 }
 
-/** What segmented objects of this run are sealed with. Without encryption, but with a password, they authenticate. */
+/**
+ * What segmented objects of this run are sealed with. Without encryption, but with a salt, they authenticate.
+ *
+ * @param encrypt other than the settings say, by a rule.
+ */
 export function contentKeys(
-  { encrypt, encryptionType }: Config,
+  { encryptionType, ...config }: Config,
   ring: SegmentedKeyRing,
   salt: Uint8Array | undefined,
+  encrypt = config.encrypt,
 ): DestinationKeys {
   if (salt === undefined) return ring.keysFor({ kind: "none" }, "none");
   return ring.keysFor(passwordSource(encryptionType, salt), encrypt ? encryptionType : "none");

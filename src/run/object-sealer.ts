@@ -7,6 +7,7 @@ import type { NameFields } from "../names/stored-name.ts";
 import type { BlockThreads } from "./block-threads.ts";
 import { ClassicSealer } from "./classic-sealer.ts";
 import type { RunKeys } from "./keys.ts";
+import type { RuledFile } from "./object-rules.ts";
 import { SegmentedSealer } from "./segmented-sealer.ts";
 
 export interface ObjectSealer {
@@ -24,7 +25,7 @@ export interface ObjectSealer {
   /** Whether the same file under the same settings gives the same bytes, so that half an upload can be gone on with. */
   readonly deterministic: boolean;
   /** Makes the next version behind the body of an object; undefined where a new object would be under other keys. */
-  continueObject?(old: OpenedObject): DeltaWriter | undefined;
+  continueObject?(old: OpenedObject, next: RuledFile): DeltaWriter | undefined;
 }
 
 export interface FileMeta {

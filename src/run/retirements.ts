@@ -11,6 +11,7 @@ import { type ErrorReport, errorCode, reportOf } from "../errors.ts";
 import type { NameFields, StoredVersion } from "../names/stored-name.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import type { Storage } from "../storage/storage.ts";
+import { objectRules } from "./object-rules.ts";
 import type { ObjectSealer } from "./object-sealer.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Tally } from "./tally.ts";
@@ -103,7 +104,7 @@ export class Retirements {
       return;
     }
     try {
-      if (!dryRun) await storage.rename(version.key, key);
+      if (!dryRun) await storage.rename(version.key, key, objectRules(context.config).classFor(to));
     } catch (error) {
       if (errorCode(error) === "ENOENT") {
         reporter.warning("another run was quicker, nothing to rename", to.path);

@@ -24,6 +24,7 @@ import { formatStamp, type Stamp } from "../names/stamp.ts";
 import { formatPlainName, formatStoredName, type NameFields, SUFFIX } from "../names/stored-name.ts";
 import { BLOCK_THREADS_LEAST, type BlockThreads } from "./block-threads.ts";
 import { contentKeys, nameKeys } from "./keys.ts";
+import { type ObjectRules, objectRules, type RuledFile } from "./object-rules.ts";
 import type { FileMeta, LargeSealer, ObjectSealer } from "./object-sealer.ts";
 
 /** With a password, the longer of the two. */
@@ -35,9 +36,10 @@ export class SegmentedSealer implements ObjectSealer {
   readonly keepsHeaders = true;
   readonly wholeLimit = SOLID_MOST;
   readonly deterministic = true;
-  private readonly keys: DestinationKeys;
+  private readonly rules: ObjectRules;
+  private readonly keys: Readonly<Record<"encrypted" | "clear", DestinationKeys>>;
   private readonly names: DestinationKeys | undefined;
-  private readonly compression: Compression;
+  private readonly levels: Omit<Compression, "codec">;
   private readonly threads: BlockThreads | undefined;
 
   /** @param threads for large files; without them they are sealed by this thread alone. */
@@ -47,10 +49,14 @@ export class SegmentedSealer implements ObjectSealer {
     salt: Uint8Array | undefined,
     threads: BlockThreads | undefined,
   ) {
-    const { compression: codec, zstdLevel, lzmaLevel, gzipLevel } = config;
-    this.keys = contentKeys(config, ring, salt);
+    const { zstdLevel, lzmaLevel, gzipLevel } = config;
+    this.rules = objectRules(config);
+    this.keys = {
+      encrypted: contentKeys(config, ring, salt, true),
+      clear: contentKeys(config, ring, salt, false),
+    };
     this.names = config.encryptFilenames ? nameKeys(config, ring, salt) : undefined;
-    this.compression = { codec, zstdLevel, lzmaLevel, gzipLevel };
+    this.levels = { zstdLevel, lzmaLevel, gzipLevel };
     this.threads = threads;
   }
 
@@ -69,14 +75,16 @@ export class SegmentedSealer implements ObjectSealer {
     plain: Buffer,
     { path, mtime, type = "file", headers }: FileMeta,
   ): { bytes: Buffer; md5: string } {
-    return sealSmall(plain, { type, path, mtime, fields: fieldsOf(headers) }, this.settings());
+    const settings = this.settingsOf({ path, size: plain.length, type });
+    return sealSmall(plain, { type, path, mtime, fields: fieldsOf(headers) }, settings);
   }
 
   sealLarge({ path, mtime, size, headers }: FileMeta & { size: number }): LargeSealer {
     const fields = fieldsOf(headers);
+    const settings = this.settingsOf({ path, size });
     const sealer = new FileSealer(
       { type: "file", path, mtime, size, fields },
-      { ...this.settings(), ...this.sideBySide(size) },
+      { ...settings, ...this.sideBySide(size, settings.compression) },
     );
     return {
       reserve: 0,
@@ -89,16 +97,17 @@ export class SegmentedSealer implements ObjectSealer {
     };
   }
 
-  continueObject(old: OpenedObject): DeltaWriter | undefined {
+  continueObject(old: OpenedObject, next: RuledFile): DeltaWriter | undefined {
     const { cipher, source } = old.header;
-    if (cipher !== this.keys.cipher) return undefined;
-    if (!formatKeySource(source).equals(formatKeySource(this.keys.source))) return undefined;
-    const { sealer } = this.sideBySide(old.trailer.size);
-    return new DeltaWriter(old, this.compression, sealer?.(old.header));
+    const { keys, compression } = this.settingsOf(next);
+    if (cipher !== keys.cipher) return undefined;
+    if (!formatKeySource(source).equals(formatKeySource(keys.source))) return undefined;
+    const { sealer } = this.sideBySide(old.trailer.size, compression);
+    return new DeltaWriter(old, compression, sealer?.(old.header));
   }
 
-  private sideBySide(size: number): Pick<StreamSettings, "parallel" | "sealer"> {
-    const { threads, compression } = this;
+  private sideBySide(size: number, compression: Compression): Pick<StreamSettings, "parallel" | "sealer"> {
+    const { threads } = this;
     if (threads === undefined || size < BLOCK_THREADS_LEAST) return { parallel: 1 };
     return {
       parallel: threads.parallel,
@@ -106,8 +115,9 @@ export class SegmentedSealer implements ObjectSealer {
     };
   }
 
-  private settings() {
-    return { keys: this.keys, compression: this.compression };
+  private settingsOf(file: RuledFile): { readonly keys: DestinationKeys; readonly compression: Compression } {
+    const { encrypt, compression: codec } = this.rules.for(file);
+    return { keys: encrypt ? this.keys.encrypted : this.keys.clear, compression: { codec, ...this.levels } };
   }
 }
 

@@ -25,6 +25,7 @@ import { md5ToBase36, type NameFields, type StoredVersion } from "../names/store
 import type { SourceFile } from "../scan/source.ts";
 import type { StagedObject } from "../storage/storage.ts";
 import { lookAtCopy } from "./look-at-copy.ts";
+import { objectRules } from "./object-rules.ts";
 import type { FileMeta } from "./object-sealer.ts";
 import { rangesOf, readingOf } from "./open-object.ts";
 import {
@@ -72,7 +73,7 @@ export async function openBase(
     const object = await openObject(stat.size, ranges, version, readingOf(context));
     const { bodyEnd, extents, type } = object.trailer;
     if (type !== "file" || bodyEnd < BODY_LEAST || !standsAlone(extents)) return undefined;
-    const delta = sealer.continueObject(object);
+    const delta = sealer.continueObject(object, { path: version.path, size: file.size });
     return delta && { version, object, etag: stat.etag, delta };
   } catch (error) {
     return fallBack(error, context);
@@ -136,6 +137,7 @@ async function write(
   const tail = tailBytes(meta, plan.extents, true);
   const writer = await context.destination.createWriter(key, {
     sizeHint: trailer.bodyEnd + plan.newBytes + 16 * plan.extents + tail,
+    ...objectRules(context.config).classFor(fields),
     signal: context.signal,
   });
   const digest = createHash("md5");

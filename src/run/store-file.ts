@@ -13,8 +13,10 @@ import { BackupError, errorCode, FileChangedError, reportOf, StorageError } from
 import { LIVE } from "../names/stamp.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
+import type { StagedObject } from "../storage/storage.ts";
 import { copyRenewed } from "./copy-renewed.ts";
 import { ManifestFile } from "./manifest-file.ts";
+import { objectRules, type RuledFile } from "./object-rules.ts";
 import type { FileMeta } from "./object-sealer.ts";
 import {
   type Attempt,
@@ -93,7 +95,9 @@ async function storeSmall(file: SourceFile, attempt: Attempt, context: StoreCont
   }
   const { bytes, md5 } = context.sealer.sealSmall(plain, { path, mtime, type, ...headers });
   const key = keyFor({ path, size, mtime, md5, stamp: LIVE }, context);
-  const staged = await context.destination.write(key, bytes, context.signal);
+  const { destination, signal } = context;
+  const placing = objectRules(context.config).classFor({ path, size, type });
+  const staged = await destination.write(key, bytes, { signal, ...placing });
   return { kind: "stored", read: { size, mtime, md5 }, staged };
 }
 
@@ -144,8 +148,7 @@ async function keepContent(
     const renewed = await copyRenewed(version, { path, mtime: read.mtime, ...headers }, key, context);
     // What was live stays, as a part of the history.
     const staged =
-      renewed ??
-      (keepsHistory ? await context.destination.copy(version.key, key, { separate: true }) : undefined);
+      renewed ?? (keepsHistory ? await copyWhole(version, { path, ...read }, key, context) : undefined);
     return { kind: "same", read, version, ...(staged !== undefined && { staged }) };
   } catch (error) {
     return fallBack(error, context);
@@ -164,13 +167,23 @@ export async function copyFile(
       throw new StorageError("destination", "is retired by a tombstone, and cannot be copied");
     const isSame = to.path === version.path && to.mtime === version.mtime;
     const renewed = isSame ? undefined : await copyRenewed(version, to, key, context);
-    const separate = context.config.versionsKeepDays !== null;
-    const staged = renewed ?? (await context.destination.copy(version.key, key, { separate }));
+    const staged = renewed ?? (await copyWhole(version, to, key, context));
     return { kind: "copied", staged, renewed: renewed !== undefined };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
     return { kind: "failed", report: reportOf(error, "destination", to.path) };
   }
+}
+
+/** With history both have a time of their own. */
+function copyWhole(
+  version: StoredVersion,
+  to: RuledFile,
+  key: string,
+  { config, destination }: StoreContext,
+): Promise<StagedObject> {
+  const separate = config.versionsKeepDays !== null;
+  return destination.copy(version.key, key, { separate, ...objectRules(config).classFor(to) });
 }
 
 /** What is kept beside the content: of S3 sources, while metadata are on, in containers that have a place for it. */

@@ -10,6 +10,7 @@ import { LARGEST_MD5, type NameFields } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
 import { isPassing } from "../storage/passing.ts";
 import type { StagedObject, UnfinishedUpload } from "../storage/storage.ts";
+import { objectRules } from "./object-rules.ts";
 import type { FileMeta } from "./object-sealer.ts";
 import {
   type Attempt,
@@ -61,6 +62,7 @@ async function sealInto(
     reserve: sealer.reserve,
     sizeHint: sealer.storedAtMost,
     signal: context.signal,
+    ...objectRules(context.config).classFor(fields),
     ...(resume !== undefined && { resume }),
   });
   const keep = context.sealer.deterministic;

@@ -73,7 +73,17 @@ export interface PublishResult {
   readonly error?: Error;
 }
 
-export interface WriterOptions {
+/** Where the storage puts an object. */
+export interface PlaceOptions {
+  /** The storage class (S3), in place of the configured one; local storages have none. */
+  readonly storageClass?: string;
+}
+
+export interface WriteOptions extends PlaceOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface WriterOptions extends PlaceOptions {
   /**
    * Bytes kept free at the front, handed over at `finish`: the classic container's tag is known last and stands
    * first. At most 1 KiB.
@@ -153,7 +163,7 @@ export interface Storage {
   /** Makes the root folder or the bucket if it is missing (a clear "not found", never "forbidden"). */
   create(): Promise<void>;
   /** Stages a whole small object. */
-  write(key: string, bytes: Uint8Array, signal?: AbortSignal): Promise<StagedObject>;
+  write(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<StagedObject>;
   /** Begins a large one. */
   createWriter(key: string, options: WriterOptions): Promise<Writer>;
   /** Whether a writer takes its key at `finish`, so that a name holding an md5 needs no second pass. Local only. */
@@ -172,12 +182,16 @@ export interface Storage {
    * Stages a copy made without moving the bytes through here; `publish` puts it in place. `separate`: it shares
    * nothing with the original that a time of its own would change.
    */
-  copy(from: string, to: string, options?: { readonly separate?: boolean }): Promise<StagedObject>;
+  copy(
+    from: string,
+    to: string,
+    options?: PlaceOptions & { readonly separate?: boolean },
+  ): Promise<StagedObject>;
   /**
    * Gives an object another key without moving its bytes through here; the old key goes only once the new one is
    * durable. `from === to` is a mistake and throws (S3 would delete the object).
    */
-  rename(from: string, to: string): Promise<void>;
+  rename(from: string, to: string, options?: PlaceOptions): Promise<void>;
   /** Removes objects; absent ones count as removed. Returns the failures. */
   remove(keys: readonly string[]): Promise<{ key: string; error: Error }[]>;
   /**

@@ -249,6 +249,45 @@ describe("history", () => {
   });
 });
 
+describe("rules", () => {
+  const segmented = { ...BASE, container: "segmented" };
+
+  it("have patterns, sizes and what they change; in the environment they are JSON", async () => {
+    const rules = [
+      { match: ["*.jpg"], larger_than: "1K", compress: false },
+      { smaller_than: 5, encrypt: "no", compress: true },
+    ];
+    const loaded = [
+      { match: ["*.jpg"], largerThan: 1024, compression: "none" },
+      { match: [], smallerThan: 5, encrypt: false, compression: "xz" },
+    ];
+    const file = { ...segmented, compress: false, compression: "xz" };
+    expect((await configOf({ ...file, rules })).rules).toEqual(loaded);
+    expect((await configOf(file, { BACKUP_RULES: JSON.stringify(rules) })).rules).toEqual(loaded);
+    expect(await configOf({ ...file, rules: [] })).not.toHaveProperty("rules");
+  });
+
+  it.each([
+    [{ rules: [{ match: ["x"] }] }, /rules\[0\] changes nothing/],
+    [{ rules: [{ compress: false }], container: "classic" }, /rules\[0\]: .* "segmented"/],
+    [{ rules: [{ storage_class: "X" }] }, /rules\[0\]: storage_class needs a bucket/],
+    [{ rules: [{ pattern: "x", compress: false }] }, /must be a rule like/],
+    [{ rules: [{ match: "*.jpg", compress: false }] }, /must be a list of patterns/],
+    [{ rules: "[{" }, /must be a list of rules/],
+  ])("%j is refused", async (settings, message) => {
+    await expect(load({ ...segmented, ...settings })).rejects.toThrow(message);
+  });
+
+  it("that encrypt need a password", async () => {
+    const { encryption_password: _, ...base } = segmented as Record<string, unknown>;
+    const open = { ...base, encrypt: false };
+    await configOf(open);
+    await expect(load({ ...open, rules: [{ match: ["x"], encrypt: true }] })).rejects.toThrow(
+      /encryption_password/,
+    );
+  });
+});
+
 describe("the environment", () => {
   const PLAIN = { SRC_LOCAL_PATH: "/a", DEST_LOCAL_PATH: "/b", ENCRYPTION_PASSWORD: SECRET };
 

@@ -52,7 +52,8 @@ export interface Connection extends ErrorContext {
   /** Whether this is not AWS itself, where some rules differ. */
   readonly customEndpoint: boolean;
   readonly keys: KeySpace;
-  readonly storageClass: StorageClass | undefined;
+  /** For requests that make an object: the class that was asked for, else the configured one, if there is one. */
+  classOf(asked: string | undefined): { StorageClass?: StorageClass };
   readonly tuning: Tuned;
   /** The key in the bucket; throws `StorageError` for one that cannot exist there. */
   fullKey(key: string): string;
@@ -95,7 +96,10 @@ export async function connect(
     region,
     customEndpoint: config.endpointUrl !== undefined,
     keys,
-    storageClass: config.storageClass as StorageClass | undefined,
+    classOf(asked = config.storageClass) {
+      // The SDK lists AWS's own classes; other servers have more.
+      return asked === undefined ? {} : { StorageClass: asked as StorageClass };
+    },
     tuning: tuned,
     fullKey(key) {
       const problem = keys.problem(key);

@@ -3,7 +3,7 @@
  */
 import type { HeadObjectCommandOutput } from "@aws-sdk/client-s3";
 import { StorageError } from "../../errors.ts";
-import type { StagedObject } from "../storage.ts";
+import type { PlaceOptions, StagedObject } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 import { bareEtag, copySource, quotedEtag } from "./keys.ts";
 import { MultipartWriter } from "./multipart-writer.ts";
@@ -15,7 +15,12 @@ const WHAT = "cannot be copied";
  * Copies `from` to `to` and makes sure by HEAD that all of it arrived. Throws `StorageError`: `ENOENT`, `ECHANGED`
  * when `from` is replaced meanwhile.
  */
-export async function copyObject(connection: Connection, from: string, to: string): Promise<StagedObject> {
+export async function copyObject(
+  connection: Connection,
+  from: string,
+  to: string,
+  options: PlaceOptions = {},
+): Promise<StagedObject> {
   if (from === to) {
     throw new StorageError(connection.side, "cannot be copied or renamed to itself", {
       path: from,
@@ -27,8 +32,8 @@ export async function copyObject(connection: Connection, from: string, to: strin
     throw new StorageError(connection.side, `${WHAT} (no such object)`, { path: from, code: "ENOENT" });
   }
   const size = head.ContentLength ?? 0;
-  if (size <= connection.tuning.copyLimitBytes) await copyAtOnce(connection, from, to, head);
-  else await copyInParts(connection, from, to, head);
+  if (size <= connection.tuning.copyLimitBytes) await copyAtOnce(connection, from, to, head, options);
+  else await copyInParts(connection, from, to, head, options);
   await verify(connection, to, head);
   return { key: to, size };
 }
@@ -38,8 +43,9 @@ async function copyAtOnce(
   from: string,
   to: string,
   head: HeadObjectCommandOutput,
+  { storageClass }: PlaceOptions,
 ): Promise<void> {
-  const { sdk, client, bucket, storageClass } = connection;
+  const { sdk, client, bucket } = connection;
   const etag = bareEtag(head.ETag);
   const { CopyObjectResult: result } = await connection.attempt(WHAT, from, undefined, () =>
     client.send(
@@ -48,7 +54,7 @@ async function copyAtOnce(
         Key: connection.fullKey(to),
         CopySource: copySource(bucket, connection.fullKey(from)),
         ...(etag !== undefined && { CopySourceIfMatch: quotedEtag(etag) }),
-        ...(storageClass !== undefined && { StorageClass: storageClass }),
+        ...connection.classOf(storageClass),
       }),
     ),
   );
@@ -67,9 +73,15 @@ async function copyInParts(
   from: string,
   to: string,
   head: HeadObjectCommandOutput,
+  place: PlaceOptions,
 ): Promise<void> {
   const size = head.ContentLength ?? 0;
-  const writer = new MultipartWriter(connection, to, { sizeHint: size }, { metadata: head.Metadata });
+  const writer = new MultipartWriter(
+    connection,
+    to,
+    { sizeHint: size, ...place },
+    { metadata: head.Metadata },
+  );
   try {
     await writer.copyFrom(from, { start: 0, end: size }, bareEtag(head.ETag));
     await writer.finish();

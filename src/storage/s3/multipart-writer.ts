@@ -12,7 +12,7 @@
  */
 import { StorageError } from "../../errors.ts";
 import { isPassing } from "../passing.ts";
-import type { StagedObject, Writer, WriterOptions } from "../storage.ts";
+import type { PlaceOptions, StagedObject, Writer, WriterOptions } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 import type { FinishedPart, UploadId } from "./multipart.ts";
 import { abortUpload, beginUpload, completeUpload, copyPart, sendPart } from "./multipart.ts";
@@ -28,6 +28,7 @@ export class MultipartWriter implements Writer {
   private readonly reserve: number;
   private readonly signal: AbortSignal | undefined;
   private readonly metadata: Record<string, string> | undefined;
+  private readonly place: PlaceOptions;
   private readonly partBytes: number;
   private readonly mostInFlight: number;
 
@@ -51,7 +52,7 @@ export class MultipartWriter implements Writer {
   constructor(
     connection: Connection,
     key: string,
-    { reserve = 0, sizeHint, signal }: Omit<WriterOptions, "resume">,
+    { reserve = 0, sizeHint, signal, ...place }: Omit<WriterOptions, "resume">,
     { metadata, kept }: { metadata?: Record<string, string> | undefined; kept?: KeptParts | undefined } = {},
   ) {
     this.connection = connection;
@@ -59,6 +60,7 @@ export class MultipartWriter implements Writer {
     this.reserve = reserve;
     this.signal = signal;
     this.metadata = metadata;
+    this.place = place;
     this.kept = kept;
     if (kept !== undefined) this.upload = Promise.resolve(kept.upload);
     this.partBytes = partBytesFor(sizeHint);
@@ -136,7 +138,10 @@ export class MultipartWriter implements Writer {
   private async putWhole(head: Uint8Array | undefined): Promise<void> {
     if (head !== undefined) this.pending.fillFront(head);
     this.sent = this.size;
-    await putObject(this.connection, this.key, this.pending.bytes(), this.signal);
+    await putObject(this.connection, this.key, this.pending.bytes(), {
+      ...this.place,
+      ...(this.signal && { signal: this.signal }),
+    });
   }
 
   private async complete(head: Uint8Array | undefined): Promise<void> {
@@ -213,7 +218,10 @@ export class MultipartWriter implements Writer {
   }
 
   private begun(): Promise<UploadId> {
-    this.upload ??= beginUpload(this.connection, this.key, this.metadata);
+    this.upload ??= beginUpload(this.connection, this.key, {
+      ...this.place,
+      ...(this.metadata && { metadata: this.metadata }),
+    });
     return this.upload;
   }
 

@@ -3,6 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import { StorageError } from "../../errors.ts";
+import type { PlaceOptions } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 import { isAmbiguous, isMissing, toStorageError } from "./errors.ts";
 import { bareEtag, copySource, quotedEtag } from "./keys.ts";
@@ -25,15 +26,15 @@ export interface UploadId {
 export async function beginUpload(
   connection: Connection,
   key: string,
-  metadata?: Record<string, string>,
+  { metadata, storageClass }: { readonly metadata?: Record<string, string> } & PlaceOptions = {},
 ): Promise<UploadId> {
-  const { sdk, client, bucket, storageClass } = connection;
+  const { sdk, client, bucket } = connection;
   const { UploadId: uploadId } = await connection.attempt(WHAT, key, undefined, () =>
     client.send(
       new sdk.CreateMultipartUploadCommand({
         Bucket: bucket,
         Key: connection.fullKey(key),
-        ...(storageClass !== undefined && { StorageClass: storageClass }),
+        ...connection.classOf(storageClass),
         ...(metadata !== undefined && { Metadata: metadata }),
       }),
     ),

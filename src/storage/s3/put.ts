@@ -1,7 +1,7 @@
 /**
  * PutObject from a buffer: replayable, and checked by the server against its Content-MD5 (connection.ts).
  */
-import type { StagedObject } from "../storage.ts";
+import type { StagedObject, WriteOptions } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 
 /** Stores `bytes` under `key`; durable and visible when it resolves. Throws `StorageError`. */
@@ -9,9 +9,9 @@ export async function putObject(
   connection: Connection,
   key: string,
   bytes: Uint8Array,
-  signal?: AbortSignal,
+  { signal, storageClass }: WriteOptions = {},
 ): Promise<StagedObject> {
-  const { sdk, client, bucket, storageClass } = connection;
+  const { sdk, client, bucket } = connection;
   await connection.attempt("cannot be written", key, signal, () =>
     client.send(
       new sdk.PutObjectCommand({
@@ -19,7 +19,7 @@ export async function putObject(
         Key: connection.fullKey(key),
         Body: bytes,
         ContentLength: bytes.length,
-        ...(storageClass !== undefined && { StorageClass: storageClass }),
+        ...connection.classOf(storageClass),
       }),
       signal && { abortSignal: signal },
     ),

@@ -11,12 +11,14 @@ import type { CallStats } from "../call-stats.ts";
 import type {
   ListedObject,
   ObjectStat,
+  PlaceOptions,
   PublishResult,
   ReadOptions,
   StagedObject,
   Storage,
   UnfinishedUpload,
   UploadOptions,
+  WriteOptions,
   Writer,
   WriterOptions,
 } from "../storage.ts";
@@ -74,8 +76,8 @@ export class S3Storage implements Storage {
     await createBucket(await this.connected());
   }
 
-  async write(key: string, bytes: Uint8Array, signal?: AbortSignal): Promise<StagedObject> {
-    return putObject(await this.connected(), key, bytes, signal);
+  async write(key: string, bytes: Uint8Array, options?: WriteOptions): Promise<StagedObject> {
+    return putObject(await this.connected(), key, bytes, options);
   }
 
   async createWriter(key: string, options: WriterOptions): Promise<Writer> {
@@ -103,13 +105,13 @@ export class S3Storage implements Storage {
     );
   }
 
-  async copy(from: string, to: string): Promise<StagedObject> {
-    return copyObject(await this.connected(), from, to);
+  async copy(from: string, to: string, options?: PlaceOptions): Promise<StagedObject> {
+    return copyObject(await this.connected(), from, to, options);
   }
 
-  async rename(from: string, to: string): Promise<void> {
+  async rename(from: string, to: string, options?: PlaceOptions): Promise<void> {
     const connection = await this.connected();
-    await copyObject(connection, from, to);
+    await copyObject(connection, from, to, options);
     const [failure] = await removeObjects(connection, [from]);
     if (failure !== undefined) throw failure.error;
   }

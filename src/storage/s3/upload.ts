@@ -29,7 +29,7 @@ export async function uploadStream(
   { mtime, headers = new Map(), sizeHint = UNKNOWN_SIZE_HINT, signal }: UploadOptions = {},
 ): Promise<StagedObject> {
   const { Upload } = await import("@aws-sdk/lib-storage");
-  const { bucket, storageClass } = connection;
+  const { bucket } = connection;
   const partSize = partBytesFor(sizeHint);
   const given = putParameters(headers);
   const watch = new FailureWatch();
@@ -41,7 +41,7 @@ export async function uploadStream(
       Bucket: bucket,
       Key: connection.fullKey(key),
       Body: stream,
-      ...(storageClass !== undefined && { StorageClass: storageClass }),
+      ...connection.classOf(undefined),
       ...given,
       Metadata: { ...(mtime !== undefined && { mtime: String(mtime / 1000) }), ...given.Metadata },
     },

@@ -129,7 +129,7 @@ describe.skipIf(skip !== undefined)(`S3 buckets${skip === undefined ? "" : ` (${
     expect((await list(storage)).map(({ key }) => key)).toEqual(["real/", "x"]);
   });
 
-  it("keep the storage class on every way in", async () => {
+  it("keep the storage class on every way in, unless another is asked for", async () => {
     const config = await fresh({ storageClass: "STANDARD_IA" });
     const storage = open(config);
     await storage.create();
@@ -142,10 +142,18 @@ describe.skipIf(skip !== undefined)(`S3 buckets${skip === undefined ? "" : ` (${
     const { S3Client, HeadObjectCommand } = await import("@aws-sdk/client-s3");
     const { endpoint, region, credentials } = await s3Server();
     const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
-    for (const Key of ["put", "copied", "uploaded", "parts"]) {
-      const { StorageClass } = await client.send(new HeadObjectCommand({ Bucket: config.bucket, Key }));
-      expect(StorageClass, Key).toBe("STANDARD_IA");
-    }
+    const classOf = async (Key: string) =>
+      (await client.send(new HeadObjectCommand({ Bucket: config.bucket, Key }))).StorageClass ?? "STANDARD";
+    for (const key of ["put", "copied", "uploaded", "parts"])
+      expect(await classOf(key), key).toBe("STANDARD_IA");
+    const other = { storageClass: "STANDARD" };
+    await storage.write("put", Buffer.from("x"), other);
+    await storage.copy("put", "copied", other);
+    await storage.rename("uploaded", "renamed", other);
+    const large = await storage.createWriter("parts", { sizeHint: 9 * 2 ** 20, ...other });
+    await large.write(Buffer.alloc(9 * 2 ** 20));
+    await large.finish();
+    for (const key of ["put", "copied", "renamed", "parts"]) expect(await classOf(key), key).toBe("STANDARD");
     client.destroy();
   });
 
