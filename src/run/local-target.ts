@@ -26,12 +26,16 @@ const HOLE_BYTES = 4096;
 const ZEROS = Buffer.alloc(HOLE_BYTES);
 
 export class LocalTarget implements RestoreTarget {
+  readonly takesAtOnce = true;
   private readonly root: string;
   private readonly temporary: TemporaryFolder;
   private readonly folders = new Set<string>();
+  /** What a restore found there it may replace. */
+  private readonly wasEmpty: boolean;
 
   constructor(root: string) {
     this.root = path.resolve(root);
+    this.wasEmpty = isEmpty(this.root);
     this.temporary = new TemporaryFolder(this.root);
   }
 
@@ -91,8 +95,9 @@ export class LocalTarget implements RestoreTarget {
   }
 
   async flush(): Promise<void> {
-    // One flush for the whole restore: until it has ended the backup is there to start again from.
-    await flushFileSystem(this.root);
+    // One flush for the whole restore: until it has ended the backup is there to start again from. Where nothing was
+    // before nothing can be lost, and the system writes in its own time, as it does after a copy.
+    if (!this.wasEmpty) await flushFileSystem(this.root);
   }
 
   async close(): Promise<void> {
@@ -141,6 +146,15 @@ export class LocalTarget implements RestoreTarget {
 
   private locate(file: string): string | Buffer {
     return fsPath(`${this.root}/${file}`);
+  }
+}
+
+/** Whether a folder holds nothing, but for what restores that were cut off left in it, or is not there. */
+function isEmpty(root: string): boolean {
+  try {
+    return fs.readdirSync(root).every(isTemporaryFolder);
+  } catch {
+    return true;
   }
 }
 

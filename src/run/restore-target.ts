@@ -26,6 +26,8 @@ export interface PutOptions {
 }
 
 export interface RestoreTarget {
+  /** Whether a piece of content is done with when `put` asks for the next. */
+  readonly takesAtOnce: boolean;
   /** Undefined when nothing is there. Throws when the path must not or cannot be written. */
   examine(path: string): Promise<Existing | undefined>;
   isIdentical(version: StoredVersion, existing: Existing, checksum: boolean): Promise<boolean>;
@@ -39,7 +41,7 @@ export interface RestoreTarget {
     signal: AbortSignal,
     options: PutOptions,
   ): Promise<void>;
-  /** Makes everything durable; called once at the end, by the main thread. */
+  /** Makes durable what replaced something; called once at the end, by the main thread. */
   flush(): Promise<void>;
   close(): Promise<void>;
 }

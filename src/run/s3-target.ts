@@ -10,6 +10,7 @@ import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
 const MD5_ETAG = /^[0-9a-f]{32}$/;
 
 export class S3Target implements RestoreTarget {
+  readonly takesAtOnce = false;
   private readonly storage: Storage;
 
   constructor(storage: Storage) {
