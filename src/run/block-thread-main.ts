@@ -3,6 +3,7 @@ import { parentPort } from "node:worker_threads";
 import { BlockJobs, type SealedBlock } from "../container/segmented.ts";
 import { SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
 import { reportOf } from "../errors.ts";
+import { release } from "../memory/release.ts";
 import type { BlockJob, FromBlockThread, ToBlockThread } from "./block-threads.ts";
 
 const port = parentPort;
@@ -19,6 +20,7 @@ port.on("message", (message: ToBlockThread) => {
   try {
     const result = carryOut(job);
     port.postMessage({ id, result } satisfies FromBlockThread, transferable(result));
+    if (job.do === "seal") release(job.plain);
   } catch (error) {
     port.postMessage({ id, report: reportOf(error, "crypto") } satisfies FromBlockThread);
   }

@@ -19,6 +19,7 @@ import {
   userMetadata,
 } from "../container/segmented.ts";
 import { DamagedError, errorCode, StorageError } from "../errors.ts";
+import { release } from "../memory/release.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import type { Storage } from "../storage/storage.ts";
 import { BLOCK_THREADS_LEAST, type BlockThreads } from "./block-threads.ts";
@@ -61,7 +62,10 @@ export async function readRecord(
   }
   if (!isSegmented(stored, version)) return { plain: openStored(stored, version, context), type: undefined };
   const { plain, object } = openSmall(stored, version, readingOf(context));
-  return { plain, type: object.trailer.type, headers: userMetadata(object.trailer.fields) };
+  const { type, fields } = object.trailer;
+  const headers = userMetadata(fields);
+  release(stored, plain);
+  return { plain, type, headers };
 }
 
 /** Whether the object of a version is of the segmented container. */
@@ -96,15 +100,22 @@ export function readSample(version: StoredVersion, context: OpenContext): Promis
 /**
  * The original of a large version in pieces. They are *unverified* until the last has come and the generator has
  * returned; it throws `DamagedError` at the latest then, and never gives more than the version's size.
+ *
+ * @param passing whether a piece is done with when the next is asked for, and may go then.
  */
-export async function* streamOriginal(version: StoredVersion, context: OpenContext): AsyncGenerator<Buffer> {
-  yield* (await openOriginal(version, context)).content;
+export async function* streamOriginal(
+  version: StoredVersion,
+  context: OpenContext,
+  passing = false,
+): AsyncGenerator<Buffer> {
+  yield* (await openOriginal(version, context, passing)).content;
 }
 
 /** The same, and the headers that are known before the content. */
 export async function openOriginal(
   version: StoredVersion,
   context: OpenContext,
+  passing = false,
 ): Promise<{ readonly content: AsyncIterable<Buffer>; readonly headers?: Headers }> {
   const object = await openIfSegmented(version, context);
   if (object === undefined) {
@@ -112,7 +123,8 @@ export async function openOriginal(
     const settings = classicSettings(context.config);
     return { content: openClassicStream(stored, version, settings, context.keys.classic) };
   }
-  const content = openStream(object, rangesOf(version, context), readOptions(object, version, context));
+  const options = { ...readOptions(object, version, context), passing };
+  const content = openStream(object, rangesOf(version, context), options);
   return { content, headers: userMetadata(object.trailer.fields) };
 }
 
@@ -156,14 +168,15 @@ async function isRaw(version: StoredVersion, { destination, signal }: OpenContex
   return md5ToBase36(digest.digest()) === version.md5;
 }
 
-/** Reads ranges of an object; with an ETag, of exactly that one. */
+/** Reads ranges of an object, each at once; with an ETag, of exactly that one. */
 export function rangesOf(
   { key }: Pick<StoredVersion, "key">,
   { destination, signal }: OpenContext,
   etag?: string,
 ): ReadRange {
-  return (start, end) =>
-    destination.read(key, { range: { start, end }, signal, ...(etag !== undefined && { etag }) });
+  return async function* (start, end) {
+    yield destination.readWhole(key, { range: { start, end }, signal, ...(etag !== undefined && { etag }) });
+  };
 }
 
 /** An object under a small file's name may be of any length if it is not ours: never read more than ours can be. */

@@ -2,6 +2,7 @@
  * Bringing one stored version back.
  */
 import { reportOf } from "../errors.ts";
+import { release } from "../memory/release.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
 import { stripPrefixOfFile } from "../plan/strip-prefix.ts";
 import { originalPath } from "./manifest-record.ts";
@@ -40,9 +41,10 @@ export async function restoreFile(
     const found = existing && (await verdictOn(existing, version, context));
     if (found !== undefined) return { kind: found };
     if (context.dryRun) return { kind: "restored" };
-    const { content, headers } = await originalOf(stored, context);
+    const { content, headers, whole } = await originalOf(stored, context);
     const options = { sparse, ...(headers && { headers }), ...(existing && { existing }) };
     await context.target.put(version, content, context.signal, options);
+    if (whole !== undefined) release(whole);
     return { kind: "restored" };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
@@ -68,12 +70,12 @@ async function verdictOn(
 async function originalOf(
   version: StoredVersion,
   context: RestoreContext,
-): Promise<{ content: AsyncIterable<Buffer>; headers?: ReadonlyMap<string, string> }> {
+): Promise<{ content: AsyncIterable<Buffer>; headers?: ReadonlyMap<string, string>; whole?: Buffer }> {
   if (opensWhole(version)) {
     const { plain, headers } = await readRecord(version, context);
-    return { content: once(plain), ...(headers && { headers }) };
+    return { content: once(plain), whole: plain, ...(headers && { headers }) };
   }
-  const { content, headers } = await openOriginal(version, context);
+  const { content, headers } = await openOriginal(version, context, context.target.takesAtOnce);
   return { content: watched(content, context), ...(headers && { headers }) };
 }
 

@@ -10,6 +10,7 @@
 import { hash } from "node:crypto";
 import type { MatchPlan } from "../container/segmented.ts";
 import { BackupError, errorCode, FileChangedError, reportOf, StorageError } from "../errors.ts";
+import { release } from "../memory/release.ts";
 import { LIVE } from "../names/stamp.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
@@ -98,6 +99,8 @@ async function storeSmall(file: SourceFile, attempt: Attempt, context: StoreCont
   const { destination, signal } = context;
   const placing = objectRules(context.config).classFor({ path, size, type });
   const staged = await destination.write(key, bytes, { signal, ...placing });
+  release(plain);
+  release(bytes);
   return { kind: "stored", read: { size, mtime, md5 }, staged };
 }
 

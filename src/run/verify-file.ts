@@ -2,6 +2,7 @@
  * Checking one stored object: everything is read and decoded, nothing is kept.
  */
 import { DamagedError, reportOf } from "../errors.ts";
+import { release } from "../memory/release.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
 import { readManifest } from "./manifest-record.ts";
 import {
@@ -31,9 +32,9 @@ export async function verifyFile(
     }
     if (await readManifest(version, context)) return { kind: "intact", isFile: false };
     if (opensWhole(version)) {
-      await readOriginal(version, context);
+      release(await readOriginal(version, context));
     } else {
-      for await (const piece of streamOriginal(version, context)) {
+      for await (const piece of streamOriginal(version, context, true)) {
         if (context.stopped()) return { kind: "stopped" };
         context.progress(piece.length);
       }

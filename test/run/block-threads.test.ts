@@ -51,7 +51,7 @@ describe("block threads", () => {
     });
   async function open(stored: Buffer): Promise<Buffer> {
     const readRange: ReadRange = async function* (start, end) {
-      yield stored.subarray(start, end);
+      yield Buffer.from(stored.subarray(start, end));
     };
     const object = await openObject(stored.length, readRange, undefined, { ring, allowUnencrypted: false });
     const out: Buffer[] = [];

@@ -5,6 +5,7 @@ import { type Compressed, type Compression, compressData } from "../../compressi
 import { label } from "../../crypto/hmac.ts";
 import { openMessage, sealMessage } from "../../crypto/message.ts";
 import { type FileKeys, ID_BYTES } from "../../crypto/segmented-keys.ts";
+import { release } from "../../memory/release.ts";
 import type { Extent } from "./extents.ts";
 
 /** A block as it is stored, and what the table says of it but for its place. */
@@ -62,6 +63,7 @@ export function weakSum(plain: Uint8Array): number {
 function sealSigned(keys: FileKeys, plain: Buffer, compressed: Compressed, occurrence: number): SealedBlock {
   const id = keys.blockId(compressed.codec, plain.length, occurrence, compressed.data);
   const sealed = sealUnsigned(keys, compressed, plain.length, id);
+  release(compressed.data, plain, sealed.body);
   return { ...sealed, weak: weakSum(plain), mac: keys.plainMac(plain) };
 }
 

@@ -41,8 +41,13 @@ export function maxStoredSize(
 }
 
 /** Cuts a stream into pieces of `size` bytes in memory of their own, all of them whole but the last. */
-export async function* blocksOf(source: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Buffer> {
-  let block = Buffer.allocUnsafeSlow(size);
+export async function* blocksOf(
+  source: AsyncIterable<Uint8Array>,
+  size: number,
+  spare: Buffer[] = [],
+): AsyncGenerator<Buffer> {
+  const fresh = () => spare.pop() ?? Buffer.allocUnsafeSlow(size);
+  let block = fresh();
   let filled = 0;
   for await (const piece of source) {
     for (let at = 0; at < piece.length; ) {
@@ -52,7 +57,7 @@ export async function* blocksOf(source: AsyncIterable<Uint8Array>, size: number)
       at += taken;
       if (filled < size) continue;
       yield block;
-      block = Buffer.allocUnsafeSlow(size);
+      block = fresh();
       filled = 0;
     }
   }

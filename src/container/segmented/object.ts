@@ -36,7 +36,7 @@ export interface Reading extends ReadPolicy {
   readonly ring: SegmentedKeyRing;
 }
 
-/** Gives the bytes [start, end) of an object, all of them, in pieces of any size. */
+/** Gives the bytes [start, end) of an object, all of them, in pieces of any size, whose memory nobody else needs. */
 export type ReadRange = (start: number, end: number) => AsyncIterable<Buffer>;
 
 /**

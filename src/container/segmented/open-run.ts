@@ -2,6 +2,7 @@
 
 import { CONTINUES, decompressData } from "../../compression/codecs.ts";
 import type { FileKeys } from "../../crypto/segmented-keys.ts";
+import { release } from "../../memory/release.ts";
 import { openBlock } from "./block.ts";
 import type { Extent } from "./extents.ts";
 import { failure } from "./failure.ts";
@@ -38,5 +39,8 @@ export function openRun(keys: FileKeys, { blocks, position, blockLog }: SealedRu
   if (plain === undefined) {
     throw failure("block", `does not decompress between its bytes ${position} and ${position + length}`);
   }
+  // What is neither decompressed nor decrypted are the sealed bytes themselves.
+  const sealed = blocks.map((block) => block.sealed);
+  for (const piece of [data, ...pieces]) release(piece, plain, ...sealed);
   return plain;
 }

@@ -5,6 +5,7 @@
 
 import { createHash, hash } from "node:crypto";
 import { BackupError } from "../../errors.ts";
+import { release } from "../../memory/release.ts";
 import type { Extent } from "./extents.ts";
 import { failure, withPath } from "./failure.ts";
 import { type Fetch, planFetches, type Run } from "./fetches.ts";
@@ -32,6 +33,8 @@ export interface ReadOptions {
   readonly parallel: number;
   /** Opens a run elsewhere, in worker threads (`BlockJobs`), for all cores. By default it is done as it is taken. */
   readonly opener?: (run: SealedRun) => Promise<Uint8Array>;
+  /** Whoever takes a piece is done with it when asking for the next: then its memory goes back at once. */
+  readonly passing?: boolean;
 }
 
 /**
@@ -79,6 +82,7 @@ export async function* openStream(
     for await (const { data } of readPieces(object, readRange, 0, extents.count, "logical", options)) {
       digest.update(data);
       yield data;
+      if (options.passing && object.header.cipher !== "none") release(data);
     }
     if (type !== "tombstone" && !digest.digest().equals(md5)) throw otherContent();
   } catch (error) {
@@ -165,7 +169,11 @@ async function readFetch(
       return sealedIn(bytes[index] as Buffer, extent, ranges[index]?.start ?? 0);
     }),
   );
-  return () => (opener === undefined ? openInTurn(object, sealed) : openAhead(sealed, opener));
+  return async function* () {
+    yield* opener === undefined ? openInTurn(object, sealed) : openAhead(sealed, opener);
+    // Without a cipher content may be a view of what is stored.
+    if (object.header.cipher !== "none") for (const stored of bytes) release(stored);
+  };
 }
 
 async function* openInTurn({ keys }: OpenedObject, runs: readonly SealedRun[]): AsyncGenerator<PlacedPiece> {

@@ -4,6 +4,7 @@ import { hash } from "node:crypto";
 import { CODEC, CONTINUES, type Compression, compressData } from "../../compression/codecs.ts";
 import type { DestinationKeys } from "../../crypto/segmented-keys.ts";
 import { BackupError } from "../../errors.ts";
+import { release } from "../../memory/release.ts";
 import { bytesOfPath } from "../../names/path-text.ts";
 import { md5ToBase36 } from "../../names/stored-name.ts";
 import { type SealedBlock, sealUnsigned } from "./block.ts";
@@ -62,14 +63,18 @@ function sealParts(
   const fileKeys = keys.fileKeys(header.fileSalt);
   const writer = new BodyWriter(fileKeys, header, false);
   const parts: Uint8Array[] = [header.bytes];
+  const used: Uint8Array[] = [];
   for (const { codec, data, length } of piecesOf(plain, compression, 2 ** blockLog)) {
     const id = writer.freeId(codec, length, data);
+    used.push(data);
     const block: SealedBlock = sealUnsigned(fileKeys, { codec, data }, length, id);
     writer.add(block);
     parts.push(block.body, block.tag);
   }
   parts.push(writer.finish({ ...meta, fields: meta.fields ?? [] }));
-  return Buffer.concat(parts);
+  const bytes = Buffer.concat(parts);
+  for (const part of [...used, ...parts]) release(part, plain);
+  return bytes;
 }
 
 /** One compressed stream cut evenly, or the content itself cut into blocks. */

@@ -5,6 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { BackupError, FileChangedError } from "../../errors.ts";
+import { release } from "../../memory/release.ts";
 import { bytesOfPath } from "../../names/path-text.ts";
 import { md5ToBase36 } from "../../names/stored-name.ts";
 import { type BlockSealer, type SealedBlock, sealBlock } from "./block.ts";
@@ -43,7 +44,7 @@ export class FileSealer {
   }
 
   /**
-   * The object of the content, front to back.
+   * The object of the content, front to back. A piece is of no length any more once the next is asked for.
    *
    * @throws FileChangedError when the content is not of the size that was said. Errors of `plain` pass unchanged.
    */
@@ -76,10 +77,11 @@ export class FileSealer {
       ((plain, occurrence) => sealBlock(fileKeys, plain, compression, occurrence));
     const writer = new BodyWriter(fileKeys, header, true);
     const md5 = createHash("md5");
+    const spare: Buffer[] = [];
     yield header.bytes;
     let bytes = 0;
     for await (const { plain: block, sealed } of sealAhead(
-      blocksOf(plain, 2 ** blockLog),
+      blocksOf(plain, 2 ** blockLog, spare),
       (block) => {
         bytes += block.length;
         if (bytes > size) throw new FileChangedError(path);
@@ -91,6 +93,9 @@ export class FileSealer {
       const { body, tag } = await writer.addFree(sealed, block, seal);
       yield asBuffer(body);
       yield asBuffer(tag);
+      if (body.buffer === block.buffer) continue;
+      release(body);
+      if (block.length === 2 ** blockLog) spare.push(block);
     }
     if (bytes < size) throw new FileChangedError(path);
     const digest = md5.digest();

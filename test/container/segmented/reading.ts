@@ -27,7 +27,7 @@ export interface Outcome {
 export function rangesOf(stored: Buffer, pieceBytes: number): ReadRange {
   return async function* (start, end) {
     for (let at = start; at < end; at += pieceBytes)
-      yield stored.subarray(at, Math.min(end, at + pieceBytes));
+      yield Buffer.from(stored.subarray(at, Math.min(end, at + pieceBytes)));
   };
 }
 
