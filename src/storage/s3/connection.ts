@@ -26,7 +26,12 @@ export interface S3Tuning {
   readonly sockets?: number;
   /** Above this size a copy goes in parts. */
   readonly copyLimitBytes?: number;
+  /** Keys of one page of a listing, `PAGE_KEYS` at most. */
+  readonly pageKeys?: number;
 }
+
+/** As many as S3 gives (API reference, ListObjectsV2, max-keys). */
+export const PAGE_KEYS = 1000;
 
 /** How far the server's clock is ahead, in milliseconds, as its last answer told. */
 export interface ServerClock {
@@ -42,6 +47,7 @@ const DEFAULTS: Tuned = {
   idleTimeoutMs: 120_000,
   sockets: 128,
   copyLimitBytes: 5 * 2 ** 30,
+  pageKeys: PAGE_KEYS,
 };
 
 export interface Connection extends ErrorContext {

@@ -1,55 +1,85 @@
 /**
  * Listings: ListObjectsV2 and ListMultipartUploads, page by page.
  */
-import type { ListMultipartUploadsCommandOutput, ListObjectsV2CommandOutput } from "@aws-sdk/client-s3";
-import { StorageError } from "../../errors.ts";
+import type {
+  _Object,
+  ListMultipartUploadsCommandOutput,
+  ListObjectsV2CommandOutput,
+} from "@aws-sdk/client-s3";
+import { errorCode, StorageError } from "../../errors.ts";
 import type { ListedObject, UnfinishedUpload } from "../storage.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, PAGE_KEYS } from "./connection.ts";
 import { bareEtag, decodeListed } from "./keys.ts";
+import { DisorderError, listAhead, type Page, type PageStart } from "./list-ahead.ts";
+
+/** Requests of one listing at once. */
+const REQUESTS = 8;
+/** Of a server that does not know `start-after`. */
+const UNKNOWN: ReadonlySet<string | undefined> = new Set([
+  "NotImplemented",
+  "InvalidArgument",
+  "InvalidRequest",
+]);
 
 /**
- * All objects below the base path, a page at a time in the order of the server (AWS: bytes of the key), the next
- * page already on its way. Throws `StorageError`; `ENOENT` when the bucket is missing.
+ * All objects below the base path, a page at a time in the order of the server (AWS: bytes of the key). What follows is
+ * on its way already; of a long listing several pages are (list-ahead.ts).
+ *
+ * @param oneByOne each page behind the one before, for servers whose order is another.
+ * @throws StorageError; `ENOENT` when the bucket is missing; `EUNSORTED` when only one by one will do, as turned out.
  */
 export async function* listObjects(
   connection: Connection,
+  oneByOne: boolean,
   signal?: AbortSignal,
 ): AsyncGenerator<ListedObject[]> {
   const stop = new AbortController();
   const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
+  const options = { requests: oneByOne ? 1 : REQUESTS, prefixLength: connection.keys.prefix.length };
   try {
-    let coming: Promise<ListObjectsV2CommandOutput> | undefined = fetchPage(connection, undefined, either);
-    let token: string | undefined;
-    while (coming !== undefined) {
-      const page: ListObjectsV2CommandOutput = await coming;
-      token = nextToken(connection, page, token);
-      coming = token === undefined ? undefined : fetchPage(connection, token, either);
-      coming?.catch(() => {}); // it is awaited later, or not at all when the caller stops
-      const batch = objectsOf(connection, page);
+    for await (const found of listAhead((start) => fetchPage(connection, start, either), options)) {
+      const batch = found.filter((object) => object !== undefined);
       if (batch.length > 0) yield batch;
     }
+  } catch (error) {
+    if (!(error instanceof DisorderError)) throw error;
+    throw new StorageError(connection.side, "lists its objects out of order", {
+      path: error.key,
+      code: "EUNSORTED",
+      cause: error,
+    });
   } finally {
     stop.abort();
   }
 }
 
-function fetchPage(
+async function fetchPage(
   connection: Connection,
-  token: string | undefined,
+  start: PageStart,
   signal: AbortSignal,
-): Promise<ListObjectsV2CommandOutput> {
-  const { sdk, client, bucket, keys } = connection;
-  return connection.attempt("cannot be listed", undefined, signal, () =>
-    client.send(
-      new sdk.ListObjectsV2Command({
-        Bucket: bucket,
-        EncodingType: "url",
-        ...(keys.prefix !== "" && { Prefix: keys.prefix }),
-        ...(token !== undefined && { ContinuationToken: token }),
-      }),
-      { abortSignal: signal },
-    ),
-  );
+): Promise<Page<ListedObject | undefined>> {
+  const { sdk, client, bucket, keys, tuning } = connection;
+  const after = "after" in start ? start.after : undefined;
+  const token = "token" in start ? start.token : undefined;
+  try {
+    const output = await connection.attempt("cannot be listed", undefined, signal, () =>
+      client.send(
+        new sdk.ListObjectsV2Command({
+          Bucket: bucket,
+          EncodingType: "url",
+          ...(keys.prefix !== "" && { Prefix: keys.prefix }),
+          ...(tuning.pageKeys < PAGE_KEYS && { MaxKeys: tuning.pageKeys }),
+          ...(after !== undefined && { StartAfter: after }),
+          ...(token !== undefined && { ContinuationToken: token }),
+        }),
+        { abortSignal: signal },
+      ),
+    );
+    return pageOf(connection, output, token);
+  } catch (error) {
+    if (after !== undefined && UNKNOWN.has(errorCode(error))) throw new DisorderError(after);
+    throw error;
+  }
 }
 
 /** A listing that stops early would make files look deleted: a server that cannot continue is an error. */
@@ -69,23 +99,37 @@ function nextToken(
   return token;
 }
 
-function objectsOf({ keys }: Connection, page: ListObjectsV2CommandOutput): ListedObject[] {
-  const encoded = page.EncodingType === "url";
-  const objects: ListedObject[] = [];
-  for (const { Key, Size = 0, LastModified, ETag } of page.Contents ?? []) {
-    const key = keys.relative(encoded ? decodeListed(Key ?? "") : (Key ?? ""));
-    if (key === undefined) continue;
-    // Consoles make such objects to show a folder.
-    if (key.endsWith("/") && Size === 0) continue;
-    const etag = bareEtag(ETag);
-    objects.push({
-      key,
-      size: Size,
-      ...(LastModified !== undefined && { modified: LastModified.getTime() }),
-      ...(etag !== undefined && { etag }),
-    });
-  }
-  return objects;
+function pageOf(
+  connection: Connection,
+  output: ListObjectsV2CommandOutput,
+  token: string | undefined,
+): Page<ListedObject | undefined> {
+  const decode = output.EncodingType === "url" ? decodeListed : (text: string) => text;
+  const contents = output.Contents ?? [];
+  const keys = contents.map(({ Key = "" }) => decode(Key));
+  const next = nextToken(connection, output, token);
+  return {
+    keys,
+    items: contents.map((object, i) => listedObject(connection, keys[i] as string, object)),
+    ...(next !== undefined && { next }),
+  };
+}
+
+/** Undefined of what is not below the base path, and of what only shows a folder: consoles make such objects. */
+function listedObject(
+  { keys }: Connection,
+  full: string,
+  { Size = 0, LastModified, ETag }: _Object,
+): ListedObject | undefined {
+  const key = keys.relative(full);
+  if (key === undefined || (key.endsWith("/") && Size === 0)) return undefined;
+  const etag = bareEtag(ETag);
+  return {
+    key,
+    size: Size,
+    ...(LastModified !== undefined && { modified: LastModified.getTime() }),
+    ...(etag !== undefined && { etag }),
+  };
 }
 
 /** Multipart uploads below the base path that were neither completed nor aborted. */

@@ -6,7 +6,7 @@
  * servers.
  */
 import type { S3StorageConfig } from "../../config/config.ts";
-import type { Side } from "../../errors.ts";
+import { errorCode, type Side } from "../../errors.ts";
 import type { CallStats } from "../call-stats.ts";
 import type {
   ListedObject,
@@ -43,6 +43,8 @@ export class S3Storage implements Storage {
   private readonly keys: KeySpace;
   private readonly clock = { offset: 0 };
   private readonly open: () => Promise<Connection>;
+  /** A listing was found out of order: the next one is to go on, and its caller to sort it. */
+  private listsOneByOne = false;
   private connection: Promise<Connection> | undefined;
 
   /** Sends nothing and loads nothing until the first call. `tuning` is for tests and unusual networks. */
@@ -57,7 +59,12 @@ export class S3Storage implements Storage {
   }
 
   async *list(signal?: AbortSignal): AsyncGenerator<ListedObject[]> {
-    yield* listObjects(await this.connected(), signal);
+    try {
+      yield* listObjects(await this.connected(), this.listsOneByOne, signal);
+    } catch (error) {
+      if (errorCode(error) === "EUNSORTED") this.listsOneByOne = true;
+      throw error;
+    }
   }
 
   async stat(key: string): Promise<ObjectStat | undefined> {
