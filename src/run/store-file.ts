@@ -16,6 +16,7 @@ import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
 import type { StagedObject } from "../storage/storage.ts";
 import { copyRenewed } from "./copy-renewed.ts";
+import { importFile } from "./import-file.ts";
 import { ManifestFile } from "./manifest-file.ts";
 import { objectRules, type RuledFile } from "./object-rules.ts";
 import type { FileMeta } from "./object-sealer.ts";
@@ -43,7 +44,8 @@ export function storeFile(task: Task & { do: "store" }, context: StoreContext): 
     const type = task.file.manifest ? "manifest" : "file";
     const headers = await headersOf(file, context);
     const { path } = task.file;
-    return store(file, { path, type, headers, sameSize, previous, unfinished, attempt }, context);
+    const given: Attempt = { path, type, headers, sameSize, previous, unfinished, attempt };
+    return (await importFile(file, given, context)) ?? store(file, given, context);
   });
 }
 

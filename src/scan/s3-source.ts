@@ -9,7 +9,7 @@ import { StorageError } from "../errors.ts";
 import { escapePath, unescapePath } from "../names/manifest-name.ts";
 import { comparePaths } from "../names/path-text.ts";
 import { sortKeyOf } from "../names/stored-name.ts";
-import type { ListedObject, Storage } from "../storage/storage.ts";
+import type { ListedObject, RemoteObject, Storage } from "../storage/storage.ts";
 import type { Entry } from "./entry.ts";
 import type { Exclusions } from "./exclusions.ts";
 import type { ScanFindings, Source, SourceFile } from "./source.ts";
@@ -109,6 +109,7 @@ class OpenS3Object implements SourceFile {
   readonly size: number;
   readonly mtime: number;
   readonly md5Hint?: string;
+  readonly remote?: RemoteObject;
   private readonly storage: Storage;
   private readonly key: string;
   private readonly etag: string | undefined;
@@ -119,7 +120,9 @@ class OpenS3Object implements SourceFile {
     this.size = size;
     this.mtime = mtime;
     this.etag = etag;
-    if (etag !== undefined && MD5_ETAG.test(etag)) this.md5Hint = etag;
+    if (etag === undefined || !MD5_ETAG.test(etag)) return;
+    this.md5Hint = etag;
+    if (storage.bucket !== undefined) this.remote = { bucket: storage.bucket, key, etag, size };
   }
 
   read(signal?: AbortSignal): AsyncIterable<Buffer> {

@@ -1,7 +1,9 @@
 /**
  * The contract between the run and the place that is backed up.
  */
+
 import type { ErrorReport } from "../errors.ts";
+import type { RemoteObject } from "../storage/storage.ts";
 import type { Entry } from "./entry.ts";
 
 /** What a scan found beside files. */
@@ -47,6 +49,8 @@ export interface SourceFile {
   readonly mtime: number;
   /** What the storage says the content's md5 is, as hexadecimal digits, where it may be trusted as a guess (S3). */
   readonly md5Hint?: string;
+  /** Of a bucket: the object, if its ETag may be its md5. */
+  readonly remote?: RemoteObject;
   /** The first `size` bytes. Each call reads from the beginning; a piece is valid until the next is asked for. */
   read(signal?: AbortSignal): AsyncIterable<Buffer>;
   readWhole(signal?: AbortSignal): Promise<Buffer>;

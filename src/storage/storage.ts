@@ -17,6 +17,7 @@
  *
  * All methods throw `StorageError` (side of this storage, `path` = the key). A missing object is code `ENOENT`.
  */
+import type { S3StorageConfig } from "../config/config.ts";
 
 /** One object as a listing shows it. Local listings of a destination leave out what would cost a `stat`. */
 export interface ListedObject {
@@ -27,6 +28,17 @@ export interface ListedObject {
   readonly modified?: number;
   /** S3 only, without quotes. */
   readonly etag?: string;
+}
+
+/** An object of a bucket, for another bucket of the same service to copy. */
+export interface RemoteObject {
+  readonly bucket: S3StorageConfig;
+  /** Below the base path. */
+  readonly key: string;
+  /** Without quotes: 32 hexadecimal digits. */
+  readonly etag: string;
+  /** Bytes. */
+  readonly size: number;
 }
 
 /** What `stat` knows. */
@@ -142,6 +154,8 @@ export interface UnfinishedUpload {
 
 export interface Storage {
   readonly kind: "local" | "s3";
+  /** Which bucket it is (S3). */
+  readonly bucket?: S3StorageConfig;
   /** For messages: a path, or `s3://bucket/base`; never with credentials. */
   readonly location: string;
   /** Why this key can never be stored here (too long, a component of `..`), or undefined. Pure. */
@@ -188,6 +202,11 @@ export interface Storage {
     to: string,
     options?: PlaceOptions & { readonly separate?: boolean },
   ): Promise<StagedObject>;
+  /**
+   * Stages a copy of an object of another bucket, made by the service (S3). Undefined where it is of another service or
+   * account, or not provably of the md5 that its ETag says.
+   */
+  importObject?(from: RemoteObject, to: string, options?: PlaceOptions): Promise<StagedObject | undefined>;
   /**
    * Gives an object another key without moving its bytes through here; the old key goes only once the new one is
    * durable. `from === to` is a mistake and throws (S3 would delete the object).

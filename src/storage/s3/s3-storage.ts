@@ -14,6 +14,7 @@ import type {
   PlaceOptions,
   PublishResult,
   ReadOptions,
+  RemoteObject,
   StagedObject,
   Storage,
   UnfinishedUpload,
@@ -25,6 +26,7 @@ import type {
 import { createBucket } from "./bucket.ts";
 import { type Connection, connect, locationOf, type S3Tuning } from "./connection.ts";
 import { copyObject } from "./copy.ts";
+import { importObject, isSameService } from "./import.ts";
 import { KeySpace } from "./keys.ts";
 import { listObjects, listUploads } from "./list.ts";
 import { abortUpload } from "./multipart.ts";
@@ -39,6 +41,7 @@ import { uploadStream } from "./upload.ts";
 export class S3Storage implements Storage {
   readonly kind = "s3";
   readonly location: string;
+  readonly bucket: S3StorageConfig;
   readonly lateKeys = false;
   private readonly keys: KeySpace;
   private readonly clock = { offset: 0 };
@@ -50,6 +53,7 @@ export class S3Storage implements Storage {
   /** Sends nothing and loads nothing until the first call. `tuning` is for tests and unusual networks. */
   constructor(config: S3StorageConfig, side: Side, tuning?: S3Tuning, calls?: CallStats) {
     this.location = locationOf(config);
+    this.bucket = config;
     this.keys = new KeySpace(config.basePath);
     this.open = () => connect(config, side, this.clock, tuning, calls);
   }
@@ -114,6 +118,15 @@ export class S3Storage implements Storage {
 
   async copy(from: string, to: string, options?: PlaceOptions): Promise<StagedObject> {
     return copyObject(await this.connected(), from, to, options);
+  }
+
+  async importObject(
+    from: RemoteObject,
+    to: string,
+    options?: PlaceOptions,
+  ): Promise<StagedObject | undefined> {
+    if (!isSameService(from.bucket, this.bucket)) return undefined;
+    return importObject(await this.connected(), from, to, options);
   }
 
   async rename(from: string, to: string, options?: PlaceOptions): Promise<void> {

@@ -1,0 +1,68 @@
+/**
+ * Copies from another bucket, by the server: for objects that are stored as they are.
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { S3StorageConfig } from "../../config/config.ts";
+import type { PlaceOptions, RemoteObject, StagedObject } from "../storage.ts";
+import type { Connection } from "./connection.ts";
+import { isMissing } from "./errors.ts";
+import { bareEtag, copySource, KeySpace, quotedEtag } from "./keys.ts";
+import { removeObjects } from "./remove.ts";
+import { md5Of } from "./stat.ts";
+
+/** Whether one bucket's client reaches the other: the same service, by the same account. */
+export function isSameService(a: S3StorageConfig, b: S3StorageConfig): boolean {
+  const serviceOf = ({ endpointUrl, regionName, credentials }: S3StorageConfig) => ({
+    endpointUrl,
+    regionName,
+    credentials,
+  });
+  return isDeepStrictEqual(serviceOf(a), serviceOf(b));
+}
+
+/**
+ * Copies an object under `to`, in place of reading and writing it.
+ *
+ * What is relied on is that its ETag is the md5 of its bytes, which it is unless HEAD says otherwise (`md5Of`), and
+ * that the ETag of the copy is made of the bytes that were copied: both have to be the one that was listed.
+ *
+ * @returns undefined where that cannot be known, or the object is not as listed any more: then it has to be read.
+ * @throws StorageError: `ECHANGED` when it is replaced meanwhile; what the server says.
+ */
+export async function importObject(
+  connection: Connection,
+  { bucket, key, etag, size }: RemoteObject,
+  to: string,
+  { storageClass }: PlaceOptions = {},
+): Promise<StagedObject | undefined> {
+  const { sdk, client, tuning } = connection;
+  if (size > tuning.copyLimitBytes) return undefined;
+  const full = new KeySpace(bucket.basePath).full(key);
+  const what = `cannot be copied from ${bucket.bucket}`;
+  const head = await connection.attempt(what, key, undefined, async () => {
+    try {
+      return await client.send(new sdk.HeadObjectCommand({ Bucket: bucket.bucket, Key: full }));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  });
+  if (head === undefined || md5Of(head) !== etag || head.ContentLength !== size) return undefined;
+  const { CopyObjectResult: result } = await connection.attempt(what, key, undefined, () =>
+    client.send(
+      new sdk.CopyObjectCommand({
+        Bucket: connection.bucket,
+        Key: connection.fullKey(to),
+        CopySource: copySource(bucket.bucket, full),
+        CopySourceIfMatch: quotedEtag(etag),
+        // As if it had been written from here: without the source's headers and tags.
+        MetadataDirective: "REPLACE",
+        TaggingDirective: "REPLACE",
+        ...connection.classOf(storageClass),
+      }),
+    ),
+  );
+  if (bareEtag(result?.ETag) === etag) return { key: to, size, sent: 0 };
+  await removeObjects(connection, [to]);
+  return undefined;
+}
