@@ -6,8 +6,8 @@
  */
 
 import { readFileSync } from "node:fs";
-import { keepHeapsSmall } from "../src/cli/memory.ts";
 import type { Config, S3StorageConfig } from "../src/config/config.ts";
+import { keepHeapsSmall } from "../src/memory/heaps.ts";
 import { sortPaths } from "../src/names/path-text.ts";
 import { LIVE } from "../src/names/stamp.ts";
 import { formatStoredName, md5ToBase36 } from "../src/names/stored-name.ts";

@@ -2,12 +2,12 @@
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { loadConfig } from "../config/load.ts";
+import { keepHeapsSmall } from "../memory/heaps.ts";
 import { runCat } from "../run/cat.ts";
 import { checkLooking, choiceOf, momentsOf } from "./choices.ts";
 import type { CommandLine } from "./command-line.ts";
 import { Lines } from "./lines.ts";
 import { type LookCommand, runLook } from "./looking.ts";
-import { keepHeapsSmall } from "./memory.ts";
 import { StderrReporter } from "./output.ts";
 import { printError } from "./print-error.ts";
 import { stopOnSignals } from "./signals.ts";

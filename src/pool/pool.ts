@@ -11,6 +11,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { BackupError, type ErrorReport, messageOf } from "../errors.ts";
+import { keepManyHeapsSmall } from "../memory/heaps.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
 
 export interface PoolOptions<Task, Outcome> {
@@ -164,6 +165,7 @@ export class Pool<Task, Outcome> {
 
   private startWorker(): void {
     const setup: WorkerSetup = { settings: this.options.settings, stop: this.stopFlag };
+    keepManyHeapsSmall();
     const worker = new Worker(this.options.script, {
       workerData: setup,
       resourceLimits: SMALL_HEAP,
