@@ -146,17 +146,24 @@ const USUAL: ReadonlySet<string> = new Set([
 const CONTAINERS = ["classic", "segmented"] as const;
 const WAYS = ["rename", "tombstone"] as const;
 
+/** With real restores of all that is kept, after each of three runs a day; a minute to ten. */
+const TIMEOUT_MS = LONG ? 3_600_000 : 60_000;
+
 describe("a month of history on a local destination", () => {
   for (const container of CONTAINERS) {
     for (const retire of WAYS) {
       for (const rule of RULES) {
         const usual = USUAL.has(`${container}, ${retire}, ${rule.name}`);
-        it.runIf(usual || LONG)(`${container}, ${retire}, kept ${rule.name}`, async () => {
-          const world = new World();
-          disposals.push(() => world.dispose());
-          const time = new SimulatedTime(START);
-          await month(world.config({ container, retire, ...rule.settings }), world, time, rule);
-        });
+        it.runIf(usual || LONG)(
+          `${container}, ${retire}, kept ${rule.name}`,
+          async () => {
+            const world = new World();
+            disposals.push(() => world.dispose());
+            const time = new SimulatedTime(START);
+            await month(world.config({ container, retire, ...rule.settings }), world, time, rule);
+          },
+          TIMEOUT_MS,
+        );
       }
     }
   }
@@ -167,16 +174,25 @@ describe.skipIf(skip !== undefined || !LONG)("a month of history in a bucket", (
   for (const container of CONTAINERS) {
     for (const retire of WAYS) {
       for (const rule of RULES) {
-        it(`${container}, ${retire}, kept ${rule.name}`, async () => {
-          const world = new World();
-          const dest = await freshBucket();
-          disposals.push(
-            () => world.dispose(),
-            () => dropBucket(dest),
-          );
-          const time = new SimulatedTime(START);
-          await month({ ...world.config({ container, retire, ...rule.settings }), dest }, world, time, rule);
-        }, 600_000);
+        it(
+          `${container}, ${retire}, kept ${rule.name}`,
+          async () => {
+            const world = new World();
+            const dest = await freshBucket();
+            disposals.push(
+              () => world.dispose(),
+              () => dropBucket(dest),
+            );
+            const time = new SimulatedTime(START);
+            await month(
+              { ...world.config({ container, retire, ...rule.settings }), dest },
+              world,
+              time,
+              rule,
+            );
+          },
+          TIMEOUT_MS,
+        );
       }
     }
   }
