@@ -12,8 +12,8 @@ import { objectRules } from "./object-rules.ts";
 import { type Attempt, ChangedMeanwhile, keyFor, type StoreContext } from "./store-context.ts";
 import type { ReadFile, StoreOutcome } from "./tasks.ts";
 
-/** Of a source object that was replaced since it was listed. */
-const REPLACED = "ECHANGED";
+/** What the server says of one object, and not of all: it has gone, or is archived. Reading it tells. */
+const OF_THE_OBJECT: ReadonlySet<string | undefined> = new Set(["ENOENT", "InvalidObjectState"]);
 
 /** Whether objects are their files, byte for byte. */
 function storesAsIs({ container, encrypt, compress }: Config): boolean {
@@ -33,7 +33,8 @@ export async function importFile(
   const { config, destination, learned } = context;
   const { remote, size, mtime } = file;
   if (remote === undefined || destination.importObject === undefined) return undefined;
-  if (learned.cannotImport || !storesAsIs(config)) return undefined;
+  const bucket = remote.bucket.bucket;
+  if (learned.cannotImportFrom.has(bucket) || !storesAsIs(config)) return undefined;
   const md5 = md5ToBase36(Buffer.from(remote.etag, "hex"));
   // Content that may be there already is compared with what was read, not with what an ETag says.
   if (sameSize.some((version) => version.md5 === md5)) return undefined;
@@ -44,11 +45,12 @@ export async function importFile(
     const staged = await destination.importObject(remote, key, placing);
     return staged && { kind: "stored", read, staged };
   } catch (error) {
-    if (context.stopped()) throw error;
-    if (errorCode(error) === REPLACED) throw new ChangedMeanwhile();
+    const code = errorCode(error);
+    if (context.stopped() || code === "EKEPT") throw error;
+    if (code === "ECHANGED") throw new ChangedMeanwhile();
     if (!(error instanceof StorageError) || isPassing(error)) throw error;
     // Whatever keeps this server from copying: reading works, or says what is wrong.
-    learned.cannotImport = true;
+    if (!OF_THE_OBJECT.has(code)) learned.cannotImportFrom.add(bucket);
     return undefined;
   }
 }

@@ -23,8 +23,8 @@ export interface StoreContext extends OpenContext {
 export interface Learned {
   /** The server cannot copy parts of objects. */
   cannotCopyParts: boolean;
-  /** Nor objects of the source's bucket. */
-  cannotImport: boolean;
+  /** Buckets of the source whose objects it does not copy, or copies into something else. */
+  readonly cannotImportFrom: Set<string>;
 }
 
 /** What one attempt at a file needs to know beside the open file. */

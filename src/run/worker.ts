@@ -73,7 +73,7 @@ async function open(
     progress: context.progress,
   };
   const source = mode === "backup" ? await openSource(config, openStorage) : undefined;
-  const learned: Learned = { cannotCopyParts: false, cannotImport: false };
+  const learned: Learned = { cannotCopyParts: false, cannotImportFrom: new Set() };
   const sealer = openSealer(config, keys, settings.salt, () => new Date(), threads);
   const target = mode === "restore" ? await openTarget(config.restore, openStorage) : undefined;
 

@@ -1,13 +1,19 @@
 import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import path from "node:path";
+import type { PutObjectCommandInput } from "@aws-sdk/client-s3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config, S3StorageConfig } from "../../src/config/config.ts";
+import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { S3Storage } from "../../src/storage/s3/s3-storage.ts";
-import { FaultProxy } from "../s3-server/fault-proxy.ts";
+import type { ListedObject } from "../../src/storage/storage.ts";
+import { type Fault, FaultProxy } from "../s3-server/fault-proxy.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
 import { backup, clean, filesIn, restore, verify, World } from "./world.ts";
 
 const skip = whyNoServer();
 const MIB = 2 ** 20;
+const DENIED = { kind: "status", status: 403, code: "AccessDenied" } as const;
 
 describe.skipIf(skip !== undefined)(`from bucket to bucket${skip ? ` (${skip})` : ""}`, () => {
   let world: World;
@@ -36,6 +42,42 @@ describe.skipIf(skip !== undefined)(`from bucket to bucket${skip ? ` (${skip})` 
   };
   /** Bytes of bodies that came from the server, but for listings and other answers in XML. */
   const contentRead = () => proxy.count("GetObject").receivedBody;
+
+  /** Something happens to the source once it has been listed. */
+  function afterListing(happen: () => Promise<void>): OpenStorage {
+    return async (storage, side) => {
+      const opened = await openStorage(storage, side);
+      if (side !== "source") return opened;
+      const list = opened.list.bind(opened);
+      opened.list = async function* (signal) {
+        const batches: ListedObject[][] = [];
+        for await (const batch of list(signal)) batches.push(batch);
+        await happen();
+        yield* batches;
+      };
+      return opened;
+    };
+  }
+
+  async function sendPut(key: string, input: Partial<PutObjectCommandInput>): Promise<void> {
+    const { PutObjectCommand, S3Client } = await import("@aws-sdk/client-s3");
+    const { credentials, endpoint, region } = await s3Server();
+    const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+    const Key = `${from.basePath}/${key}`;
+    await client.send(new PutObjectCommand({ Bucket: from.bucket, Key, Body: randomBytes(100), ...input }));
+    client.destroy();
+  }
+
+  /** Of all objects of the destination, what is kept beside their content. */
+  async function headersOfCopies(): Promise<unknown[]> {
+    const storage = await openStorage(to, "destination");
+    const found: unknown[] = [];
+    for await (const objects of storage.list()) {
+      for (const { key } of objects) found.push((await storage.stat(key))?.headers);
+    }
+    await storage.close();
+    return found;
+  }
 
   async function put(key: string, content: Uint8Array): Promise<void> {
     await source.write(key, content);
@@ -109,12 +151,30 @@ describe.skipIf(skip !== undefined)(`from bucket to bucket${skip ? ` (${skip})` 
     expect(await clean(verify(config()))).toEqual({ intact: 1 });
   });
 
-  it("what lies with another account or service is read", async () => {
+  it("what lies with another service is read", async () => {
     await put("file", randomBytes(1000));
     const elsewhere = { ...to, endpointUrl: (await s3Server()).endpoint };
     await clean(backup({ ...config(), dest: elsewhere }));
     expect(contentRead()).toBeGreaterThanOrEqual(1000);
     expect(await clean(verify({ ...config(), dest: elsewhere }))).toEqual({ intact: 1 });
+  });
+
+  it("what lies with another account is read", async () => {
+    const theirs = await freshBucket({
+      endpointUrl: proxy.url,
+      credentials: (await s3Server()).otherCredentials,
+    });
+    const storage = new S3Storage(theirs, "destination");
+    await storage.create();
+    await storage.write("file", randomBytes(1000));
+    await storage.close();
+    try {
+      expect(await clean(backup({ ...config(), src: theirs }))).toEqual({ new: 1 });
+      expect(proxy.count("CopyObject").requests).toBe(0);
+      expect(contentRead()).toBeGreaterThanOrEqual(1000);
+    } finally {
+      await dropBucket(theirs);
+    }
   });
 
   it("a server that does not copy between buckets is asked once, and then read from", async () => {
@@ -125,5 +185,107 @@ describe.skipIf(skip !== undefined)(`from bucket to bucket${skip ? ` (${skip})` 
     expect(contentRead()).toBeGreaterThanOrEqual(5000);
     expect(proxy.count("CopyObject").requests).toBe(1); // there is one worker
     expect(await clean(verify(config()))).toEqual({ intact: 5 });
+  });
+
+  it("one that forbids it, too", async () => {
+    for (let i = 0; i < 5; i++) await put(`file ${i}`, randomBytes(1000));
+    proxy.fail({ operation: "CopyObject", times: 1000, effect: DENIED });
+    expect(await clean(backup(config()))).toEqual({ new: 5 });
+    expect(proxy.count("CopyObject").requests).toBe(1);
+    expect(await clean(verify(config()))).toEqual({ intact: 5 });
+  });
+
+  it("each file costs a look at the original, a copy, and a look at it", async () => {
+    for (let i = 0; i < 5; i++) await put(`file ${i}`, randomBytes(1000));
+    proxy.reset();
+    expect(await clean(backup(config()))).toEqual({ new: 5 });
+    expect(proxy.count("HeadObject").requests).toBe(10);
+    expect(proxy.count("CopyObject").requests).toBe(5);
+  });
+
+  it("a copy is like what is written from here: nothing that the source says beside the content is kept", async () => {
+    await sendPut("file", { ContentType: "text/plain", Metadata: { color: "red" }, Tagging: "a=b" });
+    await clean(backup(config()));
+    expect(proxy.count("CopyObject").requests).toBe(1);
+    expect(await headersOfCopies()).toEqual([undefined]);
+  });
+
+  it("an object that is replaced while it is copied is stored as it is then", async () => {
+    await put("file", randomBytes(1000));
+    const status = { kind: "status", status: 412, code: "PreconditionFailed" } as const;
+    proxy.fail({ operation: "CopyObject", effect: status });
+    expect(await clean(backup(config()))).toEqual({ new: 1 });
+    expect(proxy.count("CopyObject").requests).toBe(2);
+    expect(await clean(verify(config()))).toEqual({ intact: 1 });
+  });
+
+  it("an object that was replaced since it was listed is copied as it is now", async () => {
+    await put("replaced", randomBytes(1000));
+    const after = randomBytes(2000);
+    await clean(backup(config(), { openStorage: afterListing(() => put("replaced", after)) }));
+    expect(contentRead()).toBeLessThan(1000); // of answers that refuse
+    expect(proxy.count("CopyObject").requests).toBe(1);
+    await clean(restore(config()));
+    expect(fs.readFileSync(path.join(world.restored, "replaced"))).toEqual(after);
+  });
+
+  it("an object that has gone since it was listed is told of, and the others are copied", async () => {
+    for (const key of ["a", "b", "c"]) await put(key, randomBytes(1000));
+    const remove = async () => void (await source.remove(["a"]));
+    const { told, outcomes } = await backup(config(), { openStorage: afterListing(remove) });
+    expect(told.errors).toEqual([]);
+    expect(outcomes).toEqual({ new: 2, "vanished while running": 1 });
+    expect(proxy.count("CopyObject").requests).toBe(2);
+    expect(contentRead()).toBeLessThan(1000);
+  });
+
+  it("one that goes just then keeps no other from being copied", async () => {
+    for (const key of ["a", "b", "c"]) await put(key, randomBytes(1000));
+    const status = { kind: "status", status: 404, code: "NoSuchKey" } as const;
+    proxy.fail({ operation: "CopyObject", effect: status });
+    expect(await clean(backup(config()))).toEqual({ new: 3 });
+    expect(proxy.count("CopyObject").requests).toBe(3);
+  });
+
+  describe("a copy that is not like the original", () => {
+    const odd = `<CopyObjectResult><ETag>"${"0".repeat(32)}"</ETag></CopyObjectResult>`;
+    beforeEach(async () => {
+      for (const key of ["a", "b"]) await put(key, randomBytes(1000));
+      proxy.reset();
+    });
+
+    it.each<[string, Fault]>([
+      [
+        "by the answer",
+        { operation: "CopyObject", effect: { kind: "replace-answer", status: 200, body: odd } },
+      ],
+      [
+        "by its size",
+        {
+          operation: "HeadObject",
+          when: ({ bucket }) => bucket === to.bucket,
+          effect: { kind: "replace-answer", status: 200, body: "" },
+        },
+      ],
+    ])("%s is removed, and the objects are read from then on", async (_, fault) => {
+      proxy.fail(fault);
+      expect(await clean(backup(config()))).toEqual({ new: 2 });
+      expect(proxy.unmet()).toEqual([]);
+      const operations = proxy.calls.map(({ operation }) => operation);
+      expect(operations.filter((name) => name === "CopyObject").length).toBe(1);
+      expect(operations.indexOf("DeleteObject")).toBeGreaterThan(operations.indexOf("CopyObject"));
+      expect(operations.indexOf("PutObject")).toBeGreaterThan(operations.indexOf("DeleteObject"));
+      expect(await clean(verify(config()))).toEqual({ intact: 2 });
+    });
+
+    it("and cannot be removed fails its file, by name", async () => {
+      proxy.fail({ operation: "CopyObject", effect: { kind: "replace-answer", status: 200, body: odd } });
+      proxy.fail({ operation: "DeleteObject", effect: DENIED });
+      const { outcomes, told } = await backup(config());
+      expect(outcomes).toEqual({ new: 1, failed: 1 });
+      expect(told.errors).toMatchObject([
+        { side: "destination", code: "EKEPT", path: expect.stringMatching(/^a\..*\.enc$/) },
+      ]);
+    });
   });
 });

@@ -3,12 +3,13 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { S3StorageConfig } from "../../config/config.ts";
+import { StorageError } from "../../errors.ts";
 import type { PlaceOptions, RemoteObject, StagedObject } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 import { isMissing } from "./errors.ts";
 import { bareEtag, copySource, KeySpace, quotedEtag } from "./keys.ts";
 import { removeObjects } from "./remove.ts";
-import { md5Of } from "./stat.ts";
+import { headObject, md5Of } from "./stat.ts";
 
 /** Whether one bucket's client reaches the other: the same service, by the same account. */
 export function isSameService(a: S3StorageConfig, b: S3StorageConfig): boolean {
@@ -23,19 +24,21 @@ export function isSameService(a: S3StorageConfig, b: S3StorageConfig): boolean {
 /**
  * Copies an object under `to`, in place of reading and writing it.
  *
- * What is relied on is that its ETag is the md5 of its bytes, which it is unless HEAD says otherwise (`md5Of`), and
- * that the ETag of the copy is made of the bytes that were copied: both have to be the one that was listed.
+ * What is relied on is that its ETag is the md5 of its bytes, which it is unless HEAD says otherwise (`md5Of`). What
+ * CopyObject answers, and a HEAD of the copy, have to show the same ETag, and the size that was listed.
  *
  * @returns undefined where that cannot be known, or the object is not as listed any more: then it has to be read.
- * @throws StorageError: `ECHANGED` when it is replaced meanwhile; what the server says.
+ * @throws StorageError: `ECHANGED` when it is replaced meanwhile; `ECOPY` when the copy was another and is gone again;
+ *   `EKEPT` when that one cannot be removed; what the server says.
  */
 export async function importObject(
   connection: Connection,
-  { bucket, key, etag, size }: RemoteObject,
+  from: RemoteObject,
   to: string,
   { storageClass }: PlaceOptions = {},
 ): Promise<StagedObject | undefined> {
   const { sdk, client, tuning } = connection;
+  const { bucket, key, etag, size } = from;
   if (size > tuning.copyLimitBytes) return undefined;
   const full = new KeySpace(bucket.basePath).full(key);
   const what = `cannot be copied from ${bucket.bucket}`;
@@ -62,7 +65,44 @@ export async function importObject(
       }),
     ),
   );
-  if (bareEtag(result?.ETag) === etag) return { key: to, size, sent: 0 };
-  await removeObjects(connection, [to]);
-  return undefined;
+  try {
+    await check(connection, from, to, bareEtag(result?.ETag));
+  } catch (error) {
+    await takeBack(connection, to);
+    throw error;
+  }
+  return { key: to, size, sent: 0 };
+}
+
+/** Throws `ECOPY`, or why the copy cannot be looked at. */
+async function check(
+  connection: Connection,
+  { key, etag, size }: RemoteObject,
+  to: string,
+  answered: string | undefined,
+): Promise<void> {
+  if (answered === etag) {
+    const copy = await headObject(connection, to);
+    if (copy?.ContentLength === size && md5Of(copy) === etag) return;
+  }
+  throw new StorageError(connection.side, "the server's copy is not like the original", {
+    path: key,
+    code: "ECOPY",
+  });
+}
+
+/** The copy has a name that tells of another content: it must not stay. */
+async function takeBack(connection: Connection, key: string): Promise<void> {
+  const [failure] = await removeObjects(connection, [key]);
+  if (failure === undefined) return;
+  throw new StorageError(
+    connection.side,
+    "the server's copy is not like the original, and cannot be removed",
+    {
+      path: key,
+      code: "EKEPT",
+      remedy: "remove this object from the destination: its name does not tell what it holds",
+      cause: failure.error,
+    },
+  );
 }

@@ -47,12 +47,13 @@ function mtimeOf(metadata: Record<string, string> | undefined): { mtime?: number
 
 /**
  * The md5 of an object's bytes, where its ETag is that: not after a multipart upload (it has a `-`), nor where the
- * server encrypts with a key of its own management or the customer's (S3 API reference, "Object").
+ * server encrypts with a key of its own management or the customer's (S3 API reference, "Object"), nor in directory
+ * buckets (API reference, "PutObject", ETag).
  */
 export function md5Of(head: HeadObjectCommandOutput): string | undefined {
   const etag = bareEtag(head.ETag);
   if (etag === undefined || !/^[0-9a-f]{32}$/.test(etag)) return undefined;
-  if (head.SSECustomerAlgorithm !== undefined) return undefined;
+  if (head.SSECustomerAlgorithm !== undefined || head.StorageClass === "EXPRESS_ONEZONE") return undefined;
   if (head.ServerSideEncryption !== undefined && head.ServerSideEncryption !== "AES256") return undefined;
   return etag;
 }
