@@ -113,6 +113,7 @@ class Backup {
     this.unfinished = new UnfinishedUploads(storage, reporter);
     const { publisher, unfinished } = this;
     this.storePhase = new StorePhase({
+      source,
       workers,
       publisher,
       tally,
@@ -259,10 +260,11 @@ class Backup {
 
   /** Phase 2. */
   private async storeNewFiles(): Promise<MovePhase> {
-    const { found, destination, tally, options, storePhase } = this;
+    const { found, source, destination, tally, options, storePhase } = this;
     await destination.workers.drain();
     for (const request of found.uncopied) await storePhase.store(request, found);
     const moves = new MovePhase({
+      source,
       destination,
       publisher: this.publisher,
       tally,

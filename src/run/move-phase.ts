@@ -9,8 +9,10 @@
 import { reportOf } from "../errors.ts";
 import { LIVE } from "../names/stamp.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
+import type { Source } from "../scan/source.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
+import { goesByEtag } from "./by-etag.ts";
 import type { OpenDestination } from "./destination.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Reporter } from "./reporter.ts";
@@ -18,6 +20,7 @@ import type { Tally } from "./tally.ts";
 import type { CopyOutcome, HashOutcome, ReadFile, SourceRef } from "./tasks.ts";
 
 export interface MoveContext {
+  readonly source: Source;
   readonly destination: OpenDestination;
   readonly publisher: Publisher;
   readonly tally: Tally;
@@ -74,8 +77,9 @@ export class MovePhase {
   }
 
   private async hash(file: SourceRef, hashed: ExternalSorter<Hashed>): Promise<void> {
-    const { workers } = this.context.destination;
-    await workers.submit({ do: "hash", file }, (outcome) => {
+    const { source, destination } = this.context;
+    const task = { do: "hash", file, ...(await goesByEtag(source, file)) } as const;
+    await destination.workers.submit(task, (outcome) => {
       const { kind, ...rest } = outcome as HashOutcome;
       if (kind === "hashed" && "read" in rest) hashed.add({ file, read: rest.read });
       else if (kind === "failed" && "report" in rest) {

@@ -1,6 +1,8 @@
-import type { Config, StorageConfig } from "../config/config.ts";
+import type { Config, S3StorageConfig, StorageConfig } from "../config/config.ts";
+import { isSameService } from "../config/same-service.ts";
 import { ConfigError } from "../errors.ts";
 import { CombinedSource, type NamedPart } from "../scan/combined-source.ts";
+import { EtagTrial } from "../scan/etag-trial.ts";
 import { Exclusions } from "../scan/exclusions.ts";
 import { LocalSource } from "../scan/local-source.ts";
 import { S3Source } from "../scan/s3-source.ts";
@@ -34,7 +36,15 @@ async function openOne(
   if (src.kind === "local") {
     return new LocalSource(src.path, exclusions, { metadata: config.metadata, reserve });
   }
-  return new S3Source(await openStorage(src, "source"), exclusions, reserve);
+  const storage = await openStorage(src, "source");
+  const trial = copiesAsIs(config, src) ? { trial: new EtagTrial(storage) } : {};
+  return new S3Source(storage, exclusions, { reserve, ...trial });
+}
+
+/** Whether objects are their files, byte for byte, in a bucket that can be copied to. */
+function copiesAsIs({ container, encrypt, compress, dest }: Config, src: S3StorageConfig): boolean {
+  if (container !== "classic" || encrypt || compress) return false;
+  return dest.kind === "s3" && isSameService(src, dest);
 }
 
 /** Whether what is stored under the name of a manifest is one, and files of such names are kept out of their way. */

@@ -9,28 +9,21 @@
 
 import { hash } from "node:crypto";
 import type { MatchPlan } from "../container/segmented.ts";
-import { BackupError, errorCode, FileChangedError, reportOf, StorageError } from "../errors.ts";
+import { BackupError, errorCode, FileChangedError, reportOf } from "../errors.ts";
 import { release } from "../memory/release.ts";
 import { LIVE } from "../names/stamp.ts";
-import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
+import { md5ToBase36 } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
-import type { StagedObject } from "../storage/storage.ts";
-import { copyRenewed } from "./copy-renewed.ts";
+import { md5ByEtag } from "./by-etag.ts";
 import { importFile } from "./import-file.ts";
+import { keepContent } from "./keep-content.ts";
 import { ManifestFile } from "./manifest-file.ts";
-import { objectRules, type RuledFile } from "./object-rules.ts";
+import { objectRules } from "./object-rules.ts";
 import type { FileMeta } from "./object-sealer.ts";
-import {
-  type Attempt,
-  ChangedMeanwhile,
-  fallBack,
-  hashPass,
-  keyFor,
-  type StoreContext,
-} from "./store-context.ts";
+import { type Attempt, ChangedMeanwhile, hashPass, keyFor, type StoreContext } from "./store-context.ts";
 import { matchPass, openBase, storeDelta } from "./store-delta.ts";
 import { storeWhole } from "./store-whole.ts";
-import type { CopyOutcome, HashOutcome, ReadFile, SourceRef, StoreOutcome, Task } from "./tasks.ts";
+import type { HashOutcome, SourceRef, StoreOutcome, Task } from "./tasks.ts";
 
 const ATTEMPTS = 3;
 const HINTED_MD5 = /^[0-9a-f]{32}$/;
@@ -45,14 +38,15 @@ export function storeFile(task: Task & { do: "store" }, context: StoreContext): 
     const headers = await headersOf(file, context);
     const { path } = task.file;
     const given: Attempt = { path, type, headers, sameSize, previous, unfinished, attempt };
-    return (await importFile(file, given, context)) ?? store(file, given, context);
+    const copied = task.byEtag && (await importFile(file, given, context));
+    return copied ?? store(file, given, context);
   });
 }
 
 /** The md5 of one file as it is now. Never throws. */
 export function hashFile(task: Task & { do: "hash" }, context: StoreContext): Promise<HashOutcome> {
   return withRetries(task.file, context, async (file) => {
-    const md5 = await hashPass(file, context);
+    const md5 = (task.byEtag && (await md5ByEtag(file))) ?? (await hashPass(file, context));
     return { kind: "hashed", read: { size: file.size, mtime: file.mtime, md5 } };
   });
 }
@@ -130,65 +124,6 @@ async function storeLarge(file: SourceFile, attempt: Attempt, context: StoreCont
   }
   const stored = await storeWhole(file, attempt, md5, context);
   return { kind: "stored", read: { size, mtime, md5: stored.md5 }, staged: stored.staged };
-}
-
-/**
- * The content is there already, under another time or marked deleted. A new name brings it up to date; an object that
- * repeats its time inside gets a new trailer with it. Undefined where it cannot be copied, does not open, or has gone
- * meanwhile (another run was quicker): then the file is stored like any other.
- */
-async function keepContent(
-  version: StoredVersion,
-  { path, headers, previous }: Attempt,
-  read: ReadFile,
-  context: StoreContext,
-): Promise<StoreOutcome | undefined> {
-  const keepsHistory = context.config.versionsKeepDays !== null;
-  const mayRename = !keepsHistory || version.key === previous?.key;
-  if (version.mtime === read.mtime && mayRename) return { kind: "same", read, version };
-  const key = keyFor({ path, ...read, stamp: LIVE }, context);
-  // Of an object that a tombstone marks: only storing it anew makes it live.
-  if (key === version.key) return undefined;
-  try {
-    const renewed = await copyRenewed(version, { path, mtime: read.mtime, ...headers }, key, context);
-    // What was live stays, as a part of the history.
-    const staged =
-      renewed ?? (keepsHistory ? await copyWhole(version, { path, ...read }, key, context) : undefined);
-    return { kind: "same", read, version, ...(staged !== undefined && { staged }) };
-  } catch (error) {
-    return fallBack(error, context);
-  }
-}
-
-/** Stages a copy of a version under another path or time. Never throws. */
-export async function copyFile(
-  { version, to }: Task & { do: "copy" },
-  context: StoreContext,
-): Promise<CopyOutcome> {
-  if (context.stopped()) return { kind: "stopped" };
-  try {
-    const key = keyFor(to, context);
-    if (key === version.key)
-      throw new StorageError("destination", "is retired by a tombstone, and cannot be copied");
-    const isSame = to.path === version.path && to.mtime === version.mtime;
-    const renewed = isSame ? undefined : await copyRenewed(version, to, key, context);
-    const staged = renewed ?? (await copyWhole(version, to, key, context));
-    return { kind: "copied", staged, renewed: renewed !== undefined };
-  } catch (error) {
-    if (context.stopped()) return { kind: "stopped" };
-    return { kind: "failed", report: reportOf(error, "destination", to.path) };
-  }
-}
-
-/** With history both have a time of their own. */
-function copyWhole(
-  version: StoredVersion,
-  to: RuledFile,
-  key: string,
-  { config, destination }: StoreContext,
-): Promise<StagedObject> {
-  const separate = config.versionsKeepDays !== null;
-  return destination.copy(version.key, key, { separate, ...objectRules(config).classFor(to) });
 }
 
 /** What is kept beside the content: of S3 sources, while metadata are on, in containers that have a place for it. */

@@ -6,8 +6,10 @@ import { reportOf } from "../errors.ts";
 import { LIVE, type Stamp } from "../names/stamp.ts";
 import { isLive, type StoredVersion } from "../names/stored-name.ts";
 import type { Version } from "../plan/group.ts";
+import type { Source } from "../scan/source.ts";
 import type { StagedObject } from "../storage/storage.ts";
 import type { JoinFindings } from "./backup-state.ts";
+import { goesByEtag } from "./by-etag.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Successor } from "./retirements.ts";
@@ -35,6 +37,7 @@ export interface StoreRequest {
 }
 
 export interface StoreContext {
+  readonly source: Source;
   readonly workers: Workers;
   readonly publisher: Publisher;
   readonly tally: Tally;
@@ -54,7 +57,7 @@ export class StorePhase {
 
   /** Queues one file; what it replaces is noted in `found` once the new version is durable. */
   async store(request: StoreRequest, found: JoinFindings): Promise<void> {
-    const { workers, unfinished, keepsHistory, dryRun } = this.context;
+    const { source, workers, unfinished, keepsHistory, dryRun } = this.context;
     if (dryRun) {
       await this.foresee(request);
       return;
@@ -68,6 +71,7 @@ export class StorePhase {
       sameSize,
       unfinished: unfinished.of(file.path),
       ...(previous && { previous }),
+      ...(await goesByEtag(source, file)),
     } as const;
     await workers.submit(task, (outcome) => this.settle(request, outcome as StoreOutcome, found));
   }
@@ -178,7 +182,8 @@ export class StorePhase {
       this.foresaw(actionOf(request), request);
       return;
     }
-    await this.context.workers.submit({ do: "hash", file }, (outcome) => {
+    const { source, workers } = this.context;
+    await workers.submit({ do: "hash", file, ...(await goesByEtag(source, file)) }, (outcome) => {
       const hashed = outcome as HashOutcome;
       if (hashed.kind !== "hashed") {
         this.settleLoss(file, hashed);

@@ -26,9 +26,11 @@ export type Task =
       readonly previous?: StoredVersion;
       /** Uploads of this path that earlier runs left. */
       readonly unfinished: readonly UnfinishedUpload[];
+      /** Its ETag may be taken for its md5, and the object be copied as it is. */
+      readonly byEtag?: true;
     }
   /** Only hash it. */
-  | { readonly do: "hash"; readonly file: SourceRef }
+  | { readonly do: "hash"; readonly file: SourceRef; readonly byEtag?: true }
   /** Stage a copy of a version under another path or time. */
   | { readonly do: "copy"; readonly version: StoredVersion; readonly to: NameFields }
   /** `sparse`: leave holes where the content is zeros. */

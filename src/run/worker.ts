@@ -9,6 +9,7 @@ import { serve, type TaskHandler, type WorkerContext } from "../pool/worker.ts";
 import { type CallData, CallStats, type FinishedCall } from "../storage/call-stats.ts";
 import type { OpenStorage } from "../storage/open.ts";
 import { BlockThreads } from "./block-threads.ts";
+import { copyFile } from "./keep-content.ts";
 import { type DerivedKeys, openKeys } from "./keys.ts";
 import { manifestOutcome } from "./manifest-record.ts";
 import { openSealer } from "./object-sealer.ts";
@@ -16,7 +17,7 @@ import { openSource } from "./open-source.ts";
 import { openTarget } from "./open-target.ts";
 import { type Overwrite, type RestoreContext, restoreFile } from "./restore-file.ts";
 import type { Learned, StoreContext } from "./store-context.ts";
-import { copyFile, hashFile, storeFile } from "./store-file.ts";
+import { hashFile, storeFile } from "./store-file.ts";
 import type { OpenNamesOutcome, Outcome, Task } from "./tasks.ts";
 import { verifyFile } from "./verify-file.ts";
 

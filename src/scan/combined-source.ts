@@ -70,6 +70,11 @@ export class CombinedSource implements Source {
     return rest === "" ? undefined : part?.source.ruleFor(rest);
   }
 
+  async trustsEtag(entry: { path: string; size: number; etag?: string }): Promise<boolean> {
+    const [part, rest] = this.partOf(entry.path);
+    return (await part?.source.trustsEtag?.({ ...entry, path: rest })) ?? false;
+  }
+
   async open(entry: { path: string; size: number; mtime: number; etag?: string }): Promise<SourceFile> {
     const [part, rest] = this.partOf(entry.path);
     if (part === undefined) {

@@ -9,8 +9,9 @@ import { StorageError } from "../errors.ts";
 import { escapePath, unescapePath } from "../names/manifest-name.ts";
 import { comparePaths } from "../names/path-text.ts";
 import { sortKeyOf } from "../names/stored-name.ts";
-import type { ListedObject, RemoteObject, Storage } from "../storage/storage.ts";
+import type { ListedObject, ObjectStat, RemoteObject, Storage } from "../storage/storage.ts";
 import type { Entry } from "./entry.ts";
+import type { EtagTrial } from "./etag-trial.ts";
 import type { Exclusions } from "./exclusions.ts";
 import type { ScanFindings, Source, SourceFile } from "./source.ts";
 
@@ -20,18 +21,28 @@ export class S3Source implements Source {
   readonly location: string;
   private readonly storage: Storage;
   private readonly exclusions: Exclusions;
-
   private readonly escapes: boolean;
+  private readonly trial: EtagTrial | undefined;
+  private tell: (text: string) => void = () => {};
 
-  /** `reserve`: keep names that begin like manifests out of their way (docs/format.md, section 9). */
-  constructor(storage: Storage, exclusions: Exclusions, reserve = false) {
+  /**
+   * @param options.reserve keep names that begin like manifests out of their way (docs/format.md, section 9).
+   * @param options.trial where the destination can copy objects as they are, should their ETags be md5s.
+   */
+  constructor(
+    storage: Storage,
+    exclusions: Exclusions,
+    { reserve = false, trial }: { reserve?: boolean; trial?: EtagTrial } = {},
+  ) {
     this.escapes = reserve;
+    this.trial = trial;
     this.storage = storage;
     this.location = storage.location;
     this.exclusions = exclusions;
   }
 
   async *scan(findings: ScanFindings, signal?: AbortSignal): AsyncGenerator<Entry[]> {
+    this.tell = (text) => findings.onNote(text);
     const waiting: Entry[] = []; // descending: the next to go out is the last
     for await (const objects of this.storage.list(signal)) {
       const batch: Entry[] = [];
@@ -63,9 +74,16 @@ export class S3Source implements Source {
     return stat && this.exclusions.isTooLarge(path, stat.size) ? "exclude_larger_than" : undefined;
   }
 
+  async trustsEtag({ path, size, etag }: { path: string; size: number; etag?: string }): Promise<boolean> {
+    if (this.trial === undefined || etag === undefined || !MD5_ETAG.test(etag)) return false;
+    if (await this.trial.allows({ key: this.keyOf(path), size, etag })) return true;
+    this.tell(`${this.location} cannot be relied on to tell md5s of objects: they are read, not copied`);
+    return false;
+  }
+
   async open(entry: { path: string; size: number; mtime: number; etag?: string }): Promise<SourceFile> {
     let { size, mtime, etag } = entry;
-    const key = this.escapes ? unescapePath(entry.path) : entry.path;
+    const key = this.keyOf(entry.path);
     if (etag === undefined) {
       const stat = await this.storage.stat(key);
       if (stat === undefined) {
@@ -78,11 +96,15 @@ export class S3Source implements Source {
       mtime = Math.floor(stat.modified / 1000);
       etag = stat.etag;
     }
-    return new OpenS3Object(this.storage, key, size, mtime, etag);
+    return new OpenS3Object(this.storage, key, { size, mtime, etag, copied: this.trial !== undefined });
   }
 
   async close(): Promise<void> {
     await this.storage.close();
+  }
+
+  private keyOf(path: string): string {
+    return this.escapes ? unescapePath(path) : path;
   }
 
   private examine(object: ListedObject, findings: ScanFindings): Entry | undefined {
@@ -93,6 +115,7 @@ export class S3Source implements Source {
       findings.onSkipped(key, "its key ends in a slash");
       return undefined;
     }
+    if (etag !== undefined && MD5_ETAG.test(etag)) this.trial?.note({ key, size, etag });
     const mtime = Math.max(0, Math.floor(modified / 1000));
     const path = this.escapes ? escapePath(key) : key;
     return {
@@ -114,7 +137,11 @@ class OpenS3Object implements SourceFile {
   private readonly key: string;
   private readonly etag: string | undefined;
 
-  constructor(storage: Storage, key: string, size: number, mtime: number, etag: string | undefined) {
+  constructor(
+    storage: Storage,
+    key: string,
+    { size, mtime, etag, copied }: { size: number; mtime: number; etag: string | undefined; copied: boolean },
+  ) {
     this.storage = storage;
     this.key = key;
     this.size = size;
@@ -122,7 +149,7 @@ class OpenS3Object implements SourceFile {
     this.etag = etag;
     if (etag === undefined || !MD5_ETAG.test(etag)) return;
     this.md5Hint = etag;
-    if (storage.bucket !== undefined) this.remote = { bucket: storage.bucket, key, etag, size };
+    if (copied && storage.bucket !== undefined) this.remote = { bucket: storage.bucket, key, etag, size };
   }
 
   read(signal?: AbortSignal): AsyncIterable<Buffer> {
@@ -133,15 +160,13 @@ class OpenS3Object implements SourceFile {
     return this.storage.readWhole(this.key, this.pinned(signal));
   }
 
+  async toldMd5(): Promise<string | undefined> {
+    const { size, md5 } = await this.stat();
+    return size === this.size ? md5 : undefined;
+  }
+
   async headers(): Promise<ReadonlyMap<string, string>> {
-    const stat = await this.storage.stat(this.key);
-    if (stat === undefined || (this.etag !== undefined && stat.etag !== this.etag)) {
-      throw new StorageError("source", "changed while it was being read", {
-        path: this.key,
-        code: stat === undefined ? "ENOENT" : "ECHANGED",
-      });
-    }
-    return new Map(Object.entries(stat.headers ?? {}));
+    return new Map(Object.entries((await this.stat()).headers ?? {}));
   }
 
   /** Every read was pinned with If-Match: what was read is the one object, or the read failed. */
@@ -151,6 +176,15 @@ class OpenS3Object implements SourceFile {
 
   async close(): Promise<void> {
     // A read holds nothing once it has ended.
+  }
+
+  private async stat(): Promise<ObjectStat> {
+    const stat = await this.storage.stat(this.key);
+    if (stat !== undefined && (this.etag === undefined || stat.etag === this.etag)) return stat;
+    throw new StorageError("source", "changed while it was being read", {
+      path: this.key,
+      code: stat === undefined ? "ENOENT" : "ECHANGED",
+    });
   }
 
   private pinned(signal: AbortSignal | undefined) {

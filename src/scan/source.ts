@@ -38,6 +38,11 @@ export interface Source {
   excludedBy(path: string): Promise<string | undefined>;
   /** The rule of any kind that leaves out a path of the source (a folder with a slash at its end). Valid likewise. */
   ruleFor(path: string): Promise<string | undefined>;
+  /**
+   * Of buckets that the destination can copy from as they are: whether the ETag of this file may be taken for its md5.
+   * One object of each is read for that, once.
+   */
+  trustsEtag?(entry: { path: string; size: number; etag?: string }): Promise<boolean>;
   /** Opens one file for reading. Throws code `ENOENT` when it has gone since it was listed. */
   open(entry: { path: string; size: number; mtime: number; etag?: string }): Promise<SourceFile>;
   close(): Promise<void>;
@@ -49,13 +54,18 @@ export interface SourceFile {
   readonly mtime: number;
   /** What the storage says the content's md5 is, as hexadecimal digits, where it may be trusted as a guess (S3). */
   readonly md5Hint?: string;
-  /** Of a bucket: the object, if its ETag may be its md5. */
+  /** Of a bucket that the destination can copy from: the object, if its ETag may be its md5. */
   readonly remote?: RemoteObject;
   /** The first `size` bytes. Each call reads from the beginning; a piece is valid until the next is asked for. */
   read(signal?: AbortSignal): AsyncIterable<Buffer>;
   readWhole(signal?: AbortSignal): Promise<Buffer>;
   /** False once the file is no longer what it was when it was opened: what was read may be torn. */
   isUnchanged(): Promise<boolean>;
+  /**
+   * The content's md5 as hexadecimal digits by all that the storage shows of the object as it is now; costs a request.
+   * Throws like a read when it is no longer what was opened.
+   */
+  toldMd5?(): Promise<string | undefined>;
   /** What the storage keeps beside the content (S3: content type, user metadata), by header; costs a request. */
   headers?(): Promise<ReadonlyMap<string, string>>;
   close(): Promise<void>;

@@ -48,6 +48,8 @@ export interface ObjectStat {
   /** What `upload` was given as mtime, where the storage keeps it (S3 user metadata); milliseconds since 1970. */
   readonly mtime?: number;
   readonly etag?: string;
+  /** Of the content, 32 hexadecimal digits, where the ETag is that by all that the storage shows (S3). */
+  readonly md5?: string;
   /** What was given with the object, by header in lower case (`content-type`, `x-amz-meta-...`), where there is any (S3). */
   readonly headers?: Readonly<Record<string, string>>;
 }

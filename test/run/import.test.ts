@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { PutObjectCommandInput } from "@aws-sdk/client-s3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Config, S3StorageConfig } from "../../src/config/config.ts";
+import type { Config, S3StorageConfig, StorageConfig } from "../../src/config/config.ts";
 import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { S3Storage } from "../../src/storage/s3/s3-storage.ts";
 import type { ListedObject } from "../../src/storage/storage.ts";
@@ -89,12 +90,13 @@ describe.skipIf(skip !== undefined)(`from bucket to bucket${skip ? ` (${skip})` 
     await writer.finish();
   }
 
-  it("nothing is read of objects that are stored as they are", async () => {
+  it("of objects that are stored as they are nothing is read, but the smallest to see whether ETags are md5s", async () => {
     const files = { small: randomBytes(1000), empty: Buffer.alloc(0), "é/a+b %": randomBytes(3 * MIB) };
     for (const [key, content] of Object.entries(files)) await put(key, content);
     proxy.reset();
     expect(await clean(backup(config()))).toEqual({ new: 3 });
-    expect(contentRead()).toBe(0);
+    expect(contentRead()).toBe(1000);
+    expect(proxy.count("GetObject").requests).toBe(1);
     expect(proxy.count("PutObject").requests).toBe(0);
     expect(proxy.count("CopyObject").requests).toBe(3);
     expect(await clean(backup(config()))).toEqual({ unchanged: 3 });
@@ -121,15 +123,72 @@ describe.skipIf(skip !== undefined)(`from bucket to bucket${skip ? ` (${skip})` 
   });
 
   it("a changed object replaces the old version, with and without a history", async () => {
-    for (const versionsKeepDays of [null, 30]) {
-      await put("file", randomBytes(100 + (versionsKeepDays ?? 0)));
+    await put("small", randomBytes(10));
+    for (const [i, versionsKeepDays] of [null, 30].entries()) {
+      await put("file", randomBytes(100_000 + i));
       await clean(backup(config({ versionsKeepDays })));
-      await put("file", randomBytes(200 + (versionsKeepDays ?? 0)));
+      await put("file", randomBytes(200_000 + i));
       proxy.reset();
-      expect(await clean(backup(config({ versionsKeepDays })))).toEqual({ changed: 1 });
-      expect(contentRead()).toBeLessThan(200); // the settings are tried on an old object
+      expect(await clean(backup(config({ versionsKeepDays })))).toEqual({ changed: 1, unchanged: 1 });
+      expect(contentRead()).toBeLessThan(1000); // the settings and the ETags are tried on the small one
     }
-    expect(await clean(verify(config({ versionsKeepDays: 30 })))).toEqual({ intact: 3 });
+    expect(await clean(verify(config({ versionsKeepDays: 30 })))).toEqual({ intact: 4 });
+  });
+
+  it.each([null, 30])(
+    "what was moved or touched is not read (versions_keep_days %s)",
+    async (versionsKeepDays) => {
+      const settings = config({ versionsKeepDays });
+      const [moved, touched] = [randomBytes(100_000), randomBytes(200_000)];
+      await put("small", randomBytes(10));
+      await put("moved", moved);
+      await put("touched", touched);
+      await clean(backup(settings));
+      await sleep(1001); // LastModified has whole seconds
+      await source.remove(["moved"]);
+      await put("to/here", moved);
+      await put("touched", touched);
+      proxy.reset();
+      const dry = await backup(settings, { dryRun: true });
+      expect(dry.outcomes).toEqual({ unchanged: 1, moved: 1, touched: 1, deleted: 1 });
+      expect(await clean(backup(settings))).toEqual({ unchanged: 1, moved: 1, touched: 1, deleted: 1 });
+      expect(contentRead()).toBeLessThan(20_000);
+      expect(proxy.count("PutObject").requests).toBe(0);
+      await clean(verify(settings));
+      await clean(restore(settings));
+      expect(filesIn(world.restored)).toEqual(["small", "to/here", "touched"]);
+    },
+  );
+
+  it("a bucket whose ETags are no md5s is read, and told of", async () => {
+    for (let i = 0; i < 3; i++) await put(`file ${i}`, randomBytes(1000));
+    const other: OpenStorage = async (storage, side) => {
+      const opened = await openStorage(storage, side);
+      opened.read = async function* () {
+        yield Buffer.from("something else");
+      };
+      return opened;
+    };
+    const { told } = await backup(config(), { openStorage: other });
+    expect(told.infos).toContainEqual(expect.stringMatching(/cannot be relied on to tell md5s/));
+    expect(proxy.count("CopyObject").requests).toBe(0);
+    expect(await clean(verify(config()))).toEqual({ intact: 3 });
+  });
+
+  it("of several sources each is asked for itself, and a folder is read", async () => {
+    const { src: _, ...rest } = config();
+    const half = (name: string, storage: StorageConfig) => ({ name, storage, excludes: [] });
+    for (const key of ["one/file", "two/file"]) await put(key, randomBytes(1000));
+    world.write("file", "content");
+    const below = (folder: string) => ({ ...from, basePath: `${from.basePath}/${folder}` });
+    const folder = { kind: "local", path: world.src } as const;
+    const sources = [half("a", below("one")), half("b", folder), half("c", below("two"))];
+    proxy.reset();
+    expect(await clean(backup({ ...rest, sources }))).toEqual({ new: 3 });
+    expect(proxy.count("GetObject").requests).toBe(2);
+    expect(proxy.count("CopyObject").requests).toBe(2);
+    expect(proxy.count("PutObject").requests).toBe(1);
+    expect(await clean(verify({ ...rest, sources }))).toEqual({ intact: 3 });
   });
 
   it.each<[string, Partial<Config>]>([
@@ -220,17 +279,19 @@ describe.skipIf(skip !== undefined)(`from bucket to bucket${skip ? ` (${skip})` 
   });
 
   it("an object that was replaced since it was listed is copied as it is now", async () => {
+    await put("small", randomBytes(10));
     await put("replaced", randomBytes(1000));
     const after = randomBytes(2000);
     await clean(backup(config(), { openStorage: afterListing(() => put("replaced", after)) }));
     expect(contentRead()).toBeLessThan(1000); // of answers that refuse
-    expect(proxy.count("CopyObject").requests).toBe(1);
+    expect(proxy.count("CopyObject").requests).toBe(2);
     await clean(restore(config()));
     expect(fs.readFileSync(path.join(world.restored, "replaced"))).toEqual(after);
   });
 
   it("an object that has gone since it was listed is told of, and the others are copied", async () => {
-    for (const key of ["a", "b", "c"]) await put(key, randomBytes(1000));
+    for (const key of ["a", "b"]) await put(key, randomBytes(1000));
+    await put("small", randomBytes(10));
     const remove = async () => void (await source.remove(["a"]));
     const { told, outcomes } = await backup(config(), { openStorage: afterListing(remove) });
     expect(told.errors).toEqual([]);

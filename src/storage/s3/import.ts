@@ -1,8 +1,6 @@
 /**
  * Copies from another bucket, by the server: for objects that are stored as they are.
  */
-import { isDeepStrictEqual } from "node:util";
-import type { S3StorageConfig } from "../../config/config.ts";
 import { StorageError } from "../../errors.ts";
 import type { PlaceOptions, RemoteObject, StagedObject } from "../storage.ts";
 import type { Connection } from "./connection.ts";
@@ -10,16 +8,6 @@ import { isMissing } from "./errors.ts";
 import { bareEtag, copySource, KeySpace, quotedEtag } from "./keys.ts";
 import { removeObjects } from "./remove.ts";
 import { headObject, md5Of } from "./stat.ts";
-
-/** Whether one bucket's client reaches the other: the same service, by the same account. */
-export function isSameService(a: S3StorageConfig, b: S3StorageConfig): boolean {
-  const serviceOf = ({ endpointUrl, regionName, credentials }: S3StorageConfig) => ({
-    endpointUrl,
-    regionName,
-    credentials,
-  });
-  return isDeepStrictEqual(serviceOf(a), serviceOf(b));
-}
 
 /**
  * Copies an object under `to`, in place of reading and writing it.

@@ -6,6 +6,7 @@
  * servers.
  */
 import type { S3StorageConfig } from "../../config/config.ts";
+import { isSameService } from "../../config/same-service.ts";
 import { errorCode, type Side } from "../../errors.ts";
 import type { CallStats } from "../call-stats.ts";
 import type {
@@ -26,7 +27,7 @@ import type {
 import { createBucket } from "./bucket.ts";
 import { type Connection, connect, locationOf, type S3Tuning } from "./connection.ts";
 import { copyObject } from "./copy.ts";
-import { importObject, isSameService } from "./import.ts";
+import { importObject } from "./import.ts";
 import { KeySpace } from "./keys.ts";
 import { listObjects, listUploads } from "./list.ts";
 import { abortUpload } from "./multipart.ts";

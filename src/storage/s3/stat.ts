@@ -29,11 +29,13 @@ export async function statObject(connection: Connection, key: string): Promise<O
   const head = await headObject(connection, key);
   if (head === undefined) return undefined;
   const etag = bareEtag(head.ETag);
+  const md5 = md5Of(head);
   const headers = headersOf(head);
   return {
     size: head.ContentLength ?? 0,
     modified: head.LastModified?.getTime() ?? 0,
     ...(etag !== undefined && { etag }),
+    ...(md5 !== undefined && { md5 }),
     ...mtimeOf(head.Metadata),
     ...(headers !== undefined && { headers }),
   };

@@ -1,0 +1,70 @@
+/**
+ * Content that is at the destination already: another name for its object, or a copy of it.
+ */
+import { reportOf, StorageError } from "../errors.ts";
+import { LIVE } from "../names/stamp.ts";
+import type { StoredVersion } from "../names/stored-name.ts";
+import type { StagedObject } from "../storage/storage.ts";
+import { copyRenewed } from "./copy-renewed.ts";
+import { objectRules, type RuledFile } from "./object-rules.ts";
+import { type Attempt, fallBack, keyFor, type StoreContext } from "./store-context.ts";
+import type { CopyOutcome, ReadFile, StoreOutcome, Task } from "./tasks.ts";
+
+/**
+ * The content is there already, under another time or marked deleted. A new name brings it up to date; an object that
+ * repeats its time inside gets a new trailer with it. Undefined where it cannot be copied, does not open, or has gone
+ * meanwhile (another run was quicker): then the file is stored like any other.
+ */
+export async function keepContent(
+  version: StoredVersion,
+  { path, headers, previous }: Attempt,
+  read: ReadFile,
+  context: StoreContext,
+): Promise<StoreOutcome | undefined> {
+  const keepsHistory = context.config.versionsKeepDays !== null;
+  const mayRename = !keepsHistory || version.key === previous?.key;
+  if (version.mtime === read.mtime && mayRename) return { kind: "same", read, version };
+  const key = keyFor({ path, ...read, stamp: LIVE }, context);
+  // Of an object that a tombstone marks: only storing it anew makes it live.
+  if (key === version.key) return undefined;
+  try {
+    const renewed = await copyRenewed(version, { path, mtime: read.mtime, ...headers }, key, context);
+    // What was live stays, as a part of the history.
+    const staged =
+      renewed ?? (keepsHistory ? await copyWhole(version, { path, ...read }, key, context) : undefined);
+    return { kind: "same", read, version, ...(staged !== undefined && { staged }) };
+  } catch (error) {
+    return fallBack(error, context);
+  }
+}
+
+/** Stages a copy of a version under another path or time. Never throws. */
+export async function copyFile(
+  { version, to }: Task & { do: "copy" },
+  context: StoreContext,
+): Promise<CopyOutcome> {
+  if (context.stopped()) return { kind: "stopped" };
+  try {
+    const key = keyFor(to, context);
+    if (key === version.key)
+      throw new StorageError("destination", "is retired by a tombstone, and cannot be copied");
+    const isSame = to.path === version.path && to.mtime === version.mtime;
+    const renewed = isSame ? undefined : await copyRenewed(version, to, key, context);
+    const staged = renewed ?? (await copyWhole(version, to, key, context));
+    return { kind: "copied", staged, renewed: renewed !== undefined };
+  } catch (error) {
+    if (context.stopped()) return { kind: "stopped" };
+    return { kind: "failed", report: reportOf(error, "destination", to.path) };
+  }
+}
+
+/** With history both have a time of their own. */
+function copyWhole(
+  version: StoredVersion,
+  to: RuledFile,
+  key: string,
+  { config, destination }: StoreContext,
+): Promise<StagedObject> {
+  const separate = config.versionsKeepDays !== null;
+  return destination.copy(version.key, key, { separate, ...objectRules(config).classFor(to) });
+}
