@@ -1,0 +1,171 @@
+/**
+ * What the steps of a backup cost at least on this machine, in this language: only the system calls, hashes, ciphers and
+ * codecs that no way around leaves out, in as many threads as there are cores, with nothing of this tool in between: no
+ * names, no tables, no keys of their own, no metadata, no durability, no order.
+ *
+ *     node bench/floor.ts FOLDER [SCRATCH]
+ *
+ * Prints seconds for each step, beside those of the tool for the same folder (build it first).
+ */
+import { execFileSync } from "node:child_process";
+import { createCipheriv, createDecipheriv, hash, randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { availableParallelism } from "node:os";
+import * as path from "node:path";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+
+const KEY = Buffer.alloc(32, 7);
+const NONCE = Buffer.alloc(12);
+const TAG_BYTES = 16;
+const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
+
+type Step = "first" | "verify" | "restore";
+interface Part {
+  readonly step: Step;
+  readonly files: readonly string[];
+  readonly folder: string;
+  readonly store: string;
+  readonly target: string;
+}
+
+if (isMainThread) await main(process.argv[2], process.argv[3] ?? "/tmp");
+else parentPort?.postMessage(work(workerData as Part));
+
+async function main(folder: string | undefined, parent: string): Promise<void> {
+  if (folder === undefined) throw new Error("usage: node bench/floor.ts FOLDER [SCRATCH]");
+  const scratch = fs.mkdtempSync(path.join(parent, "floor-"));
+  try {
+    const store = path.join(scratch, "store");
+    const target = path.join(scratch, "target");
+    const files = list(folder);
+    for (const place of [store, target]) {
+      fs.mkdirSync(place);
+      for (const name of new Set(files.map((file) => path.dirname(file))))
+        fs.mkdirSync(path.join(place, name), { recursive: true });
+    }
+    const least: Record<string, number> = {};
+    for (const step of ["first", "verify", "restore"] as const) {
+      execFileSync("sync");
+      least[step] = await timed(() => inThreads({ step, files, folder, store, target }));
+    }
+    least.unchanged = await timed(async () => {
+      for (const file of list(folder)) fs.lstatSync(path.join(folder, file));
+      list(store);
+    });
+    const tool = await ours(folder, scratch);
+    console.log(`${files.length} files, ${availableParallelism()} cores\n`);
+    console.log("| step | least, s | this tool, s | ratio |\n| --- | --: | --: | --: |");
+    for (const step of ["first", "unchanged", "verify", "restore"]) {
+      const [a = 0, b = 0] = [least[step], tool[step]];
+      console.log(`| ${step} | ${a.toFixed(2)} | ${b.toFixed(2)} | ${(b / a).toFixed(2)} |`);
+    }
+  } finally {
+    fs.rmSync(scratch, { recursive: true });
+  }
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return (performance.now() - began) / 1000;
+}
+
+function list(folder: string): string[] {
+  const entries = fs.readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => path.relative(folder, path.join(parentPath, name)));
+}
+
+async function inThreads(part: Part): Promise<void> {
+  const threads = availableParallelism();
+  await Promise.all(
+    Array.from({ length: threads }, (_, thread) => {
+      const files = part.files.filter((_, i) => i % threads === thread);
+      return new Promise<void>((resolve, reject) => {
+        const worker = new Worker(new URL(import.meta.url), { workerData: { ...part, files } });
+        worker.once("message", () => resolve());
+        worker.once("error", reject);
+      });
+    }),
+  );
+}
+
+function work({ step, files, folder, store, target }: Part): number {
+  let bytes = 0;
+  for (const file of files) {
+    if (step === "first") {
+      const plain = read(path.join(folder, file));
+      write(path.join(store, file), seal(plain, hash("md5", plain, "buffer")));
+      bytes += plain.length;
+      continue;
+    }
+    const plain = open(read(path.join(store, file)));
+    hash("md5", plain, "buffer");
+    bytes += plain.length;
+    if (step === "restore") write(path.join(target, file), plain);
+  }
+  return bytes;
+}
+
+function read(file: string): Buffer {
+  const fd = fs.openSync(file, "r");
+  const bytes = Buffer.allocUnsafe(fs.fstatSync(fd).size);
+  fs.readSync(fd, bytes, 0, bytes.length, 0);
+  fs.closeSync(fd);
+  return bytes;
+}
+
+function write(file: string, bytes: Buffer): void {
+  const fd = fs.openSync(`${file}~`, "wx");
+  fs.writeSync(fd, bytes, 0, bytes.length, 0);
+  fs.closeSync(fd);
+  fs.renameSync(`${file}~`, file);
+}
+
+function seal(plain: Buffer, md5: Buffer): Buffer {
+  const packed = zstdCompressSync(plain, LEVEL);
+  const cipher = createCipheriv("aes-256-gcm", KEY, NONCE);
+  cipher.setAAD(md5);
+  const sealed = cipher.update(packed);
+  cipher.final();
+  return Buffer.concat([md5, cipher.getAuthTag(), sealed]);
+}
+
+function open(stored: Buffer): Buffer {
+  const cipher = createDecipheriv("aes-256-gcm", KEY, NONCE);
+  cipher.setAAD(stored.subarray(0, TAG_BYTES));
+  cipher.setAuthTag(stored.subarray(TAG_BYTES, 2 * TAG_BYTES));
+  const packed = cipher.update(stored.subarray(2 * TAG_BYTES));
+  cipher.final();
+  return zstdDecompressSync(packed);
+}
+
+/** The same steps by the tool as it is built, whole processes, metadata off. */
+async function ours(folder: string, scratch: string): Promise<Record<string, number>> {
+  const config = path.join(scratch, "config.json");
+  const settings = {
+    src: { local_path: folder },
+    dest: { local_path: path.join(scratch, "dest") },
+    restore: { local_path: path.join(scratch, "restored") },
+    encryption_password: randomBytes(16).toString("hex"),
+    encryption_salt: "00112233445566778899aabbccddeeff",
+    container: "segmented",
+    metadata: false,
+  };
+  fs.writeFileSync(config, JSON.stringify(settings), { mode: 0o600 });
+  const command = path.join(import.meta.dirname, "../dist/bin/backup.js");
+  const run = (...args: string[]) => {
+    execFileSync("sync");
+    return timed(async () =>
+      execFileSync(process.execPath, [command, "--config", config, ...args], { stdio: "ignore" }),
+    );
+  };
+  return {
+    first: await run(),
+    unchanged: await run(),
+    verify: await run("--verify"),
+    restore: await run("--restore"),
+  };
+}
