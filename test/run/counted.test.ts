@@ -46,7 +46,8 @@ function countCalls(files: number): Record<Step, Map<string, number>> {
 }
 
 describe.skipIf(noStrace)("one more small file", () => {
-  it("costs no call of the file system more than it has to", () => {
+  // On a machine that is very busy threads count a few calls of their own; what costs more for each file always does.
+  it("costs no call of the file system more than it has to", { retry: 2, timeout: 60_000 }, () => {
     const [few, many] = [countCalls(FEW), countCalls(MANY)];
     const perFile = (step: Step, names: readonly string[]) => {
       const sum = (calls: Map<string, number>) =>
@@ -81,5 +82,5 @@ describe.skipIf(noStrace)("one more small file", () => {
     }
     // Flushes do not grow with the files.
     expect(perFile("first", ["fsync", "fdatasync", "syncfs"])).toBeLessThan(0.05);
-  }, 60_000);
+  });
 });
