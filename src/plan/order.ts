@@ -7,13 +7,10 @@
 import { BackupError } from "../errors.ts";
 import { comparePaths } from "../names/path-text.ts";
 
-/** The code of a listing that was found out of order, by whomever. */
-export const UNSORTED = "EUNSORTED";
-
 /** A listing that was to be joined as it came turned out not to ascend: list again, and sort. */
 export class UnsortedListingError extends BackupError {
   constructor(side: "source" | "destination", key: string) {
-    super(side, "lists its objects out of order", { path: key, code: UNSORTED });
+    super(side, "lists its objects out of order", { path: key, code: "EUNSORTED" });
   }
 }
 

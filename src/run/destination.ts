@@ -5,7 +5,7 @@ import type { Config } from "../config/config.ts";
 import { BackupError, type ErrorReport, errorCode } from "../errors.ts";
 import { looksSealed, type StoredVersion } from "../names/stored-name.ts";
 import type { Version } from "../plan/group.ts";
-import { UNSORTED } from "../plan/order.ts";
+import { UnsortedListingError } from "../plan/order.ts";
 import type { ListedObject, Storage } from "../storage/storage.ts";
 import {
   type CatalogueFindings,
@@ -112,19 +112,16 @@ export async function openDestination(
   };
 }
 
-/**
- * Runs `pass` over a listing as it comes; should it turn out not to be sorted, again over a sorted one. A bucket lists in
- * another way once it was found out of order, and either side may be such a bucket.
- */
+/** Runs `pass` over a listing as it comes; should it turn out not to be sorted, once more over a sorted one. */
 export async function withSortedFallback(
   destination: OpenDestination,
   pass: (versions: AsyncIterable<Version[]>, sorted: boolean) => Promise<void>,
 ): Promise<void> {
-  for (const sorted of destination.sealedNames ? [true, true] : [false, true, true]) {
+  if (!destination.sealedNames) {
     try {
-      return await pass(destination.versions(sorted), sorted);
+      return await pass(destination.versions(false), false);
     } catch (error) {
-      if (errorCode(error) !== UNSORTED) throw error;
+      if (!(error instanceof UnsortedListingError)) throw error;
     }
   }
   await pass(destination.versions(true), true);

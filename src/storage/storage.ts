@@ -166,7 +166,6 @@ export interface Storage {
   /**
    * All objects in batches, ascending by the bytes of the key. What a storage returns out of order is passed on as
    * it came: the caller checks, and sorts (plan/ordered.ts). Throws when any part cannot be listed.
-   * Once it has thrown `EUNSORTED` it lists in another way, that takes any order.
    * A storage that does not exist throws code `ENOENT`: whether that means "empty" is for the caller to say.
    */
   list(signal?: AbortSignal): AsyncIterable<ListedObject[]>;

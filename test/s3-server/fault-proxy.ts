@@ -24,6 +24,8 @@ export type Effect =
   | { readonly kind: "replace-answer"; readonly status: number; readonly body: string }
   /** Pass on this many bytes of the answer's body, then break the connection. */
   | { readonly kind: "truncate"; readonly bytes: number }
+  /** Let it pass after a while. */
+  | { readonly kind: "delay"; readonly ms: number }
   /** Never answer. */
   | { readonly kind: "stall" };
 
@@ -145,6 +147,8 @@ export class FaultProxy {
     else if (effect?.kind === "stall") request.resume();
     else if (effect?.kind === "status") {
       request.resume().on("end", () => respond(response, effect.status, effect.body ?? errorBody(effect)));
+    } else if (effect?.kind === "delay") {
+      setTimeout(() => this.forward(request, response, count, undefined), effect.ms);
     } else this.forward(request, response, count, effect);
   }
 

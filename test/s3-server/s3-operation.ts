@@ -8,6 +8,8 @@ export interface S3Call {
   readonly bucket: string;
   /** Decoded; empty for calls on the bucket. */
   readonly key: string;
+  /** As it was sent, without the question mark. */
+  readonly query: string;
 }
 
 export function callOf(method: string, target: string, headers: Record<string, unknown>): S3Call {
@@ -15,7 +17,7 @@ export function callOf(method: string, target: string, headers: Record<string, u
   const [, bucket = "", ...rest] = path.split("/");
   const key = decodeURIComponent(rest.join("/"));
   const has = (name: string) => query.split("&").some((pair) => pair === name || pair.startsWith(`${name}=`));
-  return { operation: operationOf(method, key, has, "x-amz-copy-source" in headers), bucket, key };
+  return { operation: operationOf(method, key, has, "x-amz-copy-source" in headers), bucket, key, query };
 }
 
 function operationOf(method: string, key: string, has: (name: string) => boolean, copies: boolean): string {

@@ -28,6 +28,8 @@ export interface S3Tuning {
   readonly copyLimitBytes?: number;
   /** Keys of one page of a listing, `PAGE_KEYS` at most. */
   readonly pageKeys?: number;
+  /** Requests of one listing at once. */
+  readonly listRequests?: number;
 }
 
 /** As many as S3 gives (API reference, ListObjectsV2, max-keys). */
@@ -48,6 +50,7 @@ const DEFAULTS: Tuned = {
   sockets: 128,
   copyLimitBytes: 5 * 2 ** 30,
   pageKeys: PAGE_KEYS,
+  listRequests: 8,
 };
 
 export interface Connection extends ErrorContext {

@@ -2,234 +2,211 @@
  * A long listing by several requests at once.
  *
  * S3 gives a listing page by page, each known only when the one before has come. It also lists what follows any key
- * (`start-after`), so what is to come is cut into ranges, at keys that are guessed from the pages so far
- * (key-guess.ts), and a few ranges are listed side by side. They are given out in order. A range holds the keys *behind*
- * its lower bound *up to* its upper one, which is the lower one of the next: no key is in two of them or in none,
- * wherever they are cut.
- *
- * All of that rests on the order of the server (S3 user guide, ListObjectsV2: UTF-8 bytes; not so in directory buckets).
- * It is looked at first for some pages, and all the time.
+ * (`start-after`). So once a listing turns out to be long, what is to come is cut into ranges at guessed keys
+ * (key-guess.ts), which are listed side by side, and given out in order. How they join is proved (key-range.ts): where
+ * that fails, because the server lists in another order or does not know `start-after`, the range before the cut goes
+ * on alone, as if there had been no cut.
  */
-import { comparePaths } from "../../names/path-text.ts";
-import { guessBoundaries } from "./key-guess.ts";
+import { CutJudge } from "./cut-judge.ts";
+import { guessCut, KeyShape } from "./key-guess.ts";
+import { KeyRange, type Page, type PageStart } from "./key-range.ts";
 
-/** One page of a listing. */
-export interface Page<T> {
-  /** All keys on it, in the order of the server. */
-  readonly keys: readonly string[];
-  /** What they stand for, one for each key. */
-  readonly items: readonly T[];
-  /** Continues behind it; absent on the last page. */
-  readonly next?: string;
-}
-
-/** Where a page begins: behind a key, or where another page ended. */
-export type PageStart = { readonly after?: string } | { readonly token: string };
-
-/** Thrown when keys came in another order than S3's; nothing that was given out so far can be relied upon. */
-export class DisorderError extends Error {
-  readonly key: string;
-
-  constructor(key: string) {
-    super("the listing is not in the order of its keys");
-    this.key = key;
-  }
-}
+/** Pages that wait to be given out, or are on their way: of a range, of it and those before it, and of all. */
+const PAGES_OF_RANGE = 12;
+const PAGES_AHEAD = 32;
+const PAGES_OF_ALL = 56;
+/** Joints that may break, because keys come and go while they are listed, before there are no more cuts. */
+const BROKEN_JOINTS = 2;
 
 export interface AheadOptions {
-  /** Requests at once. */
+  /** Requests at once; with one there are no cuts. */
   readonly requests: number;
-  /** Characters that all keys begin with. */
+  /** Bytes that all keys begin with. */
   readonly prefixLength: number;
 }
 
-/** So many pages come one by one: shorter listings cost no request more than they have pages. */
-const PAGES_BEFORE = 4;
-/** Requests that found little may be this share of all, and a few. */
-const WASTE_SHARE = 0.1;
-const WASTE_MOST = 2;
-/** A range has about so many pages: enough for its last, which is never full, not to matter. */
-const RANGE_PAGES = 3;
-/** A range that fills less of its pages was cut too short, one of so many pages too long. */
-const FULL = 0.5;
-const LONG_PAGES = 2 * RANGE_PAGES;
-/** Pages that a range may hold before its turn. */
-const HELD_PAGES = 4;
+/** Gives one page; undefined when the server refuses to begin behind a key. */
+export type Fetch<T> = (start: PageStart) => Promise<Page<T> | undefined>;
 
-interface Range<T> {
-  after: string | undefined;
-  until: string | undefined;
-  guessed: boolean;
-  /** Asked for and not given out yet. */
-  readonly held: { readonly page: Promise<Page<T>>; arrived: boolean }[];
-  /** The page that was asked for last has come: what is next. */
-  start: PageStart | undefined;
-  lastKey: string | undefined;
-  pages: number;
-  used: number;
-}
-
-/**
- * The batches of a listing, in order.
- *
- * @param fetch one page; a page has `next` unless it is the last. Its failure ends the listing.
- * @throws DisorderError once more than one request was under way.
- */
-export async function* listAhead<T>(
-  fetch: (start: PageStart) => Promise<Page<T>>,
-  options: AheadOptions,
-): AsyncGenerator<T[]> {
+/** The pages of a listing, in order. The failure of any request ends it. */
+export async function* listAhead<T>(fetch: Fetch<T>, options: AheadOptions): AsyncGenerator<readonly T[]> {
   const listing = new Listing(fetch, options);
-  yield* listing.batches();
+  try {
+    yield* listing.pages();
+  } finally {
+    listing.stop();
+  }
 }
 
 class Listing<T> {
-  private readonly fetch: (start: PageStart) => Promise<Page<T>>;
+  private readonly fetch: Fetch<T>;
   private readonly options: AheadOptions;
-  private ranges: Range<T>[] = [rangeOf<T>(undefined, undefined, false)];
-  private inOrder = true;
-  private guessing = false;
-  private pages = 0;
-  private wasted = 0;
-  /** Ranges to cut at once; grows while guesses are good. */
-  private window = 2;
-  /** Pages that a guess reckons for a range. */
-  private reach = RANGE_PAGES;
-  private pageKeys = 1;
+  private readonly shape = new KeyShape();
+  private readonly judge: CutJudge;
+  /** In the order of their keys. */
+  private ranges: KeyRange<T>[] = [new KeyRange<T>()];
+  private failure: { error: unknown } | undefined;
+  private wake = () => {};
+  private isWaiting = false;
+  private mayCut: boolean;
+  private broken = 0;
 
-  constructor(fetch: (start: PageStart) => Promise<Page<T>>, options: AheadOptions) {
+  constructor(fetch: Fetch<T>, options: AheadOptions) {
     this.fetch = fetch;
     this.options = options;
+    this.judge = new CutJudge(options.requests);
+    this.mayCut = options.requests > 1;
   }
 
-  async *batches(): AsyncGenerator<T[]> {
+  async *pages(): AsyncGenerator<readonly T[]> {
     for (;;) {
-      this.ask();
+      if (this.failure !== undefined) throw this.failure.error;
       const [range] = this.ranges;
       if (range === undefined) return;
-      const page = await range.held[0]?.page;
-      if (page === undefined) {
-        this.finish(range);
-        continue;
+      const page = range.ready.shift();
+      if (page !== undefined) {
+        this.ask();
+        yield page;
+      } else if (range.isOver && this.isJoined()) {
+        this.ranges.shift();
+      } else {
+        await this.nextAnswer();
       }
-      range.held.shift();
-      const { until } = range;
-      const count = until === undefined ? page.keys.length : countUntil(page.keys, until);
-      range.used += count;
-      if (page.next === undefined && until !== undefined) this.endBehind(page, count);
-      if (count > 0) yield page.items.slice(0, count);
     }
   }
 
-  /** Sends what may be asked for now, earlier ranges first. */
+  /** Nothing is asked for any more; what was, is not waited for. */
+  stop(): void {
+    this.ranges = [];
+  }
+
+  private async nextAnswer(): Promise<void> {
+    const answer = new Promise<void>((resolve) => {
+      this.wake = resolve;
+    });
+    this.isWaiting = true;
+    this.ask();
+    await answer;
+    this.isWaiting = false;
+  }
+
+  /** Whether the first range goes over into the second without a gap, or is the last. */
+  private isJoined(): boolean {
+    const [range, later] = this.ranges;
+    return later === undefined || range?.jointWith(later) === "exact";
+  }
+
+  /** Sends what may be asked for now, earlier ranges first; where that leaves requests, and the caller waits, it cuts. */
   private ask(): void {
-    for (const range of this.ranges) {
-      const busy = this.ranges.reduce(
-        (sum, { held }) => sum + held.filter(({ arrived }) => !arrived).length,
-        0,
-      );
-      const isFirst = range === this.ranges[0];
-      if (busy >= this.options.requests && !(isFirst && range.held.length === 0)) return;
-      if (range.start === undefined || range.held.length >= HELD_PAGES) continue;
-      const { start } = range;
-      range.start = undefined;
-      const held = { page: this.fetch(start).then((page) => this.take(range, page)), arrived: false };
-      held.page.then(
-        () => {
-          held.arrived = true;
-          this.ask();
-        },
-        () => {}, // it is awaited in its turn, or not at all when the caller stops
-      );
-      range.held.push(held);
+    for (const range of this.ranges) this.askFor(range);
+    while (this.isWaiting && this.mayCut && this.hasRoom(0) && this.judge.canAfford(this.ranges.length)) {
+      if (!this.cut()) return;
     }
   }
 
-  /** A page has come: checks it, and says where its range goes on. */
-  private take(range: Range<T>, page: Page<T>): Page<T> {
-    this.checkOrder(range, page.keys);
-    this.pages++;
-    range.pages++;
-    this.pageKeys = Math.max(this.pageKeys, page.keys.length);
-    range.lastKey = page.keys.at(-1) ?? range.lastKey;
-    const { until, lastKey } = range;
-    const isOver = until !== undefined && lastKey !== undefined && comparePaths(lastKey, until) >= 0;
-    if (page.next === undefined || isOver) return page;
-    range.start = { token: page.next };
-    if (this.mayGuess(range)) this.cut(range, page.keys);
-    return page;
-  }
-
-  /** The last range is open, and cut at once; others when they turn out to be longer than they should be. */
-  private mayGuess(range: Range<T>): boolean {
-    if (!this.inOrder || this.options.requests < 2) return false;
-    if (range.until !== undefined && range.pages < RANGE_PAGES) return false;
-    return this.pages >= PAGES_BEFORE && this.wasted < WASTE_MOST + WASTE_SHARE * this.pages;
-  }
-
-  /** Cuts what a range has before it. */
-  private cut(range: Range<T>, keys: readonly string[]): void {
-    const count = Math.min(this.window, this.options.requests - this.ranges.length);
-    if (count < 1) return;
-    const { until } = range;
-    const cuts = guessBoundaries(keys, count, this.reach, this.options.prefixLength).filter(
-      (key) => until === undefined || comparePaths(key, until) < 0,
+  private askFor(range: KeyRange<T>): void {
+    const { next, ready } = range;
+    if (next === undefined || range.isAsking || this.asked() >= this.options.requests) return;
+    const isAwaited = range === this.ranges[0] && ready.length === 0;
+    // Before the first cut one page is on its way while one is used, as in any listing.
+    const most = this.judge.cuts === 0 ? 1 : PAGES_OF_RANGE;
+    if (!isAwaited && (ready.length >= most || !this.hasRoom(this.ranges.indexOf(range)))) return;
+    range.isAsking = true;
+    this.fetch(next).then(
+      (page) => this.arrived(range, page),
+      (error: unknown) => this.failed(range, error),
     );
-    if (cuts.length === 0) return;
-    this.guessing = true;
-    const parts = cuts.map((cut, i) => rangeOf<T>(cut, cuts[i + 1] ?? until, true));
-    range.until = cuts[0];
-    this.ranges.splice(this.ranges.indexOf(range) + 1, 0, ...parts);
   }
 
-  /** All of a range was given out: what its guess was worth. */
-  private finish(range: Range<T>): void {
-    this.ranges.shift();
-    if (!range.guessed || range.pages === 0) return;
-    const filled = range.used / (range.pages * this.pageKeys);
-    if (filled < FULL) {
-      this.wasted += range.pages * (1 - filled);
-      this.window = Math.max(1, Math.floor(this.window / 2));
-      this.reach = Math.min(1024, this.reach * 2);
-      return;
+  private asked(): number {
+    return this.ranges.reduce((sum, { isAsking }) => sum + (isAsking ? 1 : 0), 0);
+  }
+
+  /** For one more page of a range. What lies behind it counts for less: it goes out later. */
+  private hasRoom(at: number): boolean {
+    let ahead = 0;
+    let all = 0;
+    for (const [i, { ready, isAsking }] of this.ranges.entries()) {
+      const held = ready.length + (isAsking ? 1 : 0);
+      all += held;
+      if (i <= at) ahead += held;
     }
-    this.window = Math.min(this.options.requests, this.window * 2);
-    if (range.pages >= LONG_PAGES) this.reach = Math.max(1 / 16, this.reach / 2);
+    return this.asked() < this.options.requests && ahead < PAGES_AHEAD && all < PAGES_OF_ALL;
   }
 
-  /** The server has nothing behind this page: the ranges that lie there are empty. */
-  private endBehind(page: Page<T>, count: number): void {
-    if (count < page.keys.length) return; // keys of later ranges: they find them
-    this.ranges.length = 1;
+  /** Cuts the first range that is long enough, and asks for what lies behind the cut; false when there is none. */
+  private cut(): boolean {
+    const { reach, wider, trust } = this.judge;
+    const unproved = this.ranges.reduce((sum, { first }) => sum + (first === undefined ? 1 : 0), 0);
+    if (unproved >= trust) return false;
+    const { prefixLength } = this.options;
+    for (const [i, range] of this.ranges.entries()) {
+      const [nearest] = range.stretches;
+      if (range.isOver || nearest === undefined) continue;
+      const limit = range.limit ?? range.until;
+      const key = guessCut(this.shape, range.stretches, { reach, limit, prefixLength, wider });
+      if (key === undefined) continue;
+      const behind = range.cut(key, { ...nearest, last: key, pages: nearest.pages + reach });
+      this.ranges.splice(i + 1, 0, behind);
+      this.judge.cuts++;
+      this.askFor(behind);
+      return true;
+    }
+    return false;
   }
 
-  /** Before the first guess disorder only means that there will be none. */
-  private checkOrder({ after, lastKey }: Range<T>, keys: readonly string[]): void {
-    let last = lastKey ?? after;
-    for (const key of keys) {
-      if (last !== undefined && comparePaths(last, key) >= 0) {
-        if (this.guessing) throw new DisorderError(key);
-        this.inOrder = false;
-        return;
-      }
-      last = key;
+  private failed(range: KeyRange<T>, error: unknown): void {
+    if (!this.ranges.includes(range)) return; // dropped meanwhile
+    this.failure ??= { error };
+    this.wake();
+  }
+
+  private arrived(range: KeyRange<T>, page: Page<T> | undefined): void {
+    range.isAsking = false;
+    const at = this.ranges.indexOf(range);
+    if (at === -1) return; // dropped meanwhile
+    if (page === undefined) this.goOnAlone(at - 1, false);
+    else this.take(range, at, page);
+    this.lookAtJoints();
+    this.wake();
+    this.ask();
+  }
+
+  private take(range: KeyRange<T>, at: number, page: Page<T>): void {
+    const wasUnproved = range.first === undefined;
+    const keysBefore = range.keys;
+    if (range.take(page)) {
+      this.judge.answered(page.keys.length, range.keys - keysBefore);
+      this.judge.look(range, wasUnproved);
+      if (this.mayCut) this.shape.learn(page.keys);
+    } else if (wasUnproved && at > 0) {
+      this.goOnAlone(at - 1, false);
+    } else {
+      this.goOnAlone(at, true);
+      range.take(page);
     }
   }
-}
 
-function rangeOf<T>(after: string | undefined, until: string | undefined, guessed: boolean): Range<T> {
-  const start = after === undefined ? {} : { after };
-  return { after, until, guessed, held: [], start, lastKey: undefined, pages: 0, used: 0 };
-}
-
-/** How many of ascending keys are not behind a bound. */
-function countUntil(keys: readonly string[], until: string): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (comparePaths(keys[middle] as string, until) <= 0) low = middle + 1;
-    else high = middle;
+  /** Takes back the cuts that found nothing, and those whose two sides do not fit. */
+  private lookAtJoints(): void {
+    for (let i = 0; i + 1 < this.ranges.length; ) {
+      const [range, later] = [this.ranges[i] as KeyRange<T>, this.ranges[i + 1] as KeyRange<T>];
+      if (later.isEmpty) {
+        range.absorb(later);
+        this.ranges.splice(i + 1, 1);
+        this.judge.foundNothing();
+      } else if (range.jointWith(later) === "broken") {
+        this.ranges.length = i + 1;
+        range.goOn(false);
+        if (++this.broken >= BROKEN_JOINTS) this.mayCut = false;
+      } else i++;
+    }
   }
-  return low;
+
+  /** From here on the listing is one range, and stays so. `free`: in whatever order. */
+  private goOnAlone(at: number, free: boolean): void {
+    this.mayCut = false;
+    this.ranges.length = at + 1;
+    this.ranges[at]?.goOn(free);
+  }
 }

@@ -9,11 +9,10 @@ import type {
 import { errorCode, StorageError } from "../../errors.ts";
 import type { ListedObject, UnfinishedUpload } from "../storage.ts";
 import { type Connection, PAGE_KEYS } from "./connection.ts";
+import type { Page, PageStart } from "./key-range.ts";
 import { bareEtag, decodeListed } from "./keys.ts";
-import { DisorderError, listAhead, type Page, type PageStart } from "./list-ahead.ts";
+import { listAhead } from "./list-ahead.ts";
 
-/** Requests of one listing at once. */
-const REQUESTS = 8;
 /** Of a server that does not know `start-after`. */
 const UNKNOWN: ReadonlySet<string | undefined> = new Set([
   "NotImplemented",
@@ -25,39 +24,32 @@ const UNKNOWN: ReadonlySet<string | undefined> = new Set([
  * All objects below the base path, a page at a time in the order of the server (AWS: bytes of the key). What follows is
  * on its way already; of a long listing several pages are (list-ahead.ts).
  *
- * @param oneByOne each page behind the one before, for servers whose order is another.
- * @throws StorageError; `ENOENT` when the bucket is missing; `EUNSORTED` when only one by one will do, as turned out.
+ * @throws StorageError; `ENOENT` when the bucket is missing.
  */
 export async function* listObjects(
   connection: Connection,
-  oneByOne: boolean,
   signal?: AbortSignal,
 ): AsyncGenerator<ListedObject[]> {
   const stop = new AbortController();
   const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
-  const options = { requests: oneByOne ? 1 : REQUESTS, prefixLength: connection.keys.prefix.length };
+  const { keys, tuning } = connection;
+  const options = { requests: tuning.listRequests, prefixLength: Buffer.byteLength(keys.prefix) };
   try {
     for await (const found of listAhead((start) => fetchPage(connection, start, either), options)) {
       const batch = found.filter((object) => object !== undefined);
       if (batch.length > 0) yield batch;
     }
-  } catch (error) {
-    if (!(error instanceof DisorderError)) throw error;
-    throw new StorageError(connection.side, "lists its objects out of order", {
-      path: error.key,
-      code: "EUNSORTED",
-      cause: error,
-    });
   } finally {
     stop.abort();
   }
 }
 
+/** Undefined when the server refuses to begin behind a key. */
 async function fetchPage(
   connection: Connection,
   start: PageStart,
   signal: AbortSignal,
-): Promise<Page<ListedObject | undefined>> {
+): Promise<Page<ListedObject | undefined> | undefined> {
   const { sdk, client, bucket, keys, tuning } = connection;
   const after = "after" in start ? start.after : undefined;
   const token = "token" in start ? start.token : undefined;
@@ -77,7 +69,7 @@ async function fetchPage(
     );
     return pageOf(connection, output, token);
   } catch (error) {
-    if (after !== undefined && UNKNOWN.has(errorCode(error))) throw new DisorderError(after);
+    if (after !== undefined && UNKNOWN.has(errorCode(error))) return undefined;
     throw error;
   }
 }

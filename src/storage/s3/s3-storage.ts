@@ -7,7 +7,7 @@
  */
 import type { S3StorageConfig } from "../../config/config.ts";
 import { isSameService } from "../../config/same-service.ts";
-import { errorCode, type Side } from "../../errors.ts";
+import type { Side } from "../../errors.ts";
 import type { CallStats } from "../call-stats.ts";
 import type {
   ListedObject,
@@ -47,8 +47,6 @@ export class S3Storage implements Storage {
   private readonly keys: KeySpace;
   private readonly clock = { offset: 0 };
   private readonly open: () => Promise<Connection>;
-  /** A listing was found out of order: the next one is to go on, and its caller to sort it. */
-  private listsOneByOne = false;
   private connection: Promise<Connection> | undefined;
 
   /** Sends nothing and loads nothing until the first call. `tuning` is for tests and unusual networks. */
@@ -64,12 +62,7 @@ export class S3Storage implements Storage {
   }
 
   async *list(signal?: AbortSignal): AsyncGenerator<ListedObject[]> {
-    try {
-      yield* listObjects(await this.connected(), this.listsOneByOne, signal);
-    } catch (error) {
-      if (errorCode(error) === "EUNSORTED") this.listsOneByOne = true;
-      throw error;
-    }
+    yield* listObjects(await this.connected(), signal);
   }
 
   async stat(key: string): Promise<ObjectStat | undefined> {

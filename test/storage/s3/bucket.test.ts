@@ -1,8 +1,6 @@
-import pLimit from "p-limit";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { S3StorageConfig } from "../../../src/config/config.ts";
 import type { Side } from "../../../src/errors.ts";
-import { sortPaths } from "../../../src/names/path-text.ts";
 import { S3Storage } from "../../../src/storage/s3/s3-storage.ts";
 import { FaultProxy } from "../../s3-server/fault-proxy.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../../s3-server/s3-server.ts";
@@ -129,24 +127,6 @@ describe.skipIf(skip !== undefined)(`S3 buckets${skip === undefined ? "" : ` (${
     await whole.write("base/real/", Buffer.from("has content"));
     const storage = open({ ...config, basePath: "base" });
     expect((await list(storage)).map(({ key }) => key)).toEqual(["real/", "x"]);
-  });
-
-  it("list many keys by several requests, whatever the keys, as they do by one", async () => {
-    const config = { ...(await fresh()), endpointUrl: proxy.url, basePath: "base é" };
-    const storage = open(config);
-    await storage.create();
-    const names = ["a", "a b", "a+b", "a%2Fb", "é", "\u{ffff}", "\u{1f600}", "~", "ä/ö", "x.1", "x-1"];
-    const keys = names.flatMap((name) => Array.from({ length: 30 }, (_, i) => `${name}/${i * 37}`));
-    const limit = pLimit(16);
-    await Promise.all(keys.map((key) => limit(() => storage.write(key, Buffer.from(key)))));
-    const paged = new S3Storage(config, "destination", { pageKeys: 10 });
-    storages.push(paged);
-    const before = proxy.count("ListObjectsV2").requests;
-    const listed = await list(paged);
-    const requests = proxy.count("ListObjectsV2").requests - before;
-    expect(listed).toEqual(await list(storage));
-    expect(listed.map(({ key }) => key)).toEqual(sortPaths(keys));
-    expect(requests).toBeLessThan(1.3 * 33 + 10);
   });
 
   it("keep the storage class on every way in, unless another is asked for", async () => {

@@ -1,168 +1,194 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { guessBoundaries } from "../../../src/storage/s3/key-guess.ts";
-import { DisorderError, listAhead, type Page, type PageStart } from "../../../src/storage/s3/list-ahead.ts";
+import type { Page, PageStart } from "../../../src/storage/s3/key-range.ts";
+import { listAhead } from "../../../src/storage/s3/list-ahead.ts";
+import { ListingServer, numbered, StrangeServer, sorted } from "./listing-server.ts";
 
-const sorted = (keys: Iterable<string>): string[] =>
-  [...new Set(keys)]
-    .map((key) => Buffer.from(key))
-    .sort(Buffer.compare)
-    .map(String);
-
-/** What a server with these keys would answer, and how it was asked. */
-class Listed {
-  requests = 0;
-  running = 0;
-  mostRunning = 0;
-  private readonly keys: readonly string[];
-  private readonly pageKeys: number;
-
-  constructor(keys: readonly string[], pageKeys: number) {
-    this.keys = keys;
-    this.pageKeys = pageKeys;
-  }
-
-  fetch = async (start: PageStart): Promise<Page<string>> => {
-    this.requests++;
-    this.mostRunning = Math.max(this.mostRunning, ++this.running);
-    // Answers overtake each other.
-    for (let i = 0; i < this.requests % 5; i++) await new Promise(setImmediate);
-    this.running--;
-    const at = "token" in start ? Number(start.token) : this.positionBehind(start.after);
-    const keys = this.keys.slice(at, at + this.pageKeys);
-    const end = at + keys.length;
-    return { keys, items: keys, ...(end < this.keys.length && { next: String(end) }) };
-  };
-
-  get pages(): number {
-    return Math.max(1, Math.ceil(this.keys.length / this.pageKeys));
-  }
-
-  protected positionBehind(after: string | undefined): number {
-    if (after === undefined) return 0;
-    const bytes = Buffer.from(after);
-    const at = this.keys.findIndex((key) => Buffer.compare(Buffer.from(key), bytes) > 0);
-    return at === -1 ? this.keys.length : at;
-  }
-}
-
-async function all(listed: Listed, requests: number): Promise<string[]> {
+async function all(server: { fetch: ListingServer["fetch"] }, requests = 8): Promise<string[]> {
   const found: string[] = [];
-  for await (const batch of listAhead(listed.fetch, { requests, prefixLength: 0 })) found.push(...batch);
+  for await (const page of listAhead(server.fetch, { requests, prefixLength: 0 })) found.push(...page);
   return found;
 }
 
-const numbered = (count: number, of = (i: number) => String(i).padStart(6, "0")) =>
-  Array.from({ length: count }, (_, i) => of(i));
-
-describe("a listing by several requests", () => {
-  const name = fc.string({
-    unit: fc.constantFrom(..."ab0/. ~é\u{ffff}\u{1f600}\x01"),
-    minLength: 1,
-    maxLength: 6,
-  });
-  const shapes = fc.oneof(
+const name = fc.string({
+  unit: fc.constantFrom(..."ab0/. ~é\u{d7ff}\u{e000}\u{ffff}\u{1f600}\x01\x7f"),
+  minLength: 1,
+  maxLength: 6,
+});
+const shapes = fc
+  .oneof(
     fc.array(name, { maxLength: 400 }),
     fc.array(fc.string({ unit: "binary", minLength: 1, maxLength: 4 }), { maxLength: 300 }),
     fc.tuple(name, fc.nat(400)).map(([prefix, count]) => numbered(count, (i) => `${prefix}/${i * 7}`)),
+    fc.nat(300).map((count) => numbered(count, (i) => "a".repeat(i % 40) + i)),
     fc
       .tuple(fc.array(name, { minLength: 1, maxLength: 20 }), fc.nat(30))
       .map(([folders, count]) => folders.flatMap((folder) => numbered(count, (i) => `${folder}/${i}`))),
-  );
+  )
+  .map(sorted);
+const some = fc.integer({ min: 1, max: 9 });
 
-  it("gives every key once, in order, however they lie", async () => {
-    const property = fc.asyncProperty(
-      shapes,
-      fc.integer({ min: 1, max: 9 }),
-      fc.integer({ min: 1, max: 9 }),
-      async (keys, pageKeys, requests) => {
-        const there = sorted(keys);
-        const listed = new Listed(there, pageKeys);
-        expect(await all(listed, requests)).toEqual(there);
-        expect(listed.mostRunning).toBeLessThanOrEqual(requests + 1);
-      },
-    );
-    await fc.assert(property, { numRuns: 400 });
+describe("a listing by several requests", () => {
+  it("gives every key once, in order, however they lie, and loses few requests", async () => {
+    const property = fc.asyncProperty(shapes, some, some, async (keys, pageKeys, requests) => {
+      const server = new ListingServer(keys, pageKeys);
+      expect(await all(server, requests)).toEqual(keys);
+      expect(server.mostRunning).toBeLessThanOrEqual(requests);
+      expect(server.requests).toBeLessThanOrEqual(1.1 * server.pages + 7);
+    });
+    await fc.assert(property, { numRuns: 500 });
   });
 
   it.each([
     ["numbered", numbered(3000, (i) => `photos/2026/IMG_${String(i).padStart(6, "0")}.jpg`)],
+    ["stored", numbered(3000, (i) => `x/${String(i).padStart(6, "0")}.txt.qgl${(i * 977).toString(36)}.5.0`)],
     [
       "below a long common prefix",
       numbered(3000, (i) => `${"a/very/long/prefix/".repeat(20)}${(i * 7919).toString(36)}`),
     ],
-    ["in folders", numbered(3000, (i) => `user${i % 30}/mail/${i}`)],
-  ])("takes few requests more than there are pages: %s", async (_, keys) => {
-    const listed = new Listed(sorted(keys), 30);
-    await all(listed, 8);
-    expect(listed.mostRunning).toBeGreaterThan(4);
-    expect(listed.requests).toBeLessThan(1.25 * listed.pages + 10);
+    ["in folders", numbered(3000, (i) => `user${i % 31}/mail/${i}`)],
+    ["in another alphabet", numbered(3000, (i) => String.fromCodePoint(0x4e00 + ((i * 6121) % 20_000)))],
+    [
+      "in one of many folders",
+      [...numbered(99), ...numbered(3000, (i) => `m/deep/${i * 7919}`), ...numbered(99, (i) => `z${i}`)],
+    ],
+  ])("has several under way: keys %s", async (_, keys) => {
+    const server = new ListingServer(sorted(keys), 30);
+    expect(await all(server)).toEqual(server.keys);
+    expect(server.mostRunning).toBeGreaterThan(3);
   });
 
-  it.each([0, 1, 30, 31, 119])("of %i keys takes no request more than before", async (count) => {
-    const listed = new Listed(numbered(count), 30);
-    await all(listed, 8);
-    expect(listed.requests).toBe(listed.pages);
+  it.each([0, 1, 30, 31, 60, 61, 90])(
+    "of %i keys, 30 a page, takes no request more than pages",
+    async (count) => {
+      const server = new ListingServer(numbered(count), 30);
+      expect(await all(server)).toEqual(server.keys);
+      expect(server.requests).toBe(server.pages);
+      expect(server.mostRunning).toBe(1);
+    },
+  );
+
+  it("holds no more than some pages, however long nothing is taken", async () => {
+    const server = new ListingServer(numbered(30_000), 10);
+    const pages = listAhead(server.fetch, { requests: 8, prefixLength: 0 });
+    let most = 0;
+    let taken = 0;
+    for await (const _ of pages) {
+      taken++;
+      if (taken % 50 === 0) for (let i = 0; i < 2000; i++) await new Promise(setImmediate);
+      most = Math.max(most, server.answered - taken);
+    }
+    expect(most).toBeGreaterThan(10);
+    expect(most).toBeLessThan(56 + 0.1 * taken + 7);
   });
 
-  it("goes on page by page where the first pages are not in order", async () => {
-    const keys = numbered(600).reverse();
-    const listed = new Listed(keys, 30);
-    expect(await all(listed, 8)).toEqual(keys);
-    expect(listed.requests).toBe(listed.pages);
+  it("asks for one page ahead only, where the caller takes one", async () => {
+    const server = new ListingServer(numbered(30_000), 10);
+    for await (const _ of listAhead(server.fetch, { requests: 8, prefixLength: 0 })) break;
+    expect(server.requests).toBe(2);
+  });
+});
+
+describe("a listing by several requests, of a server that does otherwise", () => {
+  const keys = numbered(900);
+
+  it.each<[string, StrangeServer["answer"]]>([
+    ["begins at the beginning whatever it is asked for", () => 0],
+    ["begins with the key itself or the one before", (_, honest) => Math.max(0, honest - 1)],
+    ["skips a key", (_, honest) => honest + 1],
+    ["skips many", (_, honest) => honest + 200],
+    [
+      "finds nothing behind a key that is not there",
+      (after, honest) => (keys.includes(after) ? honest : 900),
+    ],
+    ["never finds anything behind a key", () => 900],
+    ["refuses to begin behind a key", () => undefined],
+    ["refuses in the end", (_, honest, asked) => (asked > 2 ? undefined : honest)],
+    ["loses its way in the end", (_, honest, asked) => (asked > 3 ? honest + 5 : honest)],
+  ])("gives what one request after another gives: it %s", async (_, answer) => {
+    const server = new StrangeServer(keys, 30, answer);
+    expect(await all(server)).toEqual(keys);
+    expect(server.asked).toBeGreaterThan(0);
+    expect(server.requests).toBeLessThan(server.pages + 60);
   });
 
-  it("notices disorder that shows later: what was given out cannot be relied upon", async () => {
-    const keys = numbered(900);
-    keys.splice(700, 2, "000701", "000700");
-    await expect(all(new Listed(keys, 30), 8)).rejects.toBeInstanceOf(DisorderError);
+  it.each<[string, string[]]>([
+    ["backwards", [...keys].reverse()],
+    ["by UTF-16", numbered(900, (i) => `${i % 2 ? "\u{1f600}" : "\u{ffff}"}${i}`).sort()],
+    ["by words", numbered(900, (i) => `${"aBcD"[i % 4]}${i}`).sort((a, b) => a.localeCompare(b, "en"))],
+    ["with two out of place", [...keys.slice(0, 700), "000701", "000700", ...keys.slice(702)]],
+  ])("gives its order as it is: %s", async (_, listed) => {
+    expect(await all(new ListingServer(listed, 30))).toEqual(listed);
   });
 
-  it("notices a server that begins at the beginning whatever it is asked for", async () => {
-    class Deaf extends Listed {
-      protected override positionBehind(): number {
-        return 0;
+  it("gives what one request after another gives, whatever the order and whatever it makes of a key", async () => {
+    const swaps = fc.array(fc.tuple(fc.nat(1000), fc.nat(1000)), { maxLength: 3 });
+    const jumps = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: -400, max: 400 })), { minLength: 1 });
+    const property = fc.asyncProperty(
+      shapes,
+      swaps,
+      jumps,
+      some,
+      async (inOrder, swapped, jump, pageKeys) => {
+        const listed = [...inOrder];
+        for (const [a, b] of swapped) {
+          if (a >= listed.length || b >= listed.length) continue;
+          [listed[a], listed[b]] = [listed[b] as string, listed[a] as string];
+        }
+        const server = new StrangeServer(listed, pageKeys, (_, honest, asked) =>
+          Math.min(listed.length, Math.max(0, honest + (jump[asked % jump.length] as number))),
+        );
+        expect(await all(server)).toEqual(listed);
+      },
+    );
+    await fc.assert(property, { numRuns: 500 });
+  });
+
+  it("misses no key that was there all the time, while others come and go", async () => {
+    class Busy extends ListingServer {
+      protected override pageAt(at: number): Page<string> {
+        const page = super.pageAt(at);
+        const kept = page.keys.filter((key) => !key.endsWith("7") || (this.answered + Number(key)) % 3 > 0);
+        return { ...page, keys: kept, items: kept };
       }
     }
-    await expect(all(new Deaf(numbered(900), 30), 8)).rejects.toBeInstanceOf(DisorderError);
-  });
-
-  it("fails with any of its requests, and leaves nothing unhandled behind", async () => {
-    for (let failing = 1; failing < 20; failing++) {
-      const listed = new Listed(numbered(900), 30);
-      const fetch = async (start: PageStart) => {
-        const page = await listed.fetch(start);
-        if (listed.requests >= failing) throw new Error("broke");
-        return page;
-      };
-      const read = async () => {
-        for await (const _ of listAhead(fetch, { requests: 8, prefixLength: 0 }));
-      };
-      await expect(read()).rejects.toThrow("broke");
+    for (let count = 300; count < 900; count += 13) {
+      const found = await all(new Busy(numbered(count), 30));
+      expect(found).toEqual(sorted(found));
+      expect(found.filter((key) => !key.endsWith("7"))).toEqual(
+        numbered(count).filter((key) => !key.endsWith("7")),
+      );
     }
   });
 });
 
-describe("guessing where pages end", () => {
-  it("goes on as the page went, with a carry", () => {
-    const page = numbered(100, (i) => `x/${String(i).padStart(4, "0")}.txt`);
-    const [first = "", second = ""] = guessBoundaries(page, 2, 1);
-    expect(first > "x/0110" && first < "x/0300").toBe(true);
-    expect(second > first && second < "x/0500").toBe(true);
+describe("a listing by several requests that ends early", () => {
+  it("fails with any of its requests, and leaves nothing unhandled behind", async () => {
+    for (let failing = 1; failing < 25; failing++) {
+      const server = new ListingServer(numbered(900), 30);
+      const fetch = async (start: PageStart) => {
+        const page = await server.fetch(start);
+        if (server.answered >= failing) throw new Error("broke");
+        return page;
+      };
+      await expect(all({ fetch })).rejects.toThrow("broke");
+    }
   });
 
-  it("gives ascending keys behind the page, whatever the page is", () => {
-    const key = fc.string({ unit: "binary", maxLength: 12 });
-    const property = fc.property(
-      fc.array(key, { maxLength: 40 }),
-      fc.integer({ min: 1, max: 8 }),
-      (keys, count) => {
-        const page = sorted(keys);
-        const found = guessBoundaries(page, count, 3);
-        expect(found.length).toBeLessThanOrEqual(count);
-        expect(sorted([...found, page.at(-1) ?? ""])).toEqual([page.at(-1) ?? "", ...found]);
-      },
-    );
-    fc.assert(property);
+  it("asks for nothing any more when its caller has stopped, and lets what is under way fail unheard", async () => {
+    const server = new ListingServer(numbered(9000), 30);
+    let stopped = false;
+    const fetch = async (start: PageStart) => {
+      expect(stopped).toBe(false);
+      const page = await server.fetch(start);
+      if (stopped) throw new Error("aborted");
+      return page;
+    };
+    let taken = 0;
+    for await (const _ of listAhead(fetch, { requests: 8, prefixLength: 0 })) if (++taken > 40) break;
+    stopped = true;
+    expect(server.running).toBeGreaterThan(0);
+    for (let i = 0; i < 30; i++) await new Promise(setImmediate);
+    expect(server.running).toBe(0);
   });
 });
