@@ -6,13 +6,13 @@ import { deflateRawSync, inflateRawSync, type ZlibOptions } from "node:zlib";
 import { DamagedError } from "../errors.ts";
 import { compresses } from "./probe.ts";
 import { xzCompress, xzDecompress } from "./xz.ts";
-import { looksCompressible, zstdCompress, zstdDecompress } from "./zstd.ts";
+import { FASTEST_LEVEL, lookAt, zstdCompress, zstdDecompress } from "./zstd.ts";
 
 export const CODEC = { raw: 0, zstd: 1, xz: 2, gzip: 3 } as const;
 /** Set in the codec of an extent that continues the stream of the one before. */
 export const CONTINUES = 0x80;
 
-/** How new data is compressed. `auto` is zstd where a quick look says that it is worth it. */
+/** How new data is compressed. `auto` is zstd, where and as far as a quick look says that it is worth it. */
 export interface Compression {
   readonly codec: "auto" | "zstd" | "xz" | "gzip" | "none";
   /** 1 to 22. */
@@ -35,15 +35,9 @@ const XZ_MAGIC = Buffer.from("fd377a585a00", "hex");
 
 /** Compresses at once. Data that does not get shorter comes back as it is, with codec raw. */
 export function compressData(plain: Buffer, how: Compression): Compressed {
-  const codec = codecFor(plain, how);
-  if (codec === CODEC.raw) return { codec, data: plain };
-  const data =
-    codec === CODEC.zstd
-      ? zstdCompress(plain, how.zstdLevel)
-      : codec === CODEC.gzip
-        ? deflateRawSync(plain, deflateOptions(plain, how))
-        : xzCompress(plain, how.lzmaLevel);
-  return shorter(plain, { codec, data });
+  const shorter = plain.length === 0 ? undefined : compressed(plain, how);
+  if (shorter !== undefined && shorter.data.length < plain.length) return shorter;
+  return { codec: CODEC.raw, data: plain };
 }
 
 /**
@@ -66,16 +60,22 @@ export function decompressData(
   return unxzExactly(data, length);
 }
 
-function codecFor(plain: Buffer, { codec }: Compression): number {
-  if (codec === "none" || plain.length === 0) return CODEC.raw;
-  if (codec === "auto") return looksCompressible(plain) ? CODEC.zstd : CODEC.raw;
-  if (codec === "zstd") return CODEC.zstd;
+/** Undefined of what is not worth it. */
+function compressed(plain: Buffer, how: Compression): Compressed | undefined {
+  const { codec, zstdLevel, lzmaLevel } = how;
+  if (codec === "none") return undefined;
+  if (codec === "zstd") return { codec: CODEC.zstd, data: zstdCompress(plain, zstdLevel) };
+  if (codec === "auto") {
+    const found = lookAt(plain);
+    if (found === "noise") return undefined;
+    const level = found === "symbols" ? FASTEST_LEVEL : zstdLevel;
+    return { codec: CODEC.zstd, data: zstdCompress(plain, level) };
+  }
   // Noise costs the others ten to a thousand times as much as anything else.
-  return compresses(plain) ? CODEC[codec] : CODEC.raw;
-}
-
-function shorter(plain: Buffer, compressed: Compressed): Compressed {
-  return compressed.data.length < plain.length ? compressed : { codec: CODEC.raw, data: plain };
+  if (!compresses(plain)) return undefined;
+  return codec === "gzip"
+    ? { codec: CODEC.gzip, data: deflateRawSync(plain, deflateOptions(plain, how)) }
+    : { codec: CODEC.xz, data: xzCompress(plain, lzmaLevel) };
 }
 
 function deflateOptions(plain: Buffer, { gzipLevel }: Compression): ZlibOptions {

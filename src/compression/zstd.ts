@@ -21,8 +21,12 @@ const BYTES_PER_SAMPLE = 256 * 1024;
 /** Saving less than this share is not worth the time of both ends. */
 const LEAST_SAVING = 0.03;
 
-/** Which values of a byte have been met; reused within a thread. */
+/** The level that hardly searches for repetitions. */
+export const FASTEST_LEVEL = 1;
+
+/** Which values of a byte have been met, and how often; reused within a thread. */
 const seen = new Uint8Array(256);
+const counts = new Uint32Array(256);
 
 /** Compresses at once, level 1 to 22. */
 export function zstdCompress(data: Buffer, level: number): Buffer {
@@ -50,16 +54,41 @@ export function zstdDecompress(data: Buffer, length: number, windowLog: number):
   }
 }
 
-/** A quick look at whether data compresses: samples at level 1, or the variety of its bytes where it is short. */
-export function looksCompressible(data: Buffer): boolean {
-  if (data.length < PROBED_LEAST) return data.length >= COMPRESSED_LEAST && !looksLikeNoise(data);
+/**
+ * What a quick look at data tells: by samples at the fastest level, or by the variety of its bytes where it is short.
+ *
+ * - `noise`: compressing it is not worth the time.
+ * - `symbols`: some byte values are more frequent than others, and that is all (digits, base64, samples of sound). A search
+ *   for repetitions takes most of a compressor's time, and what it finds by chance costs more than it saves: the fastest
+ *   level is five times as fast, and no worse.
+ * - `repeats`: everything else.
+ */
+export function lookAt(data: Buffer): "noise" | "symbols" | "repeats" {
+  if (data.length < PROBED_LEAST) {
+    return data.length >= COMPRESSED_LEAST && !looksLikeNoise(data) ? "repeats" : "noise";
+  }
+  const sample = sampleOf(data);
+  const compressed = zstdCompress(sample, FASTEST_LEVEL).length;
+  if (compressed >= sample.length * (1 - LEAST_SAVING)) return "noise";
+  return compressed >= entropyBytes(sample) * (1 - LEAST_SAVING) ? "symbols" : "repeats";
+}
+
+function sampleOf(data: Buffer): Buffer {
   const wanted = Math.floor(data.length / BYTES_PER_SAMPLE);
   const count = Math.min(SAMPLES_MOST, Math.max(SAMPLES_LEAST, wanted));
   const step = Math.floor((data.length - SAMPLE_BYTES) / (count - 1));
   const samples: Buffer[] = [];
   for (let i = 0; i < count; i++) samples.push(data.subarray(i * step, i * step + SAMPLE_BYTES));
-  const sample = Buffer.concat(samples);
-  return zstdCompressSync(sample, optionsFor(sample.length, 1)).length < sample.length * (1 - LEAST_SAVING);
+  return Buffer.concat(samples);
+}
+
+/** What is left, at least, where nothing but the frequencies of the single bytes is made use of (Shannon's entropy). */
+function entropyBytes(data: Buffer): number {
+  counts.fill(0);
+  for (let i = 0; i < data.length; i++) (counts[data[i] as number] as number)++;
+  let bits = 0;
+  for (const count of counts) if (count > 0) bits -= count * Math.log2(count / data.length);
+  return bits / 8;
 }
 
 /** Whether bytes spread over the data are as different from each other as those of noise. */

@@ -9,7 +9,7 @@ import {
   decompressData,
 } from "../../src/compression/codecs.ts";
 import { xzCompress } from "../../src/compression/xz.ts";
-import { looksCompressible, zstdDecompress } from "../../src/compression/zstd.ts";
+import { lookAt, zstdDecompress } from "../../src/compression/zstd.ts";
 import { noise, prose } from "../container/segmented/samples.ts";
 
 const how = (codec: Compression["codec"]): Compression => ({ ...DEFAULT_COMPRESSION, codec });
@@ -41,16 +41,28 @@ test("auto, xz and gzip leave alone what does not compress; auto is zstd otherwi
 });
 
 test("a quick look sees compressible data wherever they are", () => {
-  expect(looksCompressible(noise(1_000_000))).toBe(false);
-  expect(looksCompressible(prose(1_000_000))).toBe(true);
-  expect(looksCompressible(Buffer.concat([noise(600_000), prose(400_000)]))).toBe(true);
-  expect(looksCompressible(noise(100))).toBe(true);
-  for (const size of [256, 1000, 60_000]) {
-    expect(looksCompressible(noise(size))).toBe(false);
-    expect(looksCompressible(prose(size))).toBe(true);
-    expect(looksCompressible(Buffer.from(noise(size).toString("base64")))).toBe(true);
+  expect(lookAt(noise(1_000_000))).toBe("noise");
+  expect(lookAt(prose(1_000_000))).toBe("repeats");
+  expect(lookAt(Buffer.concat([noise(600_000), prose(400_000)]))).toBe("repeats");
+  expect(lookAt(noise(100))).toBe("repeats");
+  for (const size of [256, 1000, 45_000]) {
+    expect(lookAt(noise(size))).toBe("noise");
+    expect(lookAt(prose(size))).toBe("repeats");
+    expect(lookAt(Buffer.from(noise(size).toString("base64")))).toBe("repeats");
   }
-  expect(looksCompressible(prose(20))).toBe(false);
+  expect(lookAt(prose(20))).toBe("noise");
+});
+
+test("auto does not search for repetitions where only the bytes are unevenly frequent", () => {
+  const hexadecimal = Buffer.from(noise(150_000).toString("hex"));
+  const base64 = Buffer.from(noise(150_000).toString("base64"));
+  for (const symbols of [hexadecimal, base64]) {
+    expect(lookAt(symbols)).toBe("symbols");
+    const found = compressData(symbols, how("auto"));
+    expect(found).toEqual(compressData(symbols, { ...how("zstd"), zstdLevel: 1 }));
+    expect(found.data.length).toBeLessThanOrEqual(compressData(symbols, how("zstd")).data.length);
+  }
+  expect(lookAt(Buffer.concat([hexadecimal, hexadecimal.subarray(0, 100), prose(300_000)]))).toBe("repeats");
 });
 
 describe.each([
