@@ -1,29 +1,30 @@
 /**
- * Threads that seal and open the blocks of one large file, so that it keeps all cores busy.
+ * Threads that work on one large file together, so that it keeps all cores busy: they seal and open its blocks and write
+ * what a restore gives.
  *
- * A worker that meets a large segmented file starts them, once: one fewer than there are cores, since it works itself.
- * It reads, hashes and writes, and whenever the threads have enough to do, it seals or opens a block, too. (Not on libuv's pool: asynchronous zstd gives
- * other bytes than synchronous, and an upload that goes on where it was cut off wants the same ones.)
+ * A worker that meets a large file starts them, once: one fewer than there are cores, since it works itself. It reads and
+ * hashes, in order; all else are jobs in a queue. Threads take the oldest, and so does the worker whenever it has nothing
+ * else to do. (Not on libuv's pool: asynchronous zstd gives other bytes than synchronous, and an upload that goes on where
+ * it was cut off wants the same ones.)
  */
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import type { Compression } from "../compression/codecs.ts";
-import { BlockJobs, type SealedBlock, type SealedRun } from "../container/segmented.ts";
+import type { SealedBlock, SealedRun } from "../container/segmented.ts";
 import type { DerivedPasswordKey, SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
-import { BackupError, DamagedError, type ErrorReport } from "../errors.ts";
+import {
+  BackupError,
+  DamagedError,
+  type ErrorReport,
+  errorCode,
+  messageOf,
+  StorageError,
+} from "../errors.ts";
+import { type BlockJob, type BlockResult, JobRunner, portable } from "./block-job.ts";
+import type { PieceWriter } from "./write-behind.ts";
 
 /** Files below this are done by one worker alone: others do the same beside it. */
 export const BLOCK_THREADS_LEAST = 64 * 1024 * 1024;
-
-export type BlockJob =
-  | {
-      readonly do: "seal";
-      readonly header: Uint8Array;
-      readonly plain: Uint8Array;
-      readonly compression: Compression;
-      readonly occurrence: number;
-    }
-  | { readonly do: "open"; readonly header: Uint8Array; readonly run: SealedRun };
 
 export type ToBlockThread =
   | {
@@ -34,22 +35,30 @@ export type ToBlockThread =
   | { readonly type: "job"; readonly id: number; readonly job: BlockJob };
 
 export type FromBlockThread = { readonly id: number } & (
-  | { readonly result: SealedBlock | Uint8Array }
+  | { readonly result: BlockResult }
   | { readonly report: ErrorReport }
 );
 
 interface Pending {
-  readonly resolve: (result: SealedBlock | Uint8Array) => void;
-  readonly reject: (error: Error) => void;
+  readonly resolve: (result: BlockResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Queued extends Pending {
+  readonly job: BlockJob;
 }
 
 interface Member {
   readonly thread: Worker;
+  /** Messages are taken from it in the midst of other work, too. */
+  readonly port: MessagePort;
   readonly pending: Map<number, Pending>;
 }
 
-/** One in work and one that waits. */
-const JOBS_PER_THREAD = 2;
+/** So many that a thread does not run out of them while the worker does one itself. */
+const JOBS_PER_THREAD = 3;
+/** Blocks in work at once have about so many bytes for each thread. */
+const BYTES_PER_THREAD = 2 * 1024 * 1024;
 /** As in pool.ts: buffers, not object graphs. */
 const SMALL_HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
 
@@ -58,15 +67,15 @@ const SCRIPT = import.meta.url.endsWith(".ts")
   ? new URL("./block-thread-main.ts", import.meta.url)
   : new URL("./block-thread.js", import.meta.url);
 
-export class BlockThreads {
+export class BlockThreads implements PieceWriter {
   private readonly count = Math.max(1, availableParallelism() - 1);
-  /** Jobs that are worth having in work at once. */
-  readonly parallel = JOBS_PER_THREAD * this.count + 1;
   /** For jobs that this thread does itself. */
-  private readonly own: BlockJobs;
+  private readonly own: JobRunner;
   private readonly ring: SegmentedKeyRing;
   private readonly allowUnencrypted: boolean;
   private members: Member[] | undefined;
+  private readonly queue: Queued[] = [];
+  private helping = false;
   private keysSent = 0;
   private next = 0;
 
@@ -74,46 +83,38 @@ export class BlockThreads {
   constructor(ring: SegmentedKeyRing, allowUnencrypted: boolean) {
     this.ring = ring;
     this.allowUnencrypted = allowUnencrypted;
-    this.own = new BlockJobs({ ring, allowUnencrypted });
+    this.own = new JobRunner(ring, allowUnencrypted);
   }
 
-  /** `plain` stays as it is. */
+  /** Jobs of blocks of this size that are worth having in work at once. */
+  parallelFor(blockBytes: number): number {
+    const least = JOBS_PER_THREAD * this.count + 1;
+    return Math.max(least, Math.floor((BYTES_PER_THREAD * (this.count + 1)) / blockBytes));
+  }
+
+  /** `plain` stays as it is; nobody may change it until then. */
   async seal(
     header: Uint8Array,
     plain: Uint8Array,
     compression: Compression,
     occurrence: number,
   ): Promise<SealedBlock> {
-    if (this.areBusy()) return this.own.seal(header, plain, compression, occurrence);
-    const job = {
-      do: "seal",
-      header: ownBytes(header),
-      plain: ownBytes(plain),
-      compression,
-      occurrence,
-    } as const;
-    const block = (await this.run(job, [job.plain.buffer])) as SealedBlock;
+    const job = { do: "seal", header, plain, compression, occurrence } as const;
+    const block = (await this.run(job)) as SealedBlock;
     return { ...block, id: Buffer.from(block.id), mac: Buffer.from(block.mac) };
   }
 
-  /** @throws DamagedError (EBLOCK). */
-  async open(header: Uint8Array, run: SealedRun): Promise<Uint8Array> {
-    if (this.areBusy()) return this.own.open(header, run);
-    const blocks = run.blocks.map((block) => ({
-      ...block,
-      id: Buffer.from(ownBytes(block.id).buffer),
-      sealed: ownBytes(block.sealed),
-    }));
-    const job = { do: "open", header: ownBytes(header), run: { ...run, blocks } } as const;
-    return this.run(
-      job,
-      blocks.map(({ sealed }) => sealed.buffer),
-    ) as Promise<Uint8Array>;
+  /** The sealed bytes stay as they are; nobody may change them until then. @throws DamagedError (EBLOCK). */
+  open(header: Uint8Array, run: SealedRun): Promise<Uint8Array> {
+    return this.run({ do: "open", header, run }) as Promise<Uint8Array>;
   }
 
-  private areBusy(): boolean {
-    const held = this.members?.reduce((sum, { pending }) => sum + pending.size, 0) ?? 0;
-    return held >= JOBS_PER_THREAD * this.count;
+  async write(fd: number, data: Uint8Array, position: number, sparse: boolean): Promise<void> {
+    try {
+      await this.run({ do: "write", fd, data: taken(data), position, sparse });
+    } catch (error) {
+      throw new StorageError("restore", `cannot be written (${errorCode(error) ?? messageOf(error)})`);
+    }
   }
 
   async close(): Promise<void> {
@@ -122,37 +123,79 @@ export class BlockThreads {
     await Promise.all(members.map(({ thread }) => thread.terminate()));
   }
 
-  private run(job: BlockJob, transfer: ArrayBuffer[]): Promise<SealedBlock | Uint8Array> {
-    this.members ??= Array.from({ length: this.count }, () => this.start());
-    this.sendNewKeys(this.members);
-    const id = this.next++;
-    const member = this.members[id % this.members.length] as Member;
+  private run(job: BlockJob): Promise<BlockResult> {
     return new Promise((resolve, reject) => {
-      member.pending.set(id, { resolve, reject });
-      member.thread.postMessage({ type: "job", id, job } satisfies ToBlockThread, transfer);
+      this.queue.push({ job, resolve, reject });
+      this.handOut();
     });
   }
 
+  /** Gives threads that have little to do the oldest jobs; what is left, this thread does when it is idle. */
+  private handOut(): void {
+    if (this.queue.length === 0) return;
+    this.members ??= Array.from({ length: this.count }, () => this.start());
+    this.sendNewKeys(this.members);
+    for (const member of this.members) takeResults(member);
+    for (let jobs = 0; jobs < JOBS_PER_THREAD; jobs++) {
+      for (const member of this.members) {
+        if (member.pending.size > jobs) continue;
+        const next = this.queue.shift();
+        if (next === undefined) return;
+        this.send(member, next);
+      }
+    }
+    if (this.queue.length > 0 && !this.helping) {
+      this.helping = true;
+      setImmediate(() => this.help());
+    }
+  }
+
+  /** One job, then whatever came in meanwhile: results have to be taken, and threads kept busy. */
+  private help(): void {
+    this.helping = false;
+    const next = this.queue.shift();
+    if (next === undefined) return;
+    try {
+      next.resolve(this.own.carryOut(next.job));
+    } catch (error) {
+      next.reject(error);
+    }
+    this.handOut();
+  }
+
+  private send({ port, pending }: Member, { job, resolve, reject }: Queued): void {
+    const id = this.next++;
+    pending.set(id, { resolve, reject });
+    const [message, transfer] = portable(job);
+    port.postMessage({ type: "job", id, job: message } satisfies ToBlockThread, transfer);
+  }
+
   private start(): Member {
-    const member: Member = { thread: new Worker(SCRIPT, { resourceLimits: SMALL_HEAP }), pending: new Map() };
-    let cause = "ended without a word";
-    member.thread.on("message", (message: FromBlockThread) => {
-      const pending = member.pending.get(message.id);
-      member.pending.delete(message.id);
-      if ("result" in message) pending?.resolve(message.result);
-      else pending?.reject(errorOf(message.report));
+    const { port1: port, port2 } = new MessageChannel();
+    const thread = new Worker(SCRIPT, {
+      workerData: port2,
+      transferList: [port2],
+      resourceLimits: SMALL_HEAP,
     });
-    member.thread.on("error", (error) => {
+    const member: Member = { thread, port, pending: new Map() };
+    let cause = "ended without a word";
+    port.on("message", (message: FromBlockThread) => {
+      settle(member, message);
+      this.handOut();
+    });
+    thread.on("error", (error) => {
       cause = error.message;
     });
-    member.thread.on("exit", () => {
-      // What it held fails with its file; the next file starts new threads.
+    thread.on("exit", () => {
+      // What it held fails with its file; what comes next starts new threads.
       if (this.members?.includes(member)) void this.close();
       for (const { reject } of member.pending.values()) {
         reject(new BackupError("internal", `a thread died: ${cause}`, { code: "EWORKER" }));
       }
+      this.handOut();
     });
-    member.thread.unref();
+    thread.unref();
+    port.unref();
     this.keysSent = 0;
     return member;
   }
@@ -163,10 +206,26 @@ export class BlockThreads {
     if (derived.length + 1 === this.keysSent) return;
     this.keysSent = derived.length + 1; // so that a run without any key still says so once
     const { allowUnencrypted } = this;
-    for (const { thread } of members) {
-      thread.postMessage({ type: "keys", derived, allowUnencrypted } satisfies ToBlockThread);
+    for (const { port } of members) {
+      port.postMessage({ type: "keys", derived, allowUnencrypted } satisfies ToBlockThread);
     }
   }
+}
+
+/** What has come in so far, without waiting for the event loop to turn. */
+function takeResults(member: Member): void {
+  for (;;) {
+    const received = receiveMessageOnPort(member.port);
+    if (received === undefined) return;
+    settle(member, received.message);
+  }
+}
+
+function settle({ pending }: Member, message: FromBlockThread): void {
+  const job = pending.get(message.id);
+  pending.delete(message.id);
+  if ("result" in message) job?.resolve(message.result);
+  else job?.reject(errorOf(message.report));
 }
 
 function errorOf({ kind, side, message, code, remedy }: ErrorReport): Error {
@@ -176,7 +235,9 @@ function errorOf({ kind, side, message, code, remedy }: ErrorReport): Error {
     : new BackupError(side, message, { kind, ...options });
 }
 
-/** A copy in memory of its own: a message takes all of the memory that a view lies in. */
-function ownBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(bytes);
+/** The same bytes in memory of their own; what they lay in is gone if it held nothing else. */
+function taken(data: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = data;
+  const alone = buffer instanceof ArrayBuffer && buffer.byteLength === data.byteLength;
+  return new Uint8Array(alone ? buffer.transfer() : data);
 }

@@ -13,17 +13,15 @@ import { fsPath } from "../names/path-text.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import { secondsOfStat } from "../scan/mtime.ts";
 import { flushFileSystem } from "../storage/local/durability.ts";
-import { readPiecesReusing, removeQuietly, writeFully } from "../storage/local/file-io.ts";
+import { readPiecesReusing, removeQuietly, writeAroundZeros, writeFully } from "../storage/local/file-io.ts";
 import { isTemporaryFolder, TemporaryFolder } from "../storage/local/temporary.ts";
 import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
+import { WriteBehind } from "./write-behind.ts";
 
 const REMEMBERED = 50_000;
 const PRIVATE = 0o600;
 /** Of a new file, as far as the process's umask allows. */
 const NEW_MODE = 0o666;
-/** The blocks of most file systems. */
-const HOLE_BYTES = 4096;
-const ZEROS = Buffer.alloc(HOLE_BYTES);
 
 export class LocalTarget implements RestoreTarget {
   readonly takesAtOnce = true;
@@ -63,22 +61,26 @@ export class LocalTarget implements RestoreTarget {
     version: StoredVersion,
     content: AsyncIterable<Buffer>,
     _signal?: AbortSignal,
-    { sparse = false, existing }: PutOptions = {},
+    { sparse = false, existing, writer }: PutOptions = {},
   ): Promise<void> {
     checkTargetPath(version.path);
     const kept = existing?.regular ? existing.mode : undefined;
     let temporary: string | undefined;
     let fd: number | undefined;
+    const behind = writer && new WriteBehind(writer);
     try {
       temporary = this.temporary.newPath();
       // Nobody else gets into the folder that it lies in, so what is new can have its mode at once.
       fd = fs.openSync(temporary, "wx", kept === undefined ? NEW_MODE : PRIVATE);
       let position = 0;
       for await (const piece of content) {
-        if (sparse) writeAroundZeros(fd, piece, position);
+        const { length } = piece;
+        if (behind !== undefined) await behind.write(fd, piece, position, sparse);
+        else if (sparse) writeAroundZeros(fd, piece, position);
         else writeFully(fd, piece, position);
-        position += piece.length;
+        position += length;
       }
+      await behind?.end();
       if (sparse) fs.ftruncateSync(fd, position);
       if (kept !== undefined) fs.fchmodSync(fd, kept);
       fs.futimesSync(fd, version.mtime, version.mtime);
@@ -88,6 +90,7 @@ export class LocalTarget implements RestoreTarget {
       this.makeFolders(version.path);
       fs.renameSync(temporary, this.locate(version.path));
     } catch (error) {
+      await behind?.settle();
       if (fd !== undefined) fs.closeSync(fd);
       if (temporary !== undefined) removeQuietly(temporary);
       throw wrap(error, version.path);
@@ -171,20 +174,6 @@ export function checkTargetPath(file: string): void {
   }
   if (isTemporaryFolder(components[0] ?? "")) throw refusal(file, "the name is reserved for temporary files");
   if (file.includes("\0")) throw refusal(file, "the path holds a zero byte");
-}
-
-/** Leaves out the blocks of a piece that are all zeros: they become holes. */
-function writeAroundZeros(fd: number, piece: Buffer, position: number): void {
-  let dataFrom = 0;
-  for (let at = 0; at < piece.length; ) {
-    const end = Math.min(piece.length, at + HOLE_BYTES - ((position + at) % HOLE_BYTES));
-    if (piece.compare(ZEROS, 0, end - at, at, end) === 0) {
-      if (at > dataFrom) writeFully(fd, piece.subarray(dataFrom, at), position + dataFrom);
-      dataFrom = end;
-    }
-    at = end;
-  }
-  if (dataFrom < piece.length) writeFully(fd, piece.subarray(dataFrom), position + dataFrom);
 }
 
 /** The folders above a path, outermost first. */

@@ -25,6 +25,7 @@ import type { Storage } from "../storage/storage.ts";
 import { BLOCK_THREADS_LEAST, type BlockThreads } from "./block-threads.ts";
 import { classicSettings } from "./classic-settings.ts";
 import type { RunKeys } from "./keys.ts";
+import type { PieceWriter } from "./write-behind.ts";
 
 /** What an S3 source kept beside the content, by header. */
 type Headers = ReadonlyMap<string, string>;
@@ -111,12 +112,17 @@ export async function* streamOriginal(
   yield* (await openOriginal(version, context, passing)).content;
 }
 
-/** The same, and the headers that are known before the content. */
+/** The same, and what is known before the content. */
 export async function openOriginal(
   version: StoredVersion,
   context: OpenContext,
   passing = false,
-): Promise<{ readonly content: AsyncIterable<Buffer>; readonly headers?: Headers }> {
+): Promise<{
+  readonly content: AsyncIterable<Buffer>;
+  readonly headers?: Headers;
+  /** Given where the file is worth it: it may take the pieces that it writes, if they are passing. */
+  readonly writer?: PieceWriter;
+}> {
   const object = await openIfSegmented(version, context);
   if (object === undefined) {
     const stored = context.destination.read(version.key, { signal: context.signal });
@@ -125,16 +131,22 @@ export async function openOriginal(
   }
   const options = { ...readOptions(object, version, context), passing };
   const content = openStream(object, rangesOf(version, context), options);
-  return { content, headers: userMetadata(object.trailer.fields) };
+  const { threads } = context;
+  const headers = userMetadata(object.trailer.fields);
+  return { content, headers, ...(threads && isWorthThreads(version) && passing && { writer: threads }) };
 }
 
 function readOptions(
   { header }: OpenedObject,
-  { size }: StoredVersion,
+  version: StoredVersion,
   { threads }: OpenContext,
 ): { parallel: number; opener?: (run: SealedRun) => Promise<Uint8Array> } {
-  if (threads === undefined || size < BLOCK_THREADS_LEAST) return { parallel: 2 };
+  if (threads === undefined || !isWorthThreads(version)) return { parallel: 2 };
   return { parallel: 2, opener: (run) => threads.open(header.bytes, run) };
+}
+
+function isWorthThreads({ size }: StoredVersion): boolean {
+  return size >= BLOCK_THREADS_LEAST;
 }
 
 /** Header and trailer of a segmented object, authenticated and compared with the name; undefined of a classic one. */

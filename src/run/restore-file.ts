@@ -7,7 +7,7 @@ import type { StoredVersion } from "../names/stored-name.ts";
 import { stripPrefixOfFile } from "../plan/strip-prefix.ts";
 import { originalPath } from "./manifest-record.ts";
 import { type OpenContext, openOriginal, opensWhole, readRecord } from "./open-object.ts";
-import type { Existing, RestoreTarget } from "./restore-target.ts";
+import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
 import type { RestoreOutcome, Task } from "./tasks.ts";
 
 /** What to do with a file that is there and differs. */
@@ -41,8 +41,8 @@ export async function restoreFile(
     const found = existing && (await verdictOn(existing, version, context));
     if (found !== undefined) return { kind: found };
     if (context.dryRun) return { kind: "restored" };
-    const { content, headers, whole } = await originalOf(stored, context);
-    const options = { sparse, ...(headers && { headers }), ...(existing && { existing }) };
+    const { content, whole, ...given } = await originalOf(stored, context);
+    const options = { sparse, ...given, ...(existing && { existing }) };
     await context.target.put(version, content, context.signal, options);
     if (whole !== undefined) release(whole);
     return { kind: "restored" };
@@ -63,20 +63,17 @@ async function verdictOn(
   return overwrite === "if-newer" && version.mtime <= existing.mtime ? "kept" : undefined;
 }
 
-/**
- * The original as a stream that ends only once everything was verified (who consumes it must wait for the end), and the
- * headers that come with it.
- */
+/** The original as a stream that ends only once everything was verified (who consumes it must wait for the end). */
 async function originalOf(
   version: StoredVersion,
   context: RestoreContext,
-): Promise<{ content: AsyncIterable<Buffer>; headers?: ReadonlyMap<string, string>; whole?: Buffer }> {
+): Promise<Pick<PutOptions, "headers" | "writer"> & { content: AsyncIterable<Buffer>; whole?: Buffer }> {
   if (opensWhole(version)) {
     const { plain, headers } = await readRecord(version, context);
     return { content: once(plain), whole: plain, ...(headers && { headers }) };
   }
-  const { content, headers } = await openOriginal(version, context, context.target.takesAtOnce);
-  return { content: watched(content, context), ...(headers && { headers }) };
+  const { content, ...given } = await openOriginal(version, context, context.target.takesAtOnce);
+  return { content: watched(content, context), ...given };
 }
 
 async function* once(plain: Buffer): AsyncGenerator<Buffer> {

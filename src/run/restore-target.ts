@@ -2,6 +2,7 @@
  * Where restored files go. Two kinds: a folder (local-target.ts) and a bucket (s3-target.ts).
  */
 import type { StoredVersion } from "../names/stored-name.ts";
+import type { PieceWriter } from "./write-behind.ts";
 
 /** What lies at a path of the target already. */
 export interface Existing {
@@ -23,6 +24,8 @@ export interface PutOptions {
   readonly headers?: ReadonlyMap<string, string>;
   /** What `examine` found there. */
   readonly existing?: Existing;
+  /** Writes files of a folder elsewhere; it takes the memory of the pieces. */
+  readonly writer?: PieceWriter;
 }
 
 export interface RestoreTarget {

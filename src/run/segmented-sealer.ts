@@ -4,6 +4,7 @@
 import type { Compression } from "../compression/codecs.ts";
 import type { Config } from "../config/config.ts";
 import {
+  blockLogFor,
   DeltaWriter,
   type Field,
   FileSealer,
@@ -110,7 +111,7 @@ export class SegmentedSealer implements ObjectSealer {
     const { threads } = this;
     if (threads === undefined || size < BLOCK_THREADS_LEAST) return { parallel: 1 };
     return {
-      parallel: threads.parallel,
+      parallel: threads.parallelFor(2 ** blockLogFor(size)),
       sealer: (header) => (plain, occurrence) => threads.seal(header.bytes, plain, compression, occurrence),
     };
   }

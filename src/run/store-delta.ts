@@ -146,11 +146,12 @@ async function write(
     progress.add(piece.length);
   });
   const { path } = fields;
+  const blockSize = 2 ** object.header.blockLog;
   const options = {
     extents: trailer.extents,
-    blockSize: 2 ** object.header.blockLog,
+    blockSize,
     path,
-    parallel: context.threads?.parallel ?? 1,
+    parallel: context.threads?.parallelFor(blockSize) ?? 1,
   };
   try {
     await writer.copyFrom(version.key, { start: 0, end: trailer.bodyEnd }, etag);

@@ -45,7 +45,7 @@ describe("block threads", () => {
   const beside = () =>
     new FileSealer(meta, {
       ...settings,
-      parallel: threads.parallel,
+      parallel: threads.parallelFor(256 * 1024),
       sealer: (header) => (plain, occurrence) =>
         threads.seal(header.bytes, plain, DEFAULT_COMPRESSION, occurrence),
     });

@@ -9,12 +9,29 @@ import * as fs from "node:fs";
 /** Bytes a streamed read delivers at a time. */
 export const READ_BYTES = 256 * 1024;
 const REUSED_BYTES = 256 * 1024;
+/** The blocks of most file systems. */
+const HOLE_BYTES = 4096;
+const ZEROS = Buffer.alloc(HOLE_BYTES);
 
 /** Writes all of `bytes` at `position`, however often the system takes only a part. */
 export function writeFully(fd: number, bytes: Uint8Array, position: number): void {
   for (let done = 0; done < bytes.length; ) {
     done += fs.writeSync(fd, bytes, done, bytes.length - done, position + done);
   }
+}
+
+/** The same, but leaves out the blocks that are all zeros: they become holes of a new file. */
+export function writeAroundZeros(fd: number, bytes: Uint8Array, position: number): void {
+  let dataFrom = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const end = Math.min(bytes.length, at + HOLE_BYTES - ((position + at) % HOLE_BYTES));
+    if (ZEROS.compare(bytes, at, end, 0, end - at) === 0) {
+      if (at > dataFrom) writeFully(fd, bytes.subarray(dataFrom, at), position + dataFrom);
+      dataFrom = end;
+    }
+    at = end;
+  }
+  if (dataFrom < bytes.length) writeFully(fd, bytes.subarray(dataFrom), position + dataFrom);
 }
 
 /** Reads up to `length` bytes at `position`; fewer only at the end of the file. */
