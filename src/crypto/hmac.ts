@@ -7,6 +7,7 @@
 
 import { createHash, hash } from "node:crypto";
 import { BackupError } from "../errors.ts";
+import { digestOf } from "./digest.ts";
 
 const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
@@ -37,9 +38,9 @@ export class HmacKey {
 
   /** The 32 bytes of HMAC-SHA256 over the parts, joined. */
   digest(...parts: readonly Uint8Array[]): Buffer {
-    // As a string of bytes: a digest that is a Buffer costs twice as much, and garbage outside of the heap.
+    // The inner digest as a string of bytes, for what a Buffer would cost (digest.ts).
     this.#outer.write(this.#innerDigest(parts), BLOCK_BYTES, DIGEST_BYTES, "latin1");
-    return hash("sha256", this.#outer, "buffer");
+    return digestOf("sha256", this.#outer);
   }
 
   /** HKDF-Expand with an output of one block: 32 bytes for a label and what follows it. */
@@ -50,11 +51,7 @@ export class HmacKey {
   #innerDigest(parts: readonly Uint8Array[]): string {
     let bytes = 0;
     for (const part of parts) bytes += part.length;
-    if (bytes > JOINED_BYTES) {
-      const inner = createHash("sha256").update(this.#pads.subarray(0, BLOCK_BYTES));
-      for (const part of parts) inner.update(part);
-      return inner.digest("binary");
-    }
+    if (bytes > JOINED_BYTES) return this.#longInnerDigest(parts);
     this.#pads.copy(scratch, 0, 0, BLOCK_BYTES);
     let at = BLOCK_BYTES;
     for (const part of parts) {
@@ -62,6 +59,12 @@ export class HmacKey {
       at += part.length;
     }
     return hash("sha256", scratch.subarray(0, at), "binary");
+  }
+
+  #longInnerDigest(parts: readonly Uint8Array[]): string {
+    const inner = createHash("sha256").update(this.#pads.subarray(0, BLOCK_BYTES));
+    for (const part of parts) inner.update(part);
+    return inner.digest("binary");
   }
 }
 

@@ -2,7 +2,8 @@
  * Metadata manifests: what a file system knows of one folder and of the entries in it, as text (docs/format.md,
  * section 13). Deterministic: the same metadata give the same bytes.
  */
-import { hash } from "node:crypto";
+
+import { digestOf } from "../crypto/digest.ts";
 import { DamagedError } from "../errors.ts";
 import { bytesOfPath, comparePaths } from "../names/path-text.ts";
 
@@ -112,7 +113,7 @@ export function parseManifest(bytes: Buffer): Manifest {
 
 /** Which of 2^log manifests an entry belongs to. */
 export function manifestIndexOf(name: string, log: number): number {
-  return log === 0 ? 0 : hash("md5", bytesOfPath(name), "buffer").readUInt32BE(0) >>> (32 - log);
+  return log === 0 ? 0 : digestOf("md5", bytesOfPath(name)).readUInt32BE(0) >>> (32 - log);
 }
 
 function shortOf({ mode, uid, gid, seconds, nanoseconds, xattrs }: Attributes) {

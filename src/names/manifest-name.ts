@@ -3,7 +3,7 @@
  * section 9).
  */
 
-import { hash } from "node:crypto";
+import { digestOf } from "../crypto/digest.ts";
 import { bytesOfPath } from "./path-text.ts";
 
 const RESERVED = ".backup-meta";
@@ -25,7 +25,7 @@ export function manifestPath(folder: string, log: number, index: number): string
 
 /** In which of a folder's 2^log manifests (log up to 20) the entry of this name is. */
 export function manifestIndex(name: string, log: number): number {
-  const digest = hash("sha256", bytesOfPath(name), "buffer");
+  const digest = digestOf("sha256", bytesOfPath(name));
   return log === 0 ? 0 : digest.readUInt32BE(0) >>> (32 - log);
 }
 

@@ -50,6 +50,19 @@ export class JobRunner {
   }
 }
 
+/** A result as a message, and the memory that moves with it: what bytes have to themselves; others are copied. */
+export function portableResult(result: BlockResult): [BlockResult, ArrayBuffer[]] {
+  if (result === undefined) return [result, []];
+  if (result instanceof Uint8Array) return [result, ownMemory(result)];
+  const { id, mac, body } = result;
+  const own = { id: Buffer.from(new Uint8Array(id).buffer), mac: Buffer.from(new Uint8Array(mac).buffer) };
+  return [{ ...result, ...own }, ownMemory(body)];
+}
+
+function ownMemory({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+}
+
 /**
  * A job as a message, and the memory that moves with it. What others need is copied: a message takes all of the memory
  * that a view lies in.

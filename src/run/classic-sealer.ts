@@ -1,7 +1,6 @@
 /**
  * Objects and names of the classic layout.
  */
-import { hash } from "node:crypto";
 import type { Config } from "../config/config.ts";
 import {
   type ClassicSettings,
@@ -11,6 +10,7 @@ import {
   sealWhole,
   WHOLE_LIMIT,
 } from "../container/classic.ts";
+import { digestOf } from "../crypto/digest.ts";
 import type { KeyRing } from "../crypto/key-ring.ts";
 import { BackupError } from "../errors.ts";
 import { sealName } from "../names/sealed-name.ts";
@@ -41,7 +41,7 @@ export class ClassicSealer implements ObjectSealer {
   }
 
   sealSmall(plain: Buffer): { bytes: Buffer; md5: string } {
-    const md5 = md5ToBase36(hash("md5", plain, "buffer"));
+    const md5 = md5ToBase36(digestOf("md5", plain));
     return { bytes: sealWhole(plain, this.settings, this.contentSealing(), this.now()), md5 };
   }
 

@@ -2,7 +2,7 @@
  * Reading a stored object back, whole or as a stream, with everything checked that can be. Every object says for
  * itself which container it is in.
  */
-import { createHash, hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { Config } from "../config/config.ts";
 import { openStream as openClassicStream, openWhole, WHOLE_LIMIT } from "../container/classic.ts";
 import {
@@ -18,6 +18,7 @@ import {
   sniffContainer,
   userMetadata,
 } from "../container/segmented.ts";
+import { digestOf } from "../crypto/digest.ts";
 import { DamagedError, errorCode, StorageError } from "../errors.ts";
 import { release } from "../memory/release.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
@@ -85,7 +86,7 @@ export function openStored(stored: Buffer, version: StoredVersion, context: Open
 export function isSegmented(stored: Buffer, { size, md5 }: StoredVersion, length = stored.length): boolean {
   const sniffed = sniffContainer(stored, length, size);
   if (sniffed !== "ask-md5" || stored.length < length) return sniffed !== "classic";
-  return md5ToBase36(hash("md5", stored, "buffer")) !== md5;
+  return md5ToBase36(digestOf("md5", stored)) !== md5;
 }
 
 /** What the segmented container needs to know to open an object. */

@@ -7,8 +7,8 @@
  * thrown away and tried again from its new state.
  */
 
-import { hash } from "node:crypto";
 import type { MatchPlan } from "../container/segmented.ts";
+import { digestOf } from "../crypto/digest.ts";
 import { BackupError, errorCode, FileChangedError, reportOf } from "../errors.ts";
 import { release } from "../memory/release.ts";
 import { LIVE } from "../names/stamp.ts";
@@ -85,7 +85,7 @@ async function storeSmall(file: SourceFile, attempt: Attempt, context: StoreCont
   const plain = await file.readWhole(context.signal);
   if (!(await file.isUnchanged())) throw new ChangedMeanwhile();
   if (sameSize.length > 0) {
-    const read = { size, mtime, md5: md5ToBase36(hash("md5", plain, "buffer")) };
+    const read = { size, mtime, md5: md5ToBase36(digestOf("md5", plain)) };
     const version = sameSize.find(({ md5 }) => md5 === read.md5);
     const kept = version && (await keepContent(version, attempt, read, context));
     if (kept !== undefined) return kept;

@@ -1,8 +1,8 @@
 /**
  * What a scan records of one folder, and the manifests it becomes: entries of the source whose content is at hand.
  */
-import { hash } from "node:crypto";
 import type * as fs from "node:fs";
+import { digestOf } from "../crypto/digest.ts";
 import type { Accounts } from "../metadata/accounts.ts";
 import {
   type Attributes,
@@ -176,7 +176,7 @@ function namesFor(owned: readonly Attributes[], { users, groups }: AccountNames)
 
 function asFile(path: string, text: string): Entry {
   const bytes = Buffer.from(text, "utf8");
-  const md5 = md5ToBase36(hash("md5", bytes, "buffer"));
+  const md5 = md5ToBase36(digestOf("md5", bytes));
   const sortKey = sortKeyOf(path, MANIFEST_MTIME, bytes.length);
   return { path, size: bytes.length, mtime: MANIFEST_MTIME, manifest: { text, md5 }, sortKey };
 }

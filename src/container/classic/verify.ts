@@ -1,7 +1,8 @@
 /** Checking opened content against its name. A container authenticates bytes, only size and md5 bind them to a name. */
 
-import { createHash, hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { tooLong } from "../../compression/damage.ts";
+import { digestOf } from "../../crypto/digest.ts";
 import { DamagedError } from "../../errors.ts";
 import { md5ToBase36 } from "../../names/stored-name.ts";
 
@@ -16,7 +17,7 @@ export interface Expected {
 /** Throws DamagedError (ESIZE, EMD5) unless the content is what its name says. */
 export function checkWhole(plain: Uint8Array, expected: Expected): void {
   checkSize(plain.length, expected);
-  checkMd5(hash("md5", plain, "buffer"), expected);
+  checkMd5(digestOf("md5", plain), expected);
 }
 
 /** The same for content that passes in pieces. */

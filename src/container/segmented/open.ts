@@ -3,7 +3,8 @@
  * is what its name says, its md5 tells at the end.
  */
 
-import { createHash, hash } from "node:crypto";
+import { createHash } from "node:crypto";
+import { digestOf } from "../../crypto/digest.ts";
 import { BackupError } from "../../errors.ts";
 import { release } from "../../memory/release.ts";
 import type { Extent } from "./extents.ts";
@@ -58,7 +59,7 @@ export function openSmall(
       i = end;
     }
     const plain = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces);
-    if (type !== "tombstone" && !hash("md5", plain, "buffer").equals(md5)) throw otherContent();
+    if (type !== "tombstone" && !digestOf("md5", plain).equals(md5)) throw otherContent();
     return { object, plain };
   } catch (error) {
     throw expected === undefined ? error : withPath(error, expected.path);

@@ -1,7 +1,7 @@
 /** Files up to 10 MiB, in memory and synchronously: for worker threads. */
 
-import { hash } from "node:crypto";
 import { CODEC, CONTINUES, type Compression, compressData } from "../../compression/codecs.ts";
+import { digestOf } from "../../crypto/digest.ts";
 import type { DestinationKeys } from "../../crypto/segmented-keys.ts";
 import { BackupError } from "../../errors.ts";
 import { release } from "../../memory/release.ts";
@@ -42,7 +42,7 @@ export interface SealedObject {
 /** The object of a file of up to `SOLID_MOST` bytes. Throws BackupError (ERANGE) for what an object cannot hold. */
 export function sealSmall(plain: Buffer, meta: SealMeta, settings: SealSettings): SealedObject {
   if (plain.length > SOLID_MOST) throw new BackupError("internal", "too large to be sealed whole");
-  const md5 = hash("md5", plain, "buffer");
+  const md5 = digestOf("md5", plain);
   return { bytes: sealParts(plain, { ...meta, size: plain.length, md5 }, settings), md5: md5ToBase36(md5) };
 }
 
