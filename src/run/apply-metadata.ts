@@ -52,8 +52,11 @@ interface LinkedFile {
 interface Target {
   readonly path: string;
   readonly attributes: Attributes;
+  /** Before anything is applied. */
   readonly stat: fs.BigIntStats;
   readonly owner: readonly [number, number];
+  /** Its owner or an attribute was set, which may change the mode. */
+  mayHaveOtherMode?: boolean;
 }
 
 type Owned = Pick<FolderMetadata, "users" | "groups">;
@@ -274,16 +277,21 @@ export class MetadataApplier {
     return stat;
   }
 
-  private setOwner({ path, stat, owner: [uid, gid] }: Target): void {
+  private setOwner(target: Target): void {
+    const { path, stat } = target;
+    const [uid, gid] = target.owner;
     if (!this.context.owner || (Number(stat.uid) === uid && Number(stat.gid) === gid)) return;
+    target.mayHaveOtherMode = true;
     fs.lchownSync(this.locate(path), uid, gid);
   }
 
   private setXattrs(targets: readonly Target[]): void {
     const files: XattrsToSet[] = [];
-    for (const { path, attributes } of targets) {
-      const wanted = Object.entries(attributes.xattrs).filter(([name]) => this.maySet(name));
-      if (wanted.length > 0) files.push({ path, xattrs: Object.fromEntries(wanted) });
+    for (const target of targets) {
+      const wanted = Object.entries(target.attributes.xattrs).filter(([name]) => this.maySet(name));
+      if (wanted.length === 0) continue;
+      target.mayHaveOtherMode = true;
+      files.push({ path: target.path, xattrs: Object.fromEntries(wanted) });
     }
     if (files.length === 0) return;
     const complaints = writeXattrs(this.context.root, files);
@@ -304,7 +312,7 @@ export class MetadataApplier {
     return this.isRoot && /^(?:trusted\.|security\.capability$)/.test(name);
   }
 
-  private setMode({ path, attributes, stat }: Target): void {
+  private setMode({ path, attributes, stat, mayHaveOtherMode }: Target): void {
     if (stat.isSymbolicLink()) return;
     const before = Number(stat.mode & 0o7777n);
     // What is there already with such a bit may keep it.
@@ -314,15 +322,15 @@ export class MetadataApplier {
     }
     const mode = attributes.mode & (~SETID | allowed);
     const location = this.locate(path);
-    // Owner and ACL may have changed it since.
-    if (Number(fs.lstatSync(location).mode & 0o7777) !== mode) fs.chmodSync(location, mode);
+    const now = mayHaveOtherMode ? fs.lstatSync(location).mode & 0o7777 : before;
+    if (now !== mode) fs.chmodSync(location, mode);
   }
 
-  private async setTime({ path, attributes }: Target, times: ExactTimes): Promise<void> {
+  private async setTime({ path, attributes, stat }: Target, times: ExactTimes): Promise<void> {
     const { seconds, nanoseconds } = attributes;
+    // Owner, attributes and mode leave it as it is.
+    if (stat.mtimeNs === BigInt(seconds) * BILLION + BigInt(nanoseconds)) return;
     try {
-      const now = fs.lstatSync(this.locate(path), { bigint: true }).mtimeNs;
-      if (now === BigInt(seconds) * BILLION + BigInt(nanoseconds)) return;
       await times.set(path, seconds, nanoseconds);
     } catch (error) {
       this.fail(error, path);

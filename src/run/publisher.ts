@@ -7,8 +7,11 @@
 import { messageOf } from "../errors.ts";
 import type { StagedObject, Storage } from "../storage/storage.ts";
 
-/** A group costs two processes and two flushes of the file system: some 100 ms, half of them of this thread. */
-const GROUP_OBJECTS = 16_000;
+/**
+ * A group costs two processes and two flushes of the file system: some 100 ms, mostly waiting. What is known of an object
+ * until it is published takes some 2 KB.
+ */
+const GROUP_OBJECTS = 6000;
 const GROUP_BYTES = 256 * 1024 * 1024;
 /** As much work as a kill can cost. */
 const GROUP_AGE_MS = 3000;

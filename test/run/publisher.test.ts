@@ -81,15 +81,15 @@ describe("the publisher", () => {
   });
 
   it("publishes a group when it has many objects, or many bytes", async () => {
-    for (let i = 0; i < 16_000; i++) add(staged(String(i)));
+    for (let i = 0; i < 6000; i++) add(staged(String(i)));
     await settled();
-    expect(storage.groups.map(({ length }) => length)).toEqual([16_000]);
+    expect(storage.groups.map(({ length }) => length)).toEqual([6000]);
     await storage.end();
     add(staged("large", 2 ** 30));
     await settled();
     expect(storage.groups.length).toBe(2);
     await storage.end();
-    expect(outcomes.length).toBe(16_001);
+    expect(outcomes.length).toBe(6001);
   });
 
   it("publishes one group after the other, and a group that grew full meanwhile at once", async () => {
