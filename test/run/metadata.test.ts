@@ -431,6 +431,7 @@ describe("a backup with metadata that is killed", () => {
       fs.rmSync(world.dest, { recursive: true });
       fs.cpSync(before, world.dest, { recursive: true, preserveTimestamps: true });
       const job: Job = {
+        command: "backup",
         config: { ...rest, salt: [...salt] },
         now: Date.now(),
         layer: "storage",

@@ -35,13 +35,13 @@ export function countFileSystemCalls(counter: CallCounter, root: string): void {
     closeSync(fd);
   };
   // rmSync and copyFileSync take several steps each; they are counted as one.
-  for (const name of ["unlinkSync", "rmdirSync", "mkdirSync", "rmSync"] as const) {
+  for (const name of ["unlinkSync", "rmdirSync", "mkdirSync", "rmSync", "chmodSync"] as const) {
     const call = fs[name] as (...args: unknown[]) => unknown;
     Object.assign(fs, {
       [name]: (...args: unknown[]) => (below(args[0]) ? counter.sync(() => call(...args)) : call(...args)),
     });
   }
-  for (const name of ["renameSync", "linkSync", "copyFileSync"] as const) {
+  for (const name of ["renameSync", "linkSync", "symlinkSync", "copyFileSync"] as const) {
     const call = fs[name] as (...args: unknown[]) => unknown;
     Object.assign(fs, {
       [name]: (...args: unknown[]) => (below(args[1]) ? counter.sync(() => call(...args)) : call(...args)),

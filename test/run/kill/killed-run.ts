@@ -1,20 +1,23 @@
 /**
- * One backup in a process of its own, which kills itself at a given call.
+ * One backup, or restore, in a process of its own, which kills itself at a given call.
  * The job comes as JSON from standard input; the number of calls goes to standard output when the run completes.
  */
 import { readFileSync } from "node:fs";
 import { setEnvironmentData } from "node:worker_threads";
 import { runBackup } from "../../../src/run/backup.ts";
+import { runRestore } from "../../../src/run/restore.ts";
 import { CallCounter } from "./call-counter.ts";
 import { beginCounting, type Job } from "./job.ts";
 
 const job = JSON.parse(readFileSync(0, "utf8")) as Job;
 const config = { ...job.config, salt: new Uint8Array(job.config.salt), ignore: [] };
-setEnvironmentData("backup-test-layer", job.layer);
+const { command, layer } = job;
+setEnvironmentData("backup-test-job", { command, layer } as never);
 const counter = CallCounter.start(job.at, job.moment);
-const openStorage = beginCounting(job.layer, config.dest, counter);
+const openStorage = beginCounting(job, config, counter);
 const failures: string[] = [];
-await runBackup(config, {
+const run = command === "backup" ? runBackup : runRestore;
+await run(config, {
   reporter: {
     info: () => {},
     file: () => {},

@@ -6,5 +6,5 @@ import { CallCounter } from "./call-counter.ts";
 import { beginCounting, type Job } from "./job.ts";
 
 const { config } = (workerData as WorkerSetup).settings as WorkerSettings;
-const layer = getEnvironmentData("backup-test-layer") as unknown as Job["layer"];
-await startWorker(beginCounting(layer, config.dest, CallCounter.ofProcess()));
+const job = getEnvironmentData("backup-test-job") as unknown as Pick<Job, "command" | "layer">;
+await startWorker(beginCounting(job, config, CallCounter.ofProcess()));

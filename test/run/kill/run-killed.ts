@@ -7,11 +7,18 @@ import type { Job } from "./job.ts";
 /** What a run that was killed comes to. */
 export const KILLED = Symbol("killed");
 
-/** Runs one backup in a process of its own; resolves to its number of calls, or `KILLED`. */
-export function runKilled(config: Config, layer: Job["layer"], at: number, moment: Moment, now: Date) {
+/** Runs one backup, or restore, in a process of its own; resolves to its number of calls, or `KILLED`. */
+export function runKilled(
+  config: Config,
+  layer: Job["layer"],
+  at: number,
+  moment: Moment,
+  now: Date,
+  command: Job["command"] = "backup",
+) {
   return new Promise<number | typeof KILLED>((resolve, reject) => {
     const { ignore: _, salt = new Uint8Array(), ...rest } = config;
-    const job: Job = { config: { ...rest, salt: [...salt] }, now: now.getTime(), layer, at, moment };
+    const job: Job = { command, config: { ...rest, salt: [...salt] }, now: now.getTime(), layer, at, moment };
     const script = path.join(import.meta.dirname, "killed-run.ts");
     const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "pipe"] });
     let output = "";
