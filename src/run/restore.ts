@@ -142,6 +142,7 @@ class Restore {
     await destination.workers.drain();
     options.signal.throwIfAborted();
     if (options.dryRun) return;
+    await destination.workers.close(); // what they hold is half of all memory, and nothing is left for them
     if (config.restore.kind === "local") {
       const isRootDone = metadata.folders.length > 0 && (await this.applyMetadata(config.restore.path));
       if (!isRootDone) reopen();
