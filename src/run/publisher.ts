@@ -12,7 +12,7 @@ import type { StagedObject, Storage } from "../storage/storage.ts";
  * until it is published takes some 2 KB.
  */
 const GROUP_OBJECTS = 6000;
-const GROUP_BYTES = 256 * 1024 * 1024;
+const GROUP_BYTES = 64 * 1024 * 1024;
 /** As much work as a kill can cost. */
 const GROUP_AGE_MS = 3000;
 

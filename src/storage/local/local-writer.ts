@@ -5,6 +5,15 @@ import * as fs from "node:fs";
 import type { StagedObject, Writer, WriterOptions } from "../storage.ts";
 import { cloneBeginning, readPiecesReusing, removeQuietly, writeFully } from "./file-io.ts";
 
+/**
+ * So many bytes are brought to the disk while the next ones are made. Otherwise the system would begin when all is
+ * written, and the flush that makes the object durable would wait for all of it.
+ */
+const FLUSHED_BYTES = 64 * 1024 * 1024;
+
+/** Of file systems that have no such call: the flush at the end is the one that counts. */
+const CANNOT: ReadonlySet<string | undefined> = new Set(["EINVAL", "ENOSYS", "ENOTSUP"]);
+
 /** What a writer needs of its storage. */
 export interface WriterPlace {
   pathOf(key: string): string | Buffer;
@@ -21,6 +30,9 @@ export class LocalWriter implements Writer {
   private fd: number | undefined;
   private position: number;
   private copied = 0;
+  private flushedTo = 0;
+  private flushing: Promise<void> | undefined;
+  private flushFailure: unknown;
 
   constructor(key: string, temporary: string, place: WriterPlace, { reserve = 0, signal }: WriterOptions) {
     this.key = key;
@@ -36,6 +48,7 @@ export class LocalWriter implements Writer {
     this.signal?.throwIfAborted();
     this.wrapped(() => writeFully(this.opened(), bytes, this.position));
     this.position += bytes.length;
+    if (this.position - this.flushedTo >= FLUSHED_BYTES && this.flushing === undefined) this.flush();
   }
 
   async copyFrom(key: string, range: { start: number; end: number }): Promise<void> {
@@ -54,7 +67,10 @@ export class LocalWriter implements Writer {
 
   async finish({ head, key = this.key }: { head?: Uint8Array; key?: string } = {}): Promise<StagedObject> {
     if ((head?.length ?? 0) !== this.reserve) throw new RangeError("the head must fill the reserved bytes");
+    await this.flushing;
     this.wrapped(() => {
+      // The system tells it once: a later flush may find nothing wrong.
+      if (this.flushFailure !== undefined) throw this.flushFailure;
       if (head !== undefined) writeFully(this.opened(), head, 0);
       this.close(); // where some file systems tell that the disk is full
     });
@@ -63,12 +79,26 @@ export class LocalWriter implements Writer {
   }
 
   async abort(): Promise<void> {
+    await this.flushing;
     try {
       this.close();
     } catch {
       // It is thrown away all the same.
     }
     removeQuietly(this.temporary);
+  }
+
+  /** Not in this thread. */
+  private flush(): void {
+    const fd = this.opened();
+    this.flushedTo = this.position;
+    this.flushing = new Promise((resolve) => {
+      fs.fdatasync(fd, (error) => {
+        if (error !== null && !CANNOT.has(error.code)) this.flushFailure ??= error;
+        this.flushing = undefined;
+        resolve();
+      });
+    });
   }
 
   /** Shares the blocks of the file system with the other object, where it can do that. */
