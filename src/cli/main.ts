@@ -6,20 +6,13 @@ import { describeSettings } from "../config/describe.ts";
 import { loadConfig } from "../config/load.ts";
 import { InterruptedError } from "../errors.ts";
 import { keepHeapsSmall } from "../memory/heaps.ts";
-import { runBackup } from "../run/backup.ts";
-import { runPrune } from "../run/prune.ts";
-import type { RunOptions } from "../run/run-options.ts";
-import type { RunResult } from "../run/tally.ts";
-import { runVerify } from "../run/verify.ts";
+import { deriveAhead } from "../run/derive-ahead.ts";
 import { CallStats } from "../storage/call-stats.ts";
 import { callReport, slowLine } from "./call-report.ts";
-import { momentsOf } from "./choices.ts";
-import { decryptFile } from "./decrypt.ts";
 import { JsonOutput } from "./json-output.ts";
 import type { CommandLine } from "./options.ts";
 import { Output } from "./output.ts";
 import { printError } from "./print-error.ts";
-import { restore } from "./restoring.ts";
 import { SIGNALS, stopOnSignals } from "./signals.ts";
 import { exitCodeOf, summaryLines, verdict } from "./summary.ts";
 
@@ -70,7 +63,10 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
     for (const warning of warnings) output.warning(warning);
     output.info(`${STARTING[command]}: ${describeSettings(config)}`);
     if ("dryRun" in commandLine && commandLine.dryRun) output.info("Dry run: nothing is changed");
-    const result = await run(commandLine, config, { reporter: output, signal: stopping.signal, calls });
+    const keysAhead = deriveAhead(config);
+    const { carryOut } = await import("./carry-out.ts");
+    const options = { reporter: output, signal: stopping.signal, calls, keysAhead };
+    const result = await carryOut(commandLine, config, options);
     output.info(verdict(result.errors));
     for (const line of summaryLines(result)) output.info(line);
     return signalCode ?? exitCodeOf(result.errors);
@@ -99,31 +95,10 @@ export async function runDecrypt({ file, output, config: settings }: DecryptComm
       mode: "decrypt",
       tmpdir: tmpdir(),
     });
+    const { decryptFile } = await import("./decrypt.ts");
     await decryptFile(file, output, config, stopping.signal);
     return 0;
   } catch (error) {
     return code() ?? printError(error);
-  }
-}
-
-type LoadedConfig = Awaited<ReturnType<typeof loadConfig>>["config"];
-
-function run(commandLine: RunCommand, config: LoadedConfig, options: RunOptions): Promise<RunResult> {
-  switch (commandLine.command) {
-    case "backup":
-      return runBackup(config, {
-        ...options,
-        allowMassDelete: commandLine.allowMassDelete,
-        retireExcluded: commandLine.retireExcluded,
-        dryRun: commandLine.dryRun,
-      });
-    case "prune":
-      return runPrune(config, { ...options, dryRun: commandLine.dryRun });
-    case "restore":
-      return restore(commandLine, config, options);
-    case "verify": {
-      const [at] = momentsOf(commandLine.at, 1);
-      return runVerify(config, { ...options, only: commandLine.paths, ...(at !== undefined && { at }) });
-    }
   }
 }

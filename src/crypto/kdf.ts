@@ -3,10 +3,11 @@
  * the older tool's library took text as Latin-1 in one of them.
  */
 
-import { pbkdf2Sync } from "node:crypto";
+import { pbkdf2, pbkdf2Sync } from "node:crypto";
+import { promisify } from "node:util";
 import type { EncryptionType } from "../config/config.ts";
 import { ConfigError } from "../errors.ts";
-import { argon2id } from "./argon2.ts";
+import { argon2id, argon2idAside } from "./argon2.ts";
 
 export const KEY_BYTES = 32;
 export const SALT_BYTES = 16;
@@ -26,6 +27,17 @@ export function deriveKey(type: EncryptionType, password: string, salt: Uint8Arr
   const bytes = passwordBytes(type, password);
   if (type === "aes") return pbkdf2Sync(bytes, salt, PBKDF2_ITERATIONS, KEY_BYTES, "sha512");
   return argon2id(bytes, salt, ARGON2, KEY_BYTES);
+}
+
+/** The same on another thread. Rejects as `deriveKey` throws. */
+export async function deriveKeyAside(
+  type: EncryptionType,
+  password: string,
+  salt: Uint8Array,
+): Promise<Buffer> {
+  const bytes = passwordBytes(type, password);
+  if (type === "aes") return promisify(pbkdf2)(bytes, salt, PBKDF2_ITERATIONS, KEY_BYTES, "sha512");
+  return argon2idAside(bytes, salt, ARGON2, KEY_BYTES);
 }
 
 /** The bytes of a password as a type takes them. Throws ConfigError as `deriveKey` does. */

@@ -3,9 +3,10 @@
  * that are written, the floor below which a salt is not adopted, and the caps above which nothing is derived.
  */
 
-import { pbkdf2Sync } from "node:crypto";
+import { pbkdf2, pbkdf2Sync } from "node:crypto";
+import { promisify } from "node:util";
 import { BackupError } from "../errors.ts";
-import { argon2id } from "./argon2.ts";
+import { argon2id, argon2idAside } from "./argon2.ts";
 import { KEY_BYTES, SALT_BYTES } from "./kdf.ts";
 import type { Cipher } from "./message.ts";
 
@@ -77,6 +78,16 @@ export function derivePasswordKey(password: string, source: PasswordSource): Buf
     return pbkdf2Sync(bytes, source.salt, source.iterations, KEY_BYTES, "sha512");
   }
   return argon2id(bytes, source.salt, source, KEY_BYTES);
+}
+
+/** The same on another thread. Rejects as `derivePasswordKey` throws. */
+export async function derivePasswordKeyAside(password: string, source: PasswordSource): Promise<Buffer> {
+  if (!withinCaps(source)) throw new BackupError("internal", "key derivation beyond the caps");
+  const bytes = Buffer.from(password, "utf8");
+  if (source.kdf === "pbkdf2") {
+    return promisify(pbkdf2)(bytes, source.salt, source.iterations, KEY_BYTES, "sha512");
+  }
+  return argon2idAside(bytes, source.salt, source, KEY_BYTES);
 }
 
 /** The key source as the header holds it: kind, length, fields. */

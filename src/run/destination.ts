@@ -71,8 +71,8 @@ export async function openDestination(
   tally: Tally,
   { mode, overwrite = "always", checksum = false, stripPrefix, dryRun = false, sizes = false }: OpenOptions,
 ): Promise<OpenDestination> {
-  const keys = await openKeys(config);
   const { first, whole } = await beginListing(storage, options.signal, mode, dryRun);
+  const keys = await openKeys(config, await options.keysAhead);
   const names = new NameOpener(config, keys, storage);
   const context = { config, keys, destination: storage, signal: options.signal };
   const found = await checkSettings(first, context, names);

@@ -11,6 +11,7 @@ import { passwordSource } from "../crypto/key-source.ts";
 import { type DerivedPasswordKey, SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
 import type { DestinationKeys } from "../crypto/segmented-keys.ts";
 import { BackupError, ConfigError } from "../errors.ts";
+import { NO_KEYS } from "./derive-ahead.ts";
 import { encryptsSome } from "./object-rules.ts";
 
 /** One password, two containers: each has its own way from a password and a salt to a key. */
@@ -27,10 +28,7 @@ export interface DerivedKeys {
 }
 
 /** The rings for the configured password, with the cipher ready for use. */
-export async function openKeys(
-  config: Config,
-  derived: DerivedKeys = { classic: [], segmented: [] },
-): Promise<RunKeys> {
+export async function openKeys(config: Config, derived: DerivedKeys = NO_KEYS): Promise<RunKeys> {
   const { password, encryptionType } = config;
   if (password !== undefined) await prepareCrypto(encryptionType);
   return {

@@ -3,6 +3,8 @@
  */
 import { CallStats } from "../storage/call-stats.ts";
 import { type OpenStorage, openStorage } from "../storage/open.ts";
+import { NO_KEYS } from "./derive-ahead.ts";
+import type { DerivedKeys } from "./keys.ts";
 import type { Reporter } from "./reporter.ts";
 
 export interface RunOptions {
@@ -14,6 +16,8 @@ export interface RunOptions {
   /** For tests that put faults between a run and its storages. */
   readonly openStorage?: OpenStorage;
   readonly workerScript?: URL;
+  /** Keys that need no derivation (derive-ahead.ts). */
+  readonly keysAhead?: Promise<DerivedKeys>;
   /** Gathers what is asked of servers, by this thread and by the workers. */
   readonly calls?: CallStats;
 }
@@ -29,6 +33,7 @@ export function withDefaults(options: RunOptions): Required<RunOptions> {
   return {
     now: () => new Date(),
     workerScript: WORKER_SCRIPT,
+    keysAhead: Promise.resolve(NO_KEYS),
     ...options,
     calls,
     openStorage: (config, side) => open(config, side, calls),
