@@ -69,6 +69,16 @@ export function makeTinyFiles(folder: string, seed: string, count: number, maxBy
   }
 }
 
+/** `count` files of words, `bytes` long each, 500 to a folder. */
+export function makeTextFiles(folder: string, seed: string, count: number, bytes: number): void {
+  const noise = new Noise(seed);
+  for (let i = 0; i < count; i++) {
+    const directory = join(folder, `text-${Math.floor(i / 500)}`);
+    if (i % 500 === 0) mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, `file-${i}.txt`), text(noise, bytes));
+  }
+}
+
 /** `count` files of `mebibytes` MiB that do not compress. */
 export function makeMedia(folder: string, seed: string, count: number, mebibytes: number): void {
   const noise = new Noise(seed);

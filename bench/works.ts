@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { makeImage, makeMedia, makeTinyFiles } from "./generate.ts";
+import { makeImage, makeMedia, makeTextFiles, makeTinyFiles } from "./generate.ts";
 
 export const STEPS = ["first", "unchanged", "verify", "restore"] as const;
 export type Step = (typeof STEPS)[number];
@@ -59,6 +59,14 @@ export const works: Readonly<Record<string, Work>> = {
       unchanged: { atMost: 1, of: "fastest" },
       restore: { atMost: 0.9, of: "fastest" },
     },
+  },
+  older: {
+    description: "2,000 small text files and one of 200 MB: what the older tool was measured with",
+    make: (folder) => {
+      makeTextFiles(folder, SEED, 2000, 4600);
+      makeImage(folder, SEED, 191);
+    },
+    times: {},
   },
   large: {
     description: "one file of 2 GiB of mixed content, for its memory",

@@ -6,6 +6,7 @@
  */
 
 import { constants, type ZstdOptions, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { unpooled } from "../memory/release.ts";
 
 /** Shorter data is judged by its bytes alone: a trial would cost as much as compressing it. */
 const PROBED_LEAST = 64 * 1024;
@@ -44,7 +45,7 @@ export function zstdDecompress(data: Buffer, length: number, windowLog: number):
   try {
     const { buffer, engine } = zstdDecompressSync(data, {
       info: true,
-      chunkSize: length + 64,
+      chunkSize: unpooled(length + 64),
       maxOutputLength: length,
       params: { [constants.ZSTD_d_windowLogMax]: windowLog },
     }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
@@ -109,7 +110,7 @@ function looksLikeNoise(data: Buffer): boolean {
 
 function optionsFor(length: number, level: number): ZstdOptions {
   return {
-    chunkSize: length + (length >> 8) + 128, // room for the worst case: one trip
+    chunkSize: unpooled(length + (length >> 8) + 128), // room for the worst case: one trip
     params: { [constants.ZSTD_c_compressionLevel]: level },
   };
 }

@@ -13,7 +13,7 @@ const LOOK_MS = 100;
  * What outlives a nursery may take its time as long as there is little of it: a fifth less time for an unchanged run.
  */
 export function keepHeapsSmall(): void {
-  setFlagsFromString("--max-semi-space-size=2");
+  setFlagsFromString("--max-semi-space-size=4");
   const timer = setInterval(() => {
     if (process.memoryUsage.rss() < MUCH) return;
     clearInterval(timer);

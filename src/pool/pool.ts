@@ -45,7 +45,7 @@ interface Job<Task, Outcome> {
 const BATCH_BYTES = 4 * 1024 * 1024;
 const QUEUE_LIMIT = 2000;
 /** Workers make buffers, not object graphs: with a small heap in view V8 keeps less of what they no longer need. */
-const SMALL_HEAP = { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: 192 };
+const SMALL_HEAP = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 192 };
 
 interface Member<Task, Outcome> {
   readonly worker: Worker;

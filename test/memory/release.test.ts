@@ -1,5 +1,6 @@
+import { zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { release } from "../../src/memory/release.ts";
+import { allocate, joined, release, unpooled } from "../../src/memory/release.ts";
 
 describe("releasing a buffer", () => {
   it("gives all of its memory back, from whichever part of it", () => {
@@ -22,5 +23,27 @@ describe("releasing a buffer", () => {
     const view = whole.subarray(10, 20);
     release(whole, Buffer.alloc(10), view);
     expect([whole.length, view.length]).toEqual([1_000_000, 10]);
+  });
+
+  it.each([0, 1, 4095, 4096, 20_000, 65_535, 65_536, 65_537, 1_000_000])(
+    "gives back %i bytes that were allocated for it, or joined, if they are worth it",
+    (bytes) => {
+      const halves = [Buffer.alloc(bytes >> 1, "a"), Buffer.alloc(bytes - (bytes >> 1), "b")];
+      const whole = joined(halves);
+      expect(whole.equals(Buffer.concat(halves))).toBe(true);
+      const others = [allocate(bytes), allocate(bytes)];
+      for (const buffer of [whole, ...others]) {
+        expect(buffer.length).toBe(bytes);
+        release(buffer);
+        expect(buffer.length).toBe(bytes < 4096 ? bytes : 0);
+      }
+    },
+  );
+
+  it.each([5000, 40_000, 65_536])("gives back what Node made in a buffer of %i bytes or so", (bytes) => {
+    const output = zstdCompressSync(Buffer.alloc(3000, "words and words. "), { chunkSize: unpooled(bytes) });
+    expect(output.length).toBeGreaterThan(0);
+    release(output);
+    expect(output.length).toBe(0);
   });
 });

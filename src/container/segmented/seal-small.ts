@@ -4,7 +4,7 @@ import { CODEC, CONTINUES, type Compression, compressData } from "../../compress
 import { digestOf } from "../../crypto/digest.ts";
 import type { DestinationKeys } from "../../crypto/segmented-keys.ts";
 import { BackupError } from "../../errors.ts";
-import { release } from "../../memory/release.ts";
+import { joined, release } from "../../memory/release.ts";
 import { bytesOfPath } from "../../names/path-text.ts";
 import { md5ToBase36 } from "../../names/stored-name.ts";
 import { type SealedBlock, sealUnsigned } from "./block.ts";
@@ -72,7 +72,7 @@ function sealParts(
     parts.push(block.body, block.tag);
   }
   parts.push(writer.finish({ ...meta, fields: meta.fields ?? [] }));
-  const bytes = Buffer.concat(parts);
+  const bytes = joined(parts);
   for (const part of [...used, ...parts]) release(part, plain);
   return bytes;
 }

@@ -5,6 +5,7 @@
  * microseconds for a 4 KiB read).
  */
 import * as fs from "node:fs";
+import { allocate } from "../../memory/release.ts";
 
 /** Bytes a streamed read delivers at a time. */
 export const READ_BYTES = 256 * 1024;
@@ -36,7 +37,7 @@ export function writeAroundZeros(fd: number, bytes: Uint8Array, position: number
 
 /** Reads up to `length` bytes at `position`; fewer only at the end of the file. */
 export function readUpTo(fd: number, length: number, position: number): Buffer {
-  const buffer = Buffer.allocUnsafe(length);
+  const buffer = allocate(length);
   let done = 0;
   while (done < length) {
     const count = fs.readSync(fd, buffer, done, length - done, position + done);
