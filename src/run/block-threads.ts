@@ -117,7 +117,15 @@ export class BlockThreads implements PieceWriter {
     }
   }
 
+  /** Ends the threads. Jobs that still wait, of files that were given up, fail. */
   async close(): Promise<void> {
+    for (const { reject } of this.queue.splice(0)) {
+      reject(new BackupError("internal", "was given up", { code: "ESTOPPED" }));
+    }
+    await this.endThreads();
+  }
+
+  private async endThreads(): Promise<void> {
     const members = this.members ?? [];
     this.members = undefined;
     await Promise.all(members.map(({ thread }) => thread.terminate()));
@@ -188,7 +196,7 @@ export class BlockThreads implements PieceWriter {
     });
     thread.on("exit", () => {
       // What it held fails with its file; what comes next starts new threads.
-      if (this.members?.includes(member)) void this.close();
+      if (this.members?.includes(member)) void this.endThreads();
       for (const { reject } of member.pending.values()) {
         reject(new BackupError("internal", `a thread died: ${cause}`, { code: "EWORKER" }));
       }

@@ -68,6 +68,17 @@ describe("block threads", () => {
     expect((await open(together)).equals(content)).toBe(true);
   });
 
+  it("give up what waits when they are closed", async () => {
+    const header = Buffer.from((await seal(new FileSealer(meta, settings))).subarray(0, 88));
+    const plain = content.subarray(0, 256 * 1024);
+    const jobs = Array.from({ length: 8 }, () => threads.seal(header, plain, DEFAULT_COMPRESSION, 0));
+    const outcomes = Promise.allSettled(jobs);
+    await threads.close();
+    const codes = (await outcomes).map((outcome) => outcome.status === "rejected" && outcome.reason.code);
+    expect(codes).toContain("ESTOPPED");
+    expect(codes).not.toContain(undefined);
+  });
+
   it("report a damaged block as damage", async () => {
     const stored = await seal(beside());
     stored[stored.length >> 1] = (stored[stored.length >> 1] as number) ^ 1;
