@@ -25,6 +25,9 @@ export interface WorkerContext {
   tell(news: unknown): void;
 }
 
+/** Progress is told no more often. */
+const PROGRESS_MS = 50;
+
 /** Runs `open` with the pool's settings, then hands every task of every batch to the handler. */
 export async function serve(
   open: (settings: unknown, context: WorkerContext) => Promise<TaskHandler>,
@@ -35,10 +38,11 @@ export async function serve(
   const flag = new Int32Array(stop);
   const abort = new AbortController();
   const post = (message: FromWorker) => port.postMessage(message);
+  const progress = new Progress((bytes) => post({ type: "progress", bytes }));
   const context: WorkerContext = {
     signal: abort.signal,
     stopped: () => Atomics.load(flag, 0) === 1,
-    progress: (bytes) => post({ type: "progress", bytes }),
+    progress: (bytes) => progress.add(bytes),
     tell: (news) => post({ type: "news", news }),
   };
   let handler: TaskHandler;
@@ -54,6 +58,7 @@ export async function serve(
     if (message.type === "batch") {
       const work = runBatch(handler, message.tasks).then((outcomes) => {
         running.delete(work);
+        progress.flush();
         post({ type: "done", id: message.id, outcomes });
       });
       running.add(work);
@@ -68,6 +73,29 @@ export async function serve(
   // A worker that replaces a dead one after the run was told to stop has missed the message.
   if (context.stopped()) abort.abort();
   post({ type: "ready" });
+}
+
+/** Sums up what was done: a message for each piece of a large file would keep the main thread busy. */
+class Progress {
+  private readonly tell: (bytes: number) => void;
+  private bytes = 0;
+  private told = 0;
+
+  constructor(tell: (bytes: number) => void) {
+    this.tell = tell;
+  }
+
+  add(bytes: number): void {
+    this.bytes += bytes;
+    if (performance.now() - this.told >= PROGRESS_MS) this.flush();
+  }
+
+  flush(): void {
+    if (this.bytes === 0) return;
+    this.tell(this.bytes);
+    this.bytes = 0;
+    this.told = performance.now();
+  }
 }
 
 async function runBatch(handler: TaskHandler, tasks: readonly unknown[]): Promise<unknown[]> {

@@ -87,6 +87,14 @@ describe("a pool", () => {
     expect(await pool.ask("progress")).toBe("progressed");
     expect(bytes).toEqual([7, 5]);
   });
+
+  it("sums up progress that comes often, and loses none of it", async () => {
+    const bytes: number[] = [];
+    open({}, { onProgress: (count) => bytes.push(count) });
+    await pool.ask("much progress");
+    expect(bytes.reduce((sum, count) => sum + count, 0)).toBe(10_000);
+    expect(bytes.length).toBeLessThan(100);
+  });
 });
 
 describe("a worker that dies", () => {
