@@ -15,6 +15,12 @@ export interface SealedBlock extends Omit<Extent, "offset"> {
   readonly tag: Uint8Array;
 }
 
+/** The bytes of a block that are to be stored, and the sums of its plaintext for the table. */
+export interface SignedData extends Compressed {
+  readonly weak: number;
+  readonly mac: Buffer;
+}
+
 /**
  * Seals one block of a file on its own. Many may be in work at once, in worker threads.
  *
@@ -32,7 +38,26 @@ export function sealBlock(
   compression: Compression,
   occurrence: number,
 ): SealedBlock {
-  return sealSigned(keys, plain, compressData(plain, compression), occurrence);
+  const signed = signData(keys, plain, compression);
+  const block = sealSigned(keys, signed, plain.length, occurrence);
+  release(signed.data, plain, block.body);
+  return block;
+}
+
+/** Compresses a block and computes its sums: all that does not depend on the occurrence. */
+export function signData(keys: FileKeys, plain: Buffer, compression: Compression): SignedData {
+  return { ...compressData(plain, compression), weak: weakSum(plain), mac: keys.plainMac(plain) };
+}
+
+/** Seals what `signData` gave for a block of so many bytes. */
+export function sealSigned(
+  keys: FileKeys,
+  { codec, data, weak, mac }: SignedData,
+  plain: number,
+  occurrence: number,
+): SealedBlock {
+  const id = keys.blockId(codec, plain, occurrence, data);
+  return { ...sealUnsigned(keys, { codec, data }, plain, id), weak, mac };
 }
 
 /** Seals stored bytes whose table says nothing of their plaintext. */
@@ -58,13 +83,6 @@ export function openBlock(
 /** The CRC-32 of a block's plaintext, which can be rolled over a window (`delta`). */
 export function weakSum(plain: Uint8Array): number {
   return crc32(plain);
-}
-
-function sealSigned(keys: FileKeys, plain: Buffer, compressed: Compressed, occurrence: number): SealedBlock {
-  const id = keys.blockId(compressed.codec, plain.length, occurrence, compressed.data);
-  const sealed = sealUnsigned(keys, compressed, plain.length, id);
-  release(compressed.data, plain, sealed.body);
-  return { ...sealed, weak: weakSum(plain), mac: keys.plainMac(plain) };
 }
 
 function associatedData(id: Uint8Array, codec: number, plain: number): Buffer {

@@ -68,7 +68,10 @@ export class BodyWriter {
     this.#offset += block.stored;
   }
 
-  /** Adds a block that was sealed as occurrence 0, sealed again where its id is taken. */
+  /**
+   * Adds a block; sealed again where its id is taken, which only that of occurrence 0 may be: of another, all lower ones
+   * were known to be taken.
+   */
   async addFree(block: SealedBlock, plain: Buffer, seal: BlockSealer): Promise<SealedBlock> {
     let free = block;
     while (this.#occurrences.has(free.id)) free = await seal(plain, this.#occurrences.next(block.id));

@@ -13,6 +13,7 @@ import { BodyWriter } from "./body-writer.ts";
 import { type Header, makeHeader } from "./header.ts";
 import { blockLogFor, blocksOf, isSigned } from "./layout.ts";
 import { type SealMeta, type SealSettings, sealSmall } from "./seal-small.ts";
+import { UniformBlocks } from "./uniform-blocks.ts";
 
 export interface StreamSettings extends SealSettings {
   /** Blocks in work at once; each takes some three times its size. */
@@ -77,6 +78,7 @@ export class FileSealer {
       ((plain, occurrence) => sealBlock(fileKeys, plain, compression, occurrence));
     const writer = new BodyWriter(fileKeys, header, true);
     const md5 = createHash("md5");
+    const uniform = new UniformBlocks(fileKeys, compression);
     const spare: Buffer[] = [];
     yield header.bytes;
     let bytes = 0;
@@ -86,7 +88,7 @@ export class FileSealer {
         bytes += block.length;
         if (bytes > size) throw new FileChangedError(path);
         md5.update(block);
-        return seal(block, 0);
+        return uniform.seal(block, seal);
       },
       parallel,
     )) {
