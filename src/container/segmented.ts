@@ -54,10 +54,9 @@ export {
   openRange,
   openSmall,
   openStream,
-  type PlacedPiece,
-  type ReadOptions,
 } from "./segmented/open.ts";
-export { openRun, type SealedRun } from "./segmented/open-run.ts";
+export { openRun, type SealedRun, type StoredRun } from "./segmented/open-run.ts";
+export type { PlacedPiece, ReadOptions, RunOpener } from "./segmented/read-pieces.ts";
 export { RollingSum } from "./segmented/rolling.ts";
 export { type SealPlanOptions, sealPlan } from "./segmented/seal-plan.ts";
 export {

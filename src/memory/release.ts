@@ -33,10 +33,16 @@ export function unpooled(bytes: number): number {
  * @param views buffers that may lie in the same memory and stay; then nothing happens.
  */
 export function release(bytes: Uint8Array, ...views: readonly Uint8Array[]): void {
+  if (bytes.buffer.byteLength < LEAST || !isUnpooled(bytes)) return;
   const { buffer } = bytes;
-  const least = bytes.byteLength === buffer.byteLength ? LEAST : PART_LEAST;
-  if (buffer.byteLength < least || SHARED.has(buffer.byteLength) || !(buffer instanceof ArrayBuffer)) return;
   if (views.every((view) => view.buffer !== buffer)) buffer.transfer(0);
+}
+
+/** Whether memory is none that Node gives out in parts: what lies in it goes with it. */
+export function isUnpooled(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  const { buffer, byteLength } = bytes;
+  if (!(buffer instanceof ArrayBuffer) || SHARED.has(buffer.byteLength)) return false;
+  return byteLength === buffer.byteLength || buffer.byteLength >= PART_LEAST;
 }
 
 /** The same bytes in one buffer, as `Buffer.concat` joins them, that `release` can give back. */

@@ -1,8 +1,10 @@
 /** What there is to do for the threads of a large file (block-threads.ts), as messages, and doing it. */
 import type { Compression } from "../compression/codecs.ts";
-import { BlockJobs, type SealedBlock, type SealedRun } from "../container/segmented.ts";
+import { BlockJobs, type SealedBlock, type SealedRun, type StoredRun } from "../container/segmented.ts";
 import type { SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
+import { isUnpooled } from "../memory/release.ts";
 import { writeAroundZeros, writeFully } from "../storage/local/file-io.ts";
+import { LocalStorage } from "../storage/local/local-storage.ts";
 
 export type BlockJob =
   | {
@@ -12,24 +14,38 @@ export type BlockJob =
       readonly compression: Compression;
       readonly occurrence: number;
     }
-  | { readonly do: "open"; readonly header: Uint8Array; readonly run: SealedRun }
+  | { readonly do: "open"; readonly header: Uint8Array; readonly runs: readonly SealedRun[] }
+  | {
+      readonly do: "read";
+      readonly header: Uint8Array;
+      readonly runs: readonly StoredRun[];
+      readonly object: LocalObject;
+    }
   /** Files are open for the whole process, whichever thread it is that writes. */
   | {
       readonly do: "write";
       readonly fd: number;
-      /** In memory of its own. */
-      readonly data: Uint8Array<ArrayBuffer>;
+      /** In memory of their own; one behind the other. */
+      readonly pieces: readonly Uint8Array<ArrayBuffer>[];
       readonly position: number;
       /** Blocks of zeros become holes. */
       readonly sparse: boolean;
     };
 
-/** Of a write there is nothing to tell. */
-export type BlockResult = SealedBlock | Uint8Array | undefined;
+/** An object in a folder, which every thread can read for itself. */
+export interface LocalObject {
+  /** Of the destination. */
+  readonly root: string;
+  readonly key: string;
+}
+
+/** Of an `open` or `read` the plaintext of each run, in memory of its own; of a write there is nothing to tell. */
+export type BlockResult = SealedBlock | readonly Uint8Array<ArrayBuffer>[] | undefined;
 
 /** Does jobs, one at a time. */
 export class JobRunner {
   private readonly blocks: BlockJobs;
+  private storage: LocalStorage | undefined;
 
   constructor(ring: SegmentedKeyRing, allowUnencrypted: boolean) {
     this.blocks = new BlockJobs({ ring, allowUnencrypted });
@@ -41,19 +57,50 @@ export class JobRunner {
       case "seal":
         return this.blocks.seal(job.header, job.plain, job.compression, job.occurrence);
       case "open":
-        return this.blocks.open(job.header, job.run);
+        return this.open(job);
+      case "read":
+        return this.read(job);
       case "write":
-        (job.sparse ? writeAroundZeros : writeFully)(job.fd, job.data, job.position);
-        job.data.buffer.transfer(0); // given back at once: they are many
+        writePieces(job);
         return undefined;
     }
+  }
+
+  private open({ header, runs }: BlockJob & { do: "open" }): Uint8Array<ArrayBuffer>[] {
+    // What is neither decompressed nor decrypted are the sealed bytes themselves.
+    const sealed = new Set(runs.flatMap(({ blocks }) => blocks.map((block) => block.sealed.buffer)));
+    return this.blocks
+      .open(header, runs)
+      .map((plain) => (isUnpooled(plain) && !sealed.has(plain.buffer) ? plain : new Uint8Array(plain)));
+  }
+
+  private read({
+    header,
+    runs,
+    object: { root, key },
+  }: BlockJob & { do: "read" }): Uint8Array<ArrayBuffer>[] {
+    if (this.storage?.location !== root) this.storage = new LocalStorage(root, "destination");
+    const { storage } = this;
+    return this.blocks
+      .read(header, runs, (start, end) => storage.readNow(key, { start, end }))
+      .map((plain) => (isUnpooled(plain) ? plain : new Uint8Array(plain)));
+  }
+}
+
+function writePieces({ fd, pieces, position, sparse }: BlockJob & { do: "write" }): void {
+  let at = position;
+  for (const piece of pieces) {
+    const { length } = piece;
+    (sparse ? writeAroundZeros : writeFully)(fd, piece, at);
+    at += length;
+    piece.buffer.transfer(0); // given back at once: they are many
   }
 }
 
 /** A result as a message, and the memory that moves with it: what bytes have to themselves; others are copied. */
 export function portableResult(result: BlockResult): [BlockResult, ArrayBuffer[]] {
   if (result === undefined) return [result, []];
-  if (result instanceof Uint8Array) return [result, ownMemory(result)];
+  if (!("body" in result)) return [result, result.map(({ buffer }) => buffer)];
   const { id, mac, body } = result;
   const own = { id: Buffer.from(new Uint8Array(id).buffer), mac: Buffer.from(new Uint8Array(mac).buffer) };
   return [{ ...result, ...own }, ownMemory(body)];
@@ -68,14 +115,29 @@ function ownMemory({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
  * that a view lies in.
  */
 export function portable(job: BlockJob): [BlockJob, ArrayBuffer[]] {
-  if (job.do === "write") return [job, [job.data.buffer]];
+  if (job.do === "write") return [job, job.pieces.map(({ buffer }) => buffer)];
   const header = new Uint8Array(job.header);
   if (job.do === "seal") {
     const plain = new Uint8Array(job.plain);
     return [{ ...job, header, plain }, [plain.buffer]];
   }
-  const blocks = job.run.blocks.map(({ id, sealed, ...block }) => {
-    return { ...block, id: Buffer.from(new Uint8Array(id).buffer), sealed: new Uint8Array(sealed) };
+  if (job.do === "read") return [{ ...job, header, runs: job.runs.map(withOwnIds) }, []];
+  const transfer: ArrayBuffer[] = [];
+  const runs = job.runs.map((run) => {
+    const blocks = run.blocks.map(({ id, sealed, ...block }) => {
+      const own = new Uint8Array(sealed);
+      transfer.push(own.buffer);
+      return { ...block, id: Buffer.from(new Uint8Array(id).buffer), sealed: own };
+    });
+    return { ...run, blocks };
   });
-  return [{ ...job, header, run: { ...job.run, blocks } }, blocks.map(({ sealed }) => sealed.buffer)];
+  return [{ ...job, header, runs }, transfer];
+}
+
+function withOwnIds(run: StoredRun): StoredRun {
+  const blocks = run.blocks.map(({ id, ...block }) => ({
+    ...block,
+    id: Buffer.from(new Uint8Array(id).buffer),
+  }));
+  return { ...run, blocks };
 }

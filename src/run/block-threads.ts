@@ -10,7 +10,7 @@
 import { availableParallelism } from "node:os";
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import type { Compression } from "../compression/codecs.ts";
-import type { SealedBlock, SealedRun } from "../container/segmented.ts";
+import type { SealedBlock, SealedRun, StoredRun } from "../container/segmented.ts";
 import type { DerivedPasswordKey, SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
 import {
   BackupError,
@@ -20,7 +20,7 @@ import {
   messageOf,
   StorageError,
 } from "../errors.ts";
-import { type BlockJob, type BlockResult, JobRunner, portable } from "./block-job.ts";
+import { type BlockJob, type BlockResult, JobRunner, type LocalObject, portable } from "./block-job.ts";
 import type { PieceWriter } from "./write-behind.ts";
 
 /** Files below this are done by one worker alone: others do the same beside it. */
@@ -105,13 +105,27 @@ export class BlockThreads implements PieceWriter {
   }
 
   /** The sealed bytes stay as they are; nobody may change them until then. @throws DamagedError (EBLOCK). */
-  open(header: Uint8Array, run: SealedRun): Promise<Uint8Array> {
-    return this.run({ do: "open", header, run }) as Promise<Uint8Array>;
+  open(header: Uint8Array, runs: readonly SealedRun[]): Promise<readonly Uint8Array<ArrayBuffer>[]> {
+    return this.run({ do: "open", header, runs }) as Promise<readonly Uint8Array<ArrayBuffer>[]>;
   }
 
-  async write(fd: number, data: Uint8Array, position: number, sparse: boolean): Promise<void> {
+  /** Reads the sealed bytes, too. @throws StorageError of the destination, and as above. */
+  read(
+    header: Uint8Array,
+    runs: readonly StoredRun[],
+    object: LocalObject,
+  ): Promise<readonly Uint8Array<ArrayBuffer>[]> {
+    return this.run({ do: "read", header, runs, object }) as Promise<readonly Uint8Array<ArrayBuffer>[]>;
+  }
+
+  async write(
+    fd: number,
+    pieces: readonly Uint8Array<ArrayBuffer>[],
+    position: number,
+    sparse: boolean,
+  ): Promise<void> {
     try {
-      await this.run({ do: "write", fd, data: taken(data), position, sparse });
+      await this.run({ do: "write", fd, pieces, position, sparse });
     } catch (error) {
       throw new StorageError("restore", `cannot be written (${errorCode(error) ?? messageOf(error)})`);
     }
@@ -236,16 +250,8 @@ function settle({ pending }: Member, message: FromBlockThread): void {
   else job?.reject(errorOf(message.report));
 }
 
-function errorOf({ kind, side, message, code, remedy }: ErrorReport): Error {
-  const options = { ...(code !== undefined && { code }), ...(remedy !== undefined && { remedy }) };
+function errorOf({ kind, side, message, ...options }: ErrorReport): Error {
   return kind === "damaged"
     ? new DamagedError(message, options)
     : new BackupError(side, message, { kind, ...options });
-}
-
-/** The same bytes in memory of their own; what they lay in is gone if it held nothing else. */
-function taken(data: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer } = data;
-  const alone = buffer instanceof ArrayBuffer && buffer.byteLength === data.byteLength;
-  return new Uint8Array(alone ? buffer.transfer() : data);
 }

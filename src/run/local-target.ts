@@ -67,15 +67,16 @@ export class LocalTarget implements RestoreTarget {
     const kept = existing?.regular ? existing.mode : undefined;
     let temporary: string | undefined;
     let fd: number | undefined;
-    const behind = writer && new WriteBehind(writer);
+    let behind: WriteBehind | undefined;
     try {
       temporary = this.temporary.newPath();
       // Nobody else gets into the folder that it lies in, so what is new can have its mode at once.
       fd = fs.openSync(temporary, "wx", kept === undefined ? NEW_MODE : PRIVATE);
+      if (writer !== undefined) behind = new WriteBehind(writer, fd, sparse);
       let position = 0;
       for await (const piece of content) {
         const { length } = piece;
-        if (behind !== undefined) await behind.write(fd, piece, position, sparse);
+        if (behind !== undefined) await behind.append(piece);
         else if (sparse) writeAroundZeros(fd, piece, position);
         else writeFully(fd, piece, position);
         position += length;

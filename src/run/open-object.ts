@@ -11,9 +11,9 @@ import {
   openSmall,
   openStream,
   type Reading,
+  type ReadOptions,
   type ReadRange,
   type RecordType,
-  type SealedRun,
   SNIFF_BYTES,
   sniffContainer,
   userMetadata,
@@ -130,20 +130,23 @@ export async function openOriginal(
     const settings = classicSettings(context.config);
     return { content: openClassicStream(stored, version, settings, context.keys.classic) };
   }
-  const options = { ...readOptions(object, version, context), passing };
+  const options = { parallel: 2, ...threadsFor(object, version, context), passing };
   const content = openStream(object, rangesOf(version, context), options);
   const { threads } = context;
   const headers = userMetadata(object.trailer.fields);
   return { content, headers, ...(threads && isWorthThreads(version) && passing && { writer: threads }) };
 }
 
-function readOptions(
+/** Threads read for themselves where they can. */
+function threadsFor(
   { header }: OpenedObject,
   version: StoredVersion,
-  { threads }: OpenContext,
-): { parallel: number; opener?: (run: SealedRun) => Promise<Uint8Array> } {
-  if (threads === undefined || !isWorthThreads(version)) return { parallel: 2 };
-  return { parallel: 2, opener: (run) => threads.open(header.bytes, run) };
+  { threads, destination }: OpenContext,
+): Pick<ReadOptions, "opener" | "reader"> {
+  if (threads === undefined || !isWorthThreads(version)) return {};
+  if (destination.kind === "s3") return { opener: (runs) => threads.open(header.bytes, runs) };
+  const object = { root: destination.location, key: version.key };
+  return { reader: (runs) => threads.read(header.bytes, runs, object) };
 }
 
 function isWorthThreads({ size }: StoredVersion): boolean {

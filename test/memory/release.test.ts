@@ -1,6 +1,6 @@
 import { zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { allocate, joined, release, unpooled } from "../../src/memory/release.ts";
+import { allocate, isUnpooled, joined, release, unpooled } from "../../src/memory/release.ts";
 
 describe("releasing a buffer", () => {
   it("gives all of its memory back, from whichever part of it", () => {
@@ -45,5 +45,16 @@ describe("releasing a buffer", () => {
     expect(output.length).toBeGreaterThan(0);
     release(output);
     expect(output.length).toBe(0);
+  });
+
+  it("knows memory that Node gives out in parts", () => {
+    const alone = [Buffer.alloc(10), Buffer.alloc(100_000), Buffer.alloc(100_000).subarray(5, 6)];
+    const shared = [
+      Buffer.allocUnsafe(10),
+      Buffer.allocUnsafeSlow(64 * 1024),
+      new Uint8Array(new SharedArrayBuffer(9)),
+    ];
+    expect(alone.map(isUnpooled)).toEqual([true, true, true]);
+    expect(shared.map(isUnpooled)).toEqual([false, false, false]);
   });
 });

@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
+import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEFAULT_COMPRESSION } from "../../src/compression/codecs.ts";
 import {
-  type BlockJobs,
   FileSealer,
   openObject,
   openStream,
+  type ReadOptions,
   type ReadRange,
 } from "../../src/container/segmented.ts";
 import { passwordSource } from "../../src/crypto/key-source.ts";
@@ -27,10 +28,15 @@ describe("block threads", () => {
   const ring = new SegmentedKeyRing("password");
   const keys = ring.keysFor(passwordSource("aes", new Uint8Array(16).fill(1)), "aes");
   let threads: BlockThreads;
+  let folder: string;
   beforeEach(() => {
-    threads = new BlockThreads(ring, false);
+    threads = new BlockThreads(ring, true);
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), "backup-block-threads-"));
   });
-  afterEach(() => threads.close());
+  afterEach(async () => {
+    await threads.close();
+    fs.rmSync(folder, { recursive: true });
+  });
 
   async function* pieces() {
     for (let at = 0; at < content.length; at += 100_000) yield content.subarray(at, at + 100_000);
@@ -49,15 +55,19 @@ describe("block threads", () => {
       sealer: (header) => (plain, occurrence) =>
         threads.seal(header.bytes, plain, DEFAULT_COMPRESSION, occurrence),
     });
-  async function open(stored: Buffer): Promise<Buffer> {
+  async function open(stored: Buffer, from: "memory" | "file" = "memory"): Promise<Buffer> {
+    if (from === "file") fs.writeFileSync(path.join(folder, "object"), stored);
     const readRange: ReadRange = async function* (start, end) {
       yield Buffer.from(stored.subarray(start, end));
     };
-    const object = await openObject(stored.length, readRange, undefined, { ring, allowUnencrypted: false });
+    const object = await openObject(stored.length, readRange, undefined, { ring, allowUnencrypted: true });
     const out: Buffer[] = [];
-    const opener = (run: Parameters<BlockJobs["open"]>[1]) => threads.open(object.header.bytes, run);
-    for await (const piece of openStream(object, readRange, { parallel: 2, opener }))
-      out.push(Buffer.from(piece));
+    const header = object.header.bytes;
+    const options: ReadOptions =
+      from === "memory"
+        ? { parallel: 2, opener: (runs) => threads.open(header, runs) }
+        : { parallel: 2, reader: (runs) => threads.read(header, runs, { root: folder, key: "object" }) };
+    for await (const piece of openStream(object, readRange, options)) out.push(Buffer.from(piece));
     return Buffer.concat(out);
   }
 
@@ -66,6 +76,28 @@ describe("block threads", () => {
     const together = await seal(beside());
     expect(together.equals(alone)).toBe(true);
     expect((await open(together)).equals(content)).toBe(true);
+  });
+
+  it.each(["aes", "none"] as const)(
+    "open what they are given and what they read, cipher %s",
+    async (cipher) => {
+      const keys = ring.keysFor(passwordSource("aes", new Uint8Array(16).fill(1)), cipher);
+      const stored = await seal(new FileSealer(meta, { ...settings, keys }));
+      for (const from of ["memory", "file"] as const) {
+        expect((await open(stored, from)).equals(content), from).toBe(true);
+      }
+    },
+  );
+
+  it("say of an object that cannot be read which it is, and on which side", async () => {
+    const stored = await seal(new FileSealer(meta, settings));
+    const header = Buffer.from(stored.subarray(0, 88));
+    const run = {
+      blocks: [{ id: Buffer.alloc(16), codec: 0, plain: 1, offset: 0, stored: 17 }],
+      position: 0,
+    };
+    const read = threads.read(header, [{ ...run, blockLog: 18 }], { root: folder, key: "missing" });
+    await expect(read).rejects.toMatchObject({ side: "destination", path: "missing", code: "ENOENT" });
   });
 
   it("give up what waits when they are closed", async () => {
@@ -82,7 +114,9 @@ describe("block threads", () => {
   it("report a damaged block as damage", async () => {
     const stored = await seal(beside());
     stored[stored.length >> 1] = (stored[stored.length >> 1] as number) ^ 1;
-    await expect(open(stored)).rejects.toMatchObject({ kind: "damaged", code: "EBLOCK" });
+    for (const from of ["memory", "file"] as const) {
+      await expect(open(stored, from)).rejects.toMatchObject({ kind: "damaged", code: "EBLOCK" });
+    }
   });
 });
 

@@ -41,7 +41,7 @@ export function* planFetches(
   let runs: Run[] = [];
   let ranges: StoredRange[] = [];
   let bytes = 0;
-  for (const run of order === "logical" ? runsOf(table, first, end) : physicalRuns(table, first, end)) {
+  for (const run of orderedRuns(table, first, end, order)) {
     if (runs.length > 0 && (bytes >= FETCH_BYTES || ranges.length >= RANGES_MOST)) {
       yield { runs, ranges };
       runs = [];
@@ -52,6 +52,16 @@ export function* planFetches(
     for (let i = run.first; i < run.end; i++) bytes += addExtent(ranges, table, i);
   }
   if (runs.length > 0) yield { runs, ranges };
+}
+
+/** The runs among the extents [first, end), in an order as above. */
+export function orderedRuns(
+  table: ExtentTable,
+  first: number,
+  end: number,
+  order: "logical" | "physical",
+): Iterable<Run> {
+  return order === "logical" ? runsOf(table, first, end) : physicalRuns(table, first, end);
 }
 
 /** Extends the last range, or begins one; gives the bytes that are read in addition. */

@@ -7,9 +7,17 @@ import { openBlock } from "./block.ts";
 import type { Extent } from "./extents.ts";
 import { failure } from "./failure.ts";
 
-/** A run as it was read: plain data, so that it can go to a worker thread. */
-export interface SealedRun {
+/** A run without its bytes: plain data, so that it can go to a worker thread. */
+export interface StoredRun extends RunPlace {
+  readonly blocks: readonly Pick<Extent, "id" | "codec" | "plain" | "offset" | "stored">[];
+}
+
+/** A run as it was read: plain data, too. */
+export interface SealedRun extends RunPlace {
   readonly blocks: readonly (Pick<Extent, "id" | "codec" | "plain"> & { readonly sealed: Uint8Array })[];
+}
+
+interface RunPlace {
   /** Where its plaintext belongs in the file. */
   readonly position: number;
   /** Of the object's header. */
@@ -18,7 +26,7 @@ export interface SealedRun {
 
 const WINDOW_LOG = 24;
 
-/** The plaintext of a run. Throws DamagedError (EBLOCK). */
+/** The plaintext of a run; without a cipher it may be a view of sealed bytes. Throws DamagedError (EBLOCK). */
 export function openRun(keys: FileKeys, { blocks, position, blockLog }: SealedRun): Buffer {
   const pieces: Buffer[] = [];
   let length = 0;

@@ -49,7 +49,8 @@ describe("blocks of a large file in another thread", () => {
     expect((await gather(helped.seal(piecesOf(plain, 1_000_000)))).equals(alone)).toBe(true);
     const ranges = rangesOf(alone, 1_000_000);
     const object = await openObject(alone.length, ranges, undefined, reading);
-    const opener = (run: SealedRun) => ask<Uint8Array>({ kind: "open", header: object.header.bytes, run });
+    const opener = (runs: readonly SealedRun[]) =>
+      ask<Uint8Array[]>({ kind: "open", header: object.header.bytes, runs });
     const content = await gather(openStream(object, ranges, { parallel: 3, opener }));
     expect(content.equals(plain)).toBe(true);
     const damaged = Buffer.from(alone);

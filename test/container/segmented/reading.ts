@@ -51,7 +51,9 @@ export function readStreamed(pieceBytes: number, parallel: number, elsewhere = f
     try {
       const ranges = rangesOf(stored, pieceBytes);
       const object = await openObject(stored.length, ranges, expected, reading);
-      const opener = elsewhere ? async (run: SealedRun) => openRun(object.keys, run) : undefined;
+      const opener = elsewhere
+        ? async (runs: readonly SealedRun[]) => runs.map((run) => openRun(object.keys, run))
+        : undefined;
       const options = { parallel, ...(opener && { opener }) };
       for await (const piece of openStream(object, ranges, options)) pieces.push(piece);
       return { object, content: Buffer.concat(pieces) };

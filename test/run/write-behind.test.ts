@@ -1,0 +1,82 @@
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
+import { BlockThreads } from "../../src/run/block-threads.ts";
+import { WriteBehind } from "../../src/run/write-behind.ts";
+
+const KIB = 1024;
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "backup-write-behind-"));
+const file = path.join(folder, "file");
+let threads: BlockThreads;
+beforeAll(() => {
+  threads = new BlockThreads(new SegmentedKeyRing("password"), false);
+});
+afterAll(async () => {
+  await threads.close();
+  fs.rmSync(folder, { recursive: true });
+});
+
+async function written(pieces: readonly Uint8Array[], sparse: boolean): Promise<Buffer> {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const fd = fs.openSync(file, "w");
+  try {
+    const behind = new WriteBehind(threads, fd, sparse);
+    for (const piece of pieces) await behind.append(piece);
+    await behind.end();
+    fs.ftruncateSync(fd, length); // a hole at the end is no end
+  } finally {
+    fs.closeSync(fd);
+  }
+  return fs.readFileSync(file);
+}
+
+describe("writing behind", () => {
+  const lengths = fc.array(fc.constantFrom(0, 1, 100, 5000, 64 * KIB, 256 * KIB, 700 * KIB, 3000 * KIB), {
+    maxLength: 20,
+  });
+  it.each([false, true])("puts pieces of all sizes one behind the other (sparse: %s)", async (sparse) => {
+    await fc.assert(
+      fc.asyncProperty(lengths, fc.nat(255), async (sizes, seed) => {
+        const pieces = sizes.map((size, i) => Buffer.alloc(size, i % 3 === 0 ? 0 : seed + i));
+        const whole = Buffer.concat(pieces);
+        expect((await written(pieces, sparse)).equals(whole)).toBe(true);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("takes the memory of large pieces, also of parts, and copies what shares Node's pool", async () => {
+    const part = Buffer.alloc(300 * KIB, "a").subarray(KIB, 2 * KIB);
+    const pooled = Buffer.allocUnsafe(100).fill("b");
+    const whole = Buffer.concat([part, pooled]);
+    expect((await written([part, pooled], false)).equals(whole)).toBe(true);
+    expect([part.length, pooled.length]).toEqual([0, 100]);
+  });
+
+  it("says when a write fails, at the latest at the end", async () => {
+    fs.writeFileSync(file, "");
+    const fd = fs.openSync(file, "r");
+    try {
+      const behind = new WriteBehind(threads, fd, false);
+      await behind.append(Buffer.alloc(KIB));
+      await expect(behind.end()).rejects.toMatchObject({
+        side: "restore",
+        message: expect.stringContaining("EBADF"),
+      });
+      const longer = new WriteBehind(threads, fd, false);
+      const all = async () => {
+        for (let i = 0; i < 20; i++) await longer.append(Buffer.alloc(1024 * KIB));
+      };
+      await expect(all()).rejects.toMatchObject({
+        side: "restore",
+        message: expect.stringContaining("EBADF"),
+      });
+      await longer.settle();
+    } finally {
+      fs.closeSync(fd);
+    }
+  });
+});
