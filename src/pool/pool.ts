@@ -9,14 +9,14 @@
  * one, so that only the one that killed it fails: the run goes on. Only when workers die before they ever worked does
  * the pool give up.
  */
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { BackupError, type ErrorReport, messageOf } from "../errors.ts";
-import { keepManyHeapsSmall } from "../memory/heaps.ts";
-import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
+import type { FromWorker, ToWorker } from "./protocol.ts";
+import type { Threads } from "./threads.ts";
 
 export interface PoolOptions<Task, Outcome> {
-  /** The module that runs in each worker and calls `serve` (worker.ts). */
-  readonly script: URL;
+  /** Closed with the pool. */
+  readonly threads: Threads;
   readonly settings: unknown;
   readonly workers: number;
   /** Batches that one worker holds at a time. */
@@ -44,8 +44,6 @@ interface Job<Task, Outcome> {
 
 const BATCH_BYTES = 4 * 1024 * 1024;
 const QUEUE_LIMIT = 2000;
-/** Workers make buffers, not object graphs: with a small heap in view V8 keeps less of what they no longer need. */
-const SMALL_HEAP = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 192 };
 
 interface Member<Task, Outcome> {
   readonly worker: Worker;
@@ -55,7 +53,7 @@ interface Member<Task, Outcome> {
 
 export class Pool<Task, Outcome> {
   private readonly options: PoolOptions<Task, Outcome>;
-  private readonly stopFlag = new SharedArrayBuffer(4);
+  private readonly stopFlag: SharedArrayBuffer;
   private readonly members = new Set<Member<Task, Outcome>>();
   private queue: Job<Task, Outcome>[] = [];
   private queueStart = 0;
@@ -69,6 +67,7 @@ export class Pool<Task, Outcome> {
 
   constructor(options: PoolOptions<Task, Outcome>) {
     this.options = options;
+    this.stopFlag = options.threads.stop;
   }
 
   /**
@@ -131,7 +130,7 @@ export class Pool<Task, Outcome> {
       ({ worker }) => new Promise<void>((resolve) => worker.once("exit", () => resolve())),
     );
     for (const { worker } of this.members) worker.postMessage({ type: "end" } satisfies ToWorker);
-    await Promise.all(ended);
+    await Promise.all([...ended, this.options.threads.close()]);
   }
 
   private dropQueue(): void {
@@ -164,12 +163,9 @@ export class Pool<Task, Outcome> {
   }
 
   private startWorker(): void {
-    const setup: WorkerSetup = { settings: this.options.settings, stop: this.stopFlag };
-    keepManyHeapsSmall();
-    const worker = new Worker(this.options.script, {
-      workerData: setup,
-      resourceLimits: SMALL_HEAP,
-    });
+    const { threads, settings } = this.options;
+    const worker = threads.take();
+    worker.postMessage({ type: "settings", settings } satisfies ToWorker);
     const member: Member<Task, Outcome> = { worker, batches: new Map(), ready: false };
     this.members.add(member);
     let cause = "ended without a word";

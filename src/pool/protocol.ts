@@ -3,13 +3,13 @@ import type { ErrorReport } from "../errors.ts";
 
 /** Given to a worker when it starts. */
 export interface WorkerSetup {
-  /** Whatever the worker's module needs; the pool does not look at it. */
-  readonly settings: unknown;
   /** One 32-bit flag: 1 once the run was told to stop. Synchronous code between two awaits sees it too. */
   readonly stop: SharedArrayBuffer;
 }
 
 export type ToWorker =
+  /** The first one. Whatever the worker's module needs; the pool does not look at it. */
+  | { readonly type: "settings"; readonly settings: unknown }
   | { readonly type: "batch"; readonly id: number; readonly tasks: readonly unknown[] }
   | { readonly type: "stop" }
   | { readonly type: "end" };

@@ -28,13 +28,11 @@ export interface WorkerContext {
 /** Progress is told no more often. */
 const PROGRESS_MS = 50;
 
-/** Runs `open` with the pool's settings, then hands every task of every batch to the handler. */
-export async function serve(
-  open: (settings: unknown, context: WorkerContext) => Promise<TaskHandler>,
-): Promise<void> {
+/** Waits for the pool's settings and runs `open` with them, then hands every task of every batch to the handler. */
+export function serve(open: (settings: unknown, context: WorkerContext) => Promise<TaskHandler>): void {
   const port = parentPort;
   if (port === null) throw new Error("to be run as a worker thread");
-  const { settings, stop } = workerData as WorkerSetup;
+  const { stop } = workerData as WorkerSetup;
   const flag = new Int32Array(stop);
   const abort = new AbortController();
   const post = (message: FromWorker) => port.postMessage(message);
@@ -45,34 +43,43 @@ export async function serve(
     progress: (bytes) => progress.add(bytes),
     tell: (news) => post({ type: "news", news }),
   };
-  let handler: TaskHandler;
-  try {
-    handler = await open(settings, context);
-  } catch (error) {
-    post({ type: "failed", report: reportOf(error, "internal") });
-    port.close();
-    return;
-  }
+  const begin = async (settings: unknown) => {
+    try {
+      const handler = await open(settings, context);
+      // A worker that replaces a dead one after the run was told to stop has missed the message.
+      if (context.stopped()) abort.abort();
+      post({ type: "ready" });
+      return handler;
+    } catch (error) {
+      post({ type: "failed", report: reportOf(error, "internal") });
+      port.close();
+      return undefined;
+    }
+  };
+  let opening: Promise<TaskHandler | undefined> | undefined;
   const running = new Set<Promise<void>>();
+  const start = (handler: TaskHandler, { id, tasks }: ToWorker & { type: "batch" }) => {
+    const work = runBatch(handler, tasks).then((outcomes) => {
+      running.delete(work);
+      progress.flush();
+      post({ type: "done", id, outcomes });
+    });
+    running.add(work);
+  };
+  const end = (handler: TaskHandler) =>
+    Promise.all(running)
+      .then(() => handler.close())
+      .finally(() => port.close());
   port.on("message", (message: ToWorker) => {
-    if (message.type === "batch") {
-      const work = runBatch(handler, message.tasks).then((outcomes) => {
-        running.delete(work);
-        progress.flush();
-        post({ type: "done", id: message.id, outcomes });
+    if (message.type === "settings") opening = begin(message.settings);
+    else if (message.type === "stop") abort.abort();
+    else {
+      void opening?.then((handler) => {
+        if (handler === undefined) return;
+        return message.type === "batch" ? start(handler, message) : end(handler);
       });
-      running.add(work);
-    } else if (message.type === "stop") {
-      abort.abort();
-    } else {
-      void Promise.all(running)
-        .then(() => handler.close())
-        .finally(() => port.close());
     }
   });
-  // A worker that replaces a dead one after the run was told to stop has missed the message.
-  if (context.stopped()) abort.abort();
-  post({ type: "ready" });
 }
 
 /** Sums up what was done: a message for each piece of a large file would keep the main thread busy. */

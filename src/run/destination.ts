@@ -6,6 +6,7 @@ import { BackupError, type ErrorReport, errorCode } from "../errors.ts";
 import { looksSealed, type StoredVersion } from "../names/stored-name.ts";
 import type { Version } from "../plan/group.ts";
 import { UnsortedListingError } from "../plan/order.ts";
+import { Threads } from "../pool/threads.ts";
 import type { ListedObject, Storage } from "../storage/storage.ts";
 import {
   type CatalogueFindings,
@@ -24,7 +25,7 @@ import type { RunOptions } from "./run-options.ts";
 import type { Tally } from "./tally.ts";
 import { type TombstoneSealer, tombstoneSealer } from "./tombstones.ts";
 import type { WorkerSettings } from "./worker.ts";
-import { startWorkers, type Workers } from "./workers.ts";
+import { poolFor, startEarly, type Workers } from "./workers.ts";
 
 /** So many listed objects are looked at before anything is done. */
 const LOOK_AHEAD = 1000;
@@ -69,9 +70,34 @@ export async function openDestination(
   storage: Storage,
   options: Required<RunOptions>,
   tally: Tally,
+  opening: OpenOptions,
+): Promise<OpenDestination> {
+  const listing = await beginListing(storage, options.signal, opening);
+  const threads = new Threads(options.workerScript);
+  if (isCertainOfWork(listing.first, opening)) startEarly(config, opening.mode, threads);
+  try {
+    return await openListed(config, storage, listing, threads, options, tally, opening);
+  } catch (error) {
+    await threads.close();
+    throw error;
+  }
+}
+
+/** Whether workers will have something to do, unless the other side is as empty or nothing is selected. */
+function isCertainOfWork(listed: readonly ListedObject[], { mode, dryRun = false }: OpenOptions): boolean {
+  return !dryRun && (mode === "backup") === (listed.length === 0);
+}
+
+/** From a listing that has begun; the threads are the destination's when it has resolved. */
+async function openListed(
+  config: Config,
+  storage: Storage,
+  { first, whole }: BegunListing,
+  threads: Threads,
+  options: Required<RunOptions>,
+  tally: Tally,
   { mode, overwrite = "always", checksum = false, stripPrefix, dryRun = false, sizes = false }: OpenOptions,
 ): Promise<OpenDestination> {
-  const { first, whole } = await beginListing(storage, options.signal, mode, dryRun);
   const keys = await openKeys(config, await options.keysAhead);
   const names = new NameOpener(config, keys, storage);
   const context = { config, keys, destination: storage, signal: options.signal };
@@ -89,7 +115,7 @@ export async function openDestination(
     dryRun,
     slowMs: options.calls.slowFrom,
   };
-  const workers = startWorkers(settings, options, (bytes) => tally.partial(bytes));
+  const workers = poolFor(settings, threads, options, (bytes) => tally.partial(bytes));
   const findings = reportOnce(tally, options);
   const openNames = (listed: readonly string[]) => openEach(listed, names, workers);
   let begun: AsyncIterable<ListedObject[]> | undefined = whole;
@@ -112,6 +138,9 @@ export async function openDestination(
   };
 }
 
+/** The beginning of a listing, and all of it. */
+type BegunListing = Awaited<ReturnType<typeof lookAhead>>;
+
 /** Runs `pass` over a listing as it comes; should it turn out not to be sorted, once more over a sorted one. */
 export async function withSortedFallback(
   destination: OpenDestination,
@@ -131,9 +160,8 @@ export async function withSortedFallback(
 async function beginListing(
   storage: Storage,
   signal: AbortSignal,
-  mode: WorkerSettings["mode"],
-  dryRun: boolean,
-) {
+  { mode, dryRun }: OpenOptions,
+): Promise<BegunListing> {
   try {
     return await lookAhead(storage.list(signal), LOOK_AHEAD);
   } catch (error) {

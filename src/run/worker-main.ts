@@ -2,4 +2,4 @@
 import { openStorage } from "../storage/open.ts";
 import { startWorker } from "./worker.ts";
 
-await startWorker(openStorage);
+startWorker(openStorage);

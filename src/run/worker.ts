@@ -45,8 +45,8 @@ export interface WorkerNews {
 }
 
 /** Serves the pool that started this thread. `openStorage` is a parameter so that tests can put faults in between. */
-export function startWorker(openStorage: OpenStorage): Promise<void> {
-  return serve(async (settings, context) => open(settings as WorkerSettings, context, openStorage));
+export function startWorker(openStorage: OpenStorage): void {
+  serve(async (settings, context) => open(settings as WorkerSettings, context, openStorage));
 }
 
 async function open(

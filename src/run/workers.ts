@@ -4,6 +4,7 @@
 import { availableParallelism } from "node:os";
 import type { Config } from "../config/config.ts";
 import { Pool } from "../pool/pool.ts";
+import type { Threads } from "../pool/threads.ts";
 import type { RunOptions } from "./run-options.ts";
 import { type Outcome, type Task, weightOf } from "./tasks.ts";
 import type { WorkerNews, WorkerSettings } from "./worker.ts";
@@ -13,24 +14,32 @@ export type Workers = Pool<Task, Outcome>;
 /** Small local files travel a hundred to a message. */
 const LOCAL_BATCH = 100;
 
+/** The most that start before it is known what there is to do; more do when there is work for them. */
+const EARLY = 2;
+
+/** Starts loading what workers need. For runs that are certain to have work for them. */
+export function startEarly(config: Config, mode: WorkerSettings["mode"], threads: Threads): void {
+  threads.start(Math.min(EARLY, workersFor(config, mode)));
+}
+
 /**
- * Starts the worker threads of a run: as many as there are cores, or fewer if fewer files are to be in flight.
+ * The worker threads of a run: as many as there are cores, or fewer if fewer files are to be in flight.
  *
  * Where only local folders are involved a worker does one file after another, synchronously, and a second batch waits
  * beside the first so that it is never idle. Where a bucket is involved, waiting is most of the work: the files in
  * flight are shared out among the workers, one to a message.
  */
-export function startWorkers(
+export function poolFor(
   settings: WorkerSettings,
+  threads: Threads,
   options: Required<RunOptions>,
   onProgress: (bytes: number) => void,
 ): Workers {
-  const inFlight =
-    settings.mode === "backup" ? settings.config.backupProcesses : settings.config.restoreProcesses;
-  const workers = Math.max(1, Math.min(inFlight, availableParallelism()));
+  const inFlight = filesInFlight(settings.config, settings.mode);
+  const workers = workersFor(settings.config, settings.mode);
   const remote = involvesBuckets(settings.config, settings.mode);
   return new Pool<Task, Outcome>({
-    script: options.workerScript,
+    threads,
     settings,
     workers,
     batchesPerWorker: remote ? Math.ceil(inFlight / workers) : 2,
@@ -45,6 +54,14 @@ export function startWorkers(
       if (calls !== undefined) options.calls.merge(calls);
     },
   });
+}
+
+function workersFor(config: Config, mode: WorkerSettings["mode"]): number {
+  return Math.max(1, Math.min(filesInFlight(config, mode), availableParallelism()));
+}
+
+function filesInFlight(config: Config, mode: WorkerSettings["mode"]): number {
+  return mode === "backup" ? config.backupProcesses : config.restoreProcesses;
 }
 
 function involvesBuckets(config: Config, mode: WorkerSettings["mode"]): boolean {

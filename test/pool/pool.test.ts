@@ -1,20 +1,20 @@
+import { setTimeout } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Pool, type PoolOptions } from "../../src/pool/pool.ts";
+import { Threads } from "../../src/pool/threads.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
 const SCRIPT = new URL("./fixtures/odd-worker.ts", import.meta.url);
+const BROKEN = new URL("./fixtures/broken-worker.ts", import.meta.url);
 let pool: Pool<string, unknown>;
 let counters: Int32Array;
 
-function open(
-  settings: { failToOpen?: boolean; throwOnLoad?: boolean } = {},
-  options: Partial<PoolOptions<string, unknown>> = {},
-) {
+function open(settings: { failToOpen?: boolean } = {}, options: Partial<PoolOptions<string, unknown>> = {}) {
   const shared = new SharedArrayBuffer(8);
   counters = new Int32Array(shared);
   pool = new Pool<string, unknown>({
-    script: SCRIPT,
+    threads: new Threads(SCRIPT),
     settings: { ...settings, counters: shared },
     workers: 2,
     batchesPerWorker: 2,
@@ -76,7 +76,7 @@ describe("a pool", () => {
   });
 
   it("drains at once when there is nothing to do, and starts no worker for it", async () => {
-    open({ throwOnLoad: true });
+    open({}, { threads: new Threads(BROKEN) });
     await pool.drain();
     await pool.close();
   });
@@ -141,12 +141,45 @@ describe("a worker that dies", () => {
   });
 });
 
+describe("threads that begin early", () => {
+  it("wait for their settings, and do what others do", async () => {
+    const threads = new Threads(SCRIPT);
+    threads.start(2);
+    await setTimeout(300); // they are loaded by now, and it is no matter if not
+    open({}, { threads });
+    const tasks = Array.from({ length: 100 }, (_, i) => String(i));
+    const outcomes = await Promise.all(tasks.map((task) => pool.ask(task)));
+    expect(outcomes).toEqual(tasks.map((task) => `did ${task}`));
+  });
+
+  it("end with a pool that did not need them, without having begun any work", async () => {
+    const threads = new Threads(SCRIPT);
+    threads.start(2);
+    open({}, { threads, workers: 1 });
+    expect(await pool.ask("x")).toBe("did x");
+    await pool.close();
+    expect([...counters]).toEqual([1, 1]);
+  });
+
+  it("are replaced when they died while they waited", async () => {
+    const threads = new Threads(BROKEN);
+    threads.start(2);
+    await setTimeout(1000);
+    open({}, { threads });
+    await expect(pool.ask("x")).rejects.toThrow(/cannot even be loaded/);
+  });
+});
+
 describe("a pool that cannot work", () => {
-  it.each<[{ failToOpen?: boolean; throwOnLoad?: boolean }, RegExp]>([
-    [{ failToOpen: true }, /no such bucket/],
-    [{ throwOnLoad: true }, /cannot even be loaded/],
-  ])("says why to whoever asks, submits or drains: %j", async (settings, why) => {
-    open(settings);
+  it.each([
+    ["opens nothing", SCRIPT, 0, /no such bucket/],
+    ["opens nothing, begun early", SCRIPT, 2, /no such bucket/],
+    ["cannot be loaded", BROKEN, 0, /cannot even be loaded/],
+    ["cannot be loaded, begun early", BROKEN, 2, /cannot even be loaded/],
+  ])("says why to whoever asks, submits or drains: a worker that %s", async (_, script, early, why) => {
+    const threads = new Threads(script);
+    threads.start(early);
+    open({ failToOpen: true }, { threads });
     await expect(pool.ask("x")).rejects.toThrow(why);
     await expect(pool.submit("x", () => {})).rejects.toThrow(why);
     await expect(pool.drain()).rejects.toThrow(why);

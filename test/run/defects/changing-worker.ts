@@ -17,7 +17,7 @@ export interface Change {
 const { file, mtime, times } = getEnvironmentData("backup-test-change") as unknown as Change;
 let changes = 0;
 
-await startWorker(async (config, side) => {
+startWorker(async (config, side) => {
   const storage = await openStorage(config, side);
   const createWriter = storage.createWriter.bind(storage);
   storage.createWriter = (key, options) => {

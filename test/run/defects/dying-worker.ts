@@ -2,7 +2,7 @@
 import { startWorker } from "../../../src/run/worker.ts";
 import { openStorage } from "../../../src/storage/open.ts";
 
-await startWorker(async (config, side) => {
+startWorker(async (config, side) => {
   const storage = await openStorage(config, side);
   const write = storage.write.bind(storage);
   storage.write = (key, bytes, signal) => {

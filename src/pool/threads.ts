@@ -1,0 +1,52 @@
+/**
+ * The threads of a pool. A start takes a tenth of a second, most of it for loading modules: where it is certain that there
+ * will be work, they begin before it is known what it is (while a key is derived, say).
+ */
+import { Worker } from "node:worker_threads";
+import { keepManyHeapsSmall } from "../memory/heaps.ts";
+import type { WorkerSetup } from "./protocol.ts";
+
+/** Workers make buffers, not object graphs: with a small heap in view V8 keeps less of what they no longer need. */
+const SMALL_HEAP = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 192 };
+
+export class Threads {
+  /** One 32-bit flag for all of them: see `WorkerSetup`. */
+  readonly stop = new SharedArrayBuffer(4);
+  private readonly script: URL;
+  private readonly waiting = new Set<Worker>();
+
+  /** @param script the module that runs in each and calls `serve` (worker.ts). */
+  constructor(script: URL) {
+    this.script = script;
+  }
+
+  /** Starts threads that wait for their settings. */
+  start(count: number): void {
+    for (let i = 0; i < count; i++) {
+      const worker = this.begin();
+      this.waiting.add(worker);
+      // One that cannot even begin is missed by nobody: the next one that is started tells why.
+      worker.on("error", () => {});
+      worker.on("exit", () => this.waiting.delete(worker));
+    }
+  }
+
+  /** One that waits, or a new one. It is the caller's from now on. */
+  take(): Worker {
+    const [first] = this.waiting;
+    if (first === undefined) return this.begin();
+    this.waiting.delete(first);
+    return first;
+  }
+
+  /** Ends those that still wait. */
+  async close(): Promise<void> {
+    await Promise.all([...this.waiting].map((worker) => worker.terminate()));
+  }
+
+  private begin(): Worker {
+    keepManyHeapsSmall();
+    const workerData: WorkerSetup = { stop: this.stop };
+    return new Worker(this.script, { workerData, resourceLimits: SMALL_HEAP });
+  }
+}
