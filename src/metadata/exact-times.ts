@@ -77,6 +77,12 @@ export class ExactTimes {
     return this.complaints.split("\n").filter(Boolean);
   }
 
+  /** Ends the helper without waiting for what it has still to do; after `finish` there is nothing left to end. */
+  abandon(): void {
+    this.child?.stdin?.destroy();
+    this.child?.kill();
+  }
+
   private takeLines(): Buffer {
     const lines = Buffer.concat(this.lines);
     this.lines = [];

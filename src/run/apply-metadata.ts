@@ -88,6 +88,7 @@ export class MetadataApplier {
    */
   async run(folders: Iterable<FolderMetadata>): Promise<boolean> {
     let withRoot = false;
+    let times: ExactTimes | undefined;
     const links = new ExternalSorter<LinkedFile>(({ group, path }) => `${group}\0${path}`);
     const own = new ExternalSorter<OwnFolder>(({ folder }) => depthKey(folder));
     const deepestFirst = new SpillList<OwnFolder>();
@@ -106,11 +107,13 @@ export class MetadataApplier {
       }
       this.joinHardLinks(links.sorted());
       for (const folder of folders) await this.makeLinksAndSpecials(folder);
-      await this.applyToEntries(folders);
+      times = new ExactTimes(this.context.root);
+      await this.applyToEntries(folders, times);
       this.temporary.remove(); // before the root gets its time
       for (const folder of own.sorted()) deepestFirst.append(folder);
-      await this.applyToFolders(deepestFirst);
+      await this.applyToFolders(deepestFirst, times);
     } finally {
+      times?.abandon();
       deepestFirst.close();
       links.close();
       own.close();
@@ -203,8 +206,8 @@ export class MetadataApplier {
     this.count(entry.kind === "symlink" ? "symbolic links" : "special files");
   }
 
-  private async applyToEntries(folders: Iterable<FolderMetadata>): Promise<void> {
-    const times = new ExactTimes(this.context.root);
+  /** Times are set by the end of `applyToFolders`. */
+  private async applyToEntries(folders: Iterable<FolderMetadata>, times: ExactTimes): Promise<void> {
     for (const { folder, entries, ...names } of folders) {
       this.context.signal.throwIfAborted();
       if (entries.length === 0 || !this.isRealFolder(folder)) continue;
@@ -225,11 +228,9 @@ export class MetadataApplier {
       for (const target of targets) this.attempt(target.path, () => this.setMode(target));
       for (const target of targets) await this.setTime(target, times);
     }
-    await this.finishTimes(times);
   }
 
-  private async applyToFolders(folders: Iterable<OwnFolder>): Promise<void> {
-    const times = new ExactTimes(this.context.root);
+  private async applyToFolders(folders: Iterable<OwnFolder>, times: ExactTimes): Promise<void> {
     for (const targets of this.folderTargets(folders)) {
       for (const target of targets) this.attempt(target.path, () => this.setOwner(target));
       this.setXattrs(targets);
