@@ -12,7 +12,6 @@ export type BlockJob =
       readonly header: Uint8Array;
       readonly plain: Uint8Array;
       readonly compression: Compression;
-      readonly occurrence: number;
     }
   | { readonly do: "open"; readonly header: Uint8Array; readonly runs: readonly SealedRun[] }
   | {
@@ -55,7 +54,7 @@ export class JobRunner {
   carryOut(job: BlockJob): BlockResult {
     switch (job.do) {
       case "seal":
-        return this.blocks.seal(job.header, job.plain, job.compression, job.occurrence);
+        return this.blocks.seal(job.header, job.plain, job.compression);
       case "open":
         return this.open(job);
       case "read":

@@ -93,13 +93,8 @@ export class BlockThreads implements PieceWriter {
   }
 
   /** `plain` stays as it is; nobody may change it until then. */
-  async seal(
-    header: Uint8Array,
-    plain: Uint8Array,
-    compression: Compression,
-    occurrence: number,
-  ): Promise<SealedBlock> {
-    const job = { do: "seal", header, plain, compression, occurrence } as const;
+  async seal(header: Uint8Array, plain: Uint8Array, compression: Compression): Promise<SealedBlock> {
+    const job = { do: "seal", header, plain, compression } as const;
     const block = (await this.run(job)) as SealedBlock;
     return { ...block, id: Buffer.from(block.id), mac: Buffer.from(block.mac) };
   }

@@ -112,7 +112,7 @@ export class SegmentedSealer implements ObjectSealer {
     if (threads === undefined || size < BLOCK_THREADS_LEAST) return { parallel: 1 };
     return {
       parallel: threads.parallelFor(2 ** blockLogFor(size)),
-      sealer: (header) => (plain, occurrence) => threads.seal(header.bytes, plain, compression, occurrence),
+      sealer: (header) => (plain) => threads.seal(header.bytes, plain, compression),
     };
   }
 

@@ -52,8 +52,7 @@ describe("block threads", () => {
     new FileSealer(meta, {
       ...settings,
       parallel: threads.parallelFor(256 * 1024),
-      sealer: (header) => (plain, occurrence) =>
-        threads.seal(header.bytes, plain, DEFAULT_COMPRESSION, occurrence),
+      sealer: (header) => (plain) => threads.seal(header.bytes, plain, DEFAULT_COMPRESSION),
     });
   async function open(stored: Buffer, from: "memory" | "file" = "memory"): Promise<Buffer> {
     if (from === "file") fs.writeFileSync(path.join(folder, "object"), stored);
@@ -103,7 +102,7 @@ describe("block threads", () => {
   it("give up what waits when they are closed", async () => {
     const header = Buffer.from((await seal(new FileSealer(meta, settings))).subarray(0, 88));
     const plain = content.subarray(0, 256 * 1024);
-    const jobs = Array.from({ length: 8 }, () => threads.seal(header, plain, DEFAULT_COMPRESSION, 0));
+    const jobs = Array.from({ length: 8 }, () => threads.seal(header, plain, DEFAULT_COMPRESSION));
     const outcomes = Promise.allSettled(jobs);
     await threads.close();
     const codes = (await outcomes).map((outcome) => outcome.status === "rejected" && outcome.reason.code);

@@ -20,8 +20,8 @@ export class BlockJobs {
   }
 
   /** @param header of the file, verbatim. */
-  seal(header: Uint8Array, plain: Uint8Array, compression: Compression, occurrence: number): SealedBlock {
-    return sealBlock(this.#keysOf(header), asBuffer(plain), compression, occurrence);
+  seal(header: Uint8Array, plain: Uint8Array, compression: Compression): SealedBlock {
+    return sealBlock(this.#keysOf(header), asBuffer(plain), compression);
   }
 
   /** The plaintext of each run. */

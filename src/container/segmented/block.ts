@@ -5,7 +5,8 @@ import { type Compressed, type Compression, compressData } from "../../compressi
 import { label } from "../../crypto/hmac.ts";
 import { openMessage, sealMessage } from "../../crypto/message.ts";
 import { type FileKeys, ID_BYTES } from "../../crypto/segmented-keys.ts";
-import { release } from "../../memory/release.ts";
+import { BackupError } from "../../errors.ts";
+import { joined, release } from "../../memory/release.ts";
 import type { Extent } from "./extents.ts";
 
 /** A block as it is stored, and what the table says of it but for its place. */
@@ -21,12 +22,8 @@ export interface SignedData extends Compressed {
   readonly mac: Buffer;
 }
 
-/**
- * Seals one block of a file on its own. Many may be in work at once, in worker threads.
- *
- * @param occurrence the lowest number whose id the file's table does not hold yet: 0 unless that is taken.
- */
-export type BlockSealer = (plain: Buffer, occurrence: number) => SealedBlock | Promise<SealedBlock>;
+/** Seals one block of a file on its own, as occurrence 0. Many may be in work at once, in worker threads. */
+export type BlockSealer = (plain: Buffer) => SealedBlock | Promise<SealedBlock>;
 
 const SEALED = label("block");
 const UNSIGNED = Buffer.alloc(0);
@@ -36,12 +33,23 @@ export function sealBlock(
   keys: FileKeys,
   plain: Buffer,
   compression: Compression,
-  occurrence: number,
+  occurrence = 0,
 ): SealedBlock {
   const signed = signData(keys, plain, compression);
   const block = sealSigned(keys, signed, plain.length, occurrence);
   release(signed.data, plain, block.body);
   return block;
+}
+
+/** The same block as another occurrence. Compressing it and hashing its content again costs ten times as much. */
+export function sealAgain(keys: FileKeys, block: SealedBlock, occurrence: number): SealedBlock {
+  const sealed = joined([block.body, block.tag]);
+  const data = openBlock(keys, block, sealed);
+  if (data === undefined) throw new BackupError("internal", "a block that was just sealed does not open");
+  const again = sealSigned(keys, { ...block, data }, block.plain, occurrence);
+  release(sealed, data);
+  release(data, again.body);
+  return again;
 }
 
 /** Compresses a block and computes its sums: all that does not depend on the occurrence. */

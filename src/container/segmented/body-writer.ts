@@ -4,7 +4,7 @@
  */
 
 import type { FileKeys } from "../../crypto/segmented-keys.ts";
-import type { BlockSealer, SealedBlock } from "./block.ts";
+import { type SealedBlock, sealAgain } from "./block.ts";
 import { type Extent, type ExtentTable, extentBytes, writeExtent } from "./extents.ts";
 import type { Header } from "./header.ts";
 import { type RecordMeta, sealTrailer, type Trailer } from "./trailer.ts";
@@ -72,9 +72,11 @@ export class BodyWriter {
    * Adds a block; sealed again where its id is taken, which only that of occurrence 0 may be: of another, all lower ones
    * were known to be taken.
    */
-  async addFree(block: SealedBlock, plain: Buffer, seal: BlockSealer): Promise<SealedBlock> {
+  addFree(block: SealedBlock): SealedBlock {
     let free = block;
-    while (this.#occurrences.has(free.id)) free = await seal(plain, this.#occurrences.next(block.id));
+    while (this.#occurrences.has(free.id)) {
+      free = sealAgain(this.#keys, block, this.#occurrences.next(block.id));
+    }
     this.add(free);
     return free;
   }

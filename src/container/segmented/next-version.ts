@@ -34,7 +34,7 @@ export class DeltaWriter {
   constructor(old: OpenedObject, compression: Compression, sealer?: BlockSealer) {
     this.#old = old;
     this.#writer = new BodyWriter(old.keys, old.header, true, old.trailer);
-    this.#seal = sealer ?? ((plain, occurrence) => sealBlock(old.keys, plain, compression, occurrence));
+    this.#seal = sealer ?? ((plain) => sealBlock(old.keys, plain, compression));
   }
 
   /** Bytes of plaintext that `keep` and `add` were given so far. */
@@ -54,7 +54,7 @@ export class DeltaWriter {
 
   /** Starts sealing a new block on its own; for keeping several in work before they are added in order. */
   start(plain: Buffer): SealedBlock | Promise<SealedBlock> {
-    return this.#seal(plain, 0);
+    return this.#seal(plain);
   }
 
   /** Goes on with one extent of the old version. */
@@ -66,7 +66,7 @@ export class DeltaWriter {
 
   /** Adds a new block of at most one block size; gives what is to be appended to the body. */
   async add(plain: Buffer, started: SealedBlock | Promise<SealedBlock> = this.start(plain)): Promise<Buffer> {
-    const block = await this.#writer.addFree(await started, plain, this.#seal);
+    const block = this.#writer.addFree(await started);
     this.#size += plain.length;
     this.#count++;
     this.#appended += block.stored;

@@ -73,9 +73,7 @@ export class FileSealer {
     const { keys, compression, parallel, fileSalt, blockLog = blockLogFor(size) } = this.#settings;
     const header = makeHeader(keys, blockLog, fileSalt ?? keys.fileSalt(bytesOfPath(path)));
     const fileKeys = keys.fileKeys(header.fileSalt);
-    const seal =
-      this.#settings.sealer?.(header) ??
-      ((plain, occurrence) => sealBlock(fileKeys, plain, compression, occurrence));
+    const seal = this.#settings.sealer?.(header) ?? ((plain) => sealBlock(fileKeys, plain, compression));
     const writer = new BodyWriter(fileKeys, header, true);
     const md5 = createHash("md5");
     const uniform = new UniformBlocks(fileKeys, compression);
@@ -92,7 +90,8 @@ export class FileSealer {
       },
       parallel,
     )) {
-      const { body, tag } = await writer.addFree(sealed, block, seal);
+      const { body, tag } = writer.addFree(sealed);
+      if (sealed.body !== body) release(sealed.body, block);
       yield asBuffer(body);
       yield asBuffer(tag);
       if (body.buffer === block.buffer) continue;

@@ -1,7 +1,6 @@
 /**
- * Blocks of one repeated byte, which images and databases have by the thousand. They are equal, so each gets the next
- * occurrence (docs/format.md, section 6): to be found out only when it is added, it would have to be sealed again, one
- * after the other. And what does not depend on the occurrence needs to be computed once.
+ * Blocks of one repeated byte, which images and databases have by the thousand. They are equal: what does not depend on the
+ * occurrence (docs/format.md, section 6) needs to be computed once, and which occurrence it is is known at once.
  */
 
 import type { Compression } from "../../compression/codecs.ts";
@@ -9,7 +8,7 @@ import type { FileKeys } from "../../crypto/segmented-keys.ts";
 import { type BlockSealer, type SealedBlock, type SignedData, sealSigned, signData } from "./block.ts";
 
 interface Met {
-  /** Undefined of what does not compress, which is the block itself. */
+  /** Undefined where it is stored as it is: then there is nothing to be gained. */
   readonly signed: SignedData | undefined;
   times: number;
 }
@@ -28,13 +27,12 @@ export class UniformBlocks {
   /** Seals the next block, of whatever content; by `seal` what is not worth doing at once. */
   seal(block: Buffer, seal: BlockSealer): SealedBlock | Promise<SealedBlock> {
     // Equal to itself one byte further on. Others differ soon, so they cost next to nothing.
-    if (!block.subarray(1).equals(block.subarray(0, -1))) return seal(block, 0);
+    if (!block.subarray(1).equals(block.subarray(0, -1))) return seal(block);
     const key = `${block[0]} ${block.length}`;
     const met = this.#met.get(key) ?? this.#first(block);
     this.#met.set(key, met);
-    const occurrence = met.times++;
-    if (met.signed === undefined) return seal(block, occurrence);
-    const sealed = sealSigned(this.#keys, met.signed, block.length, occurrence);
+    if (met.signed === undefined) return seal(block);
+    const sealed = sealSigned(this.#keys, met.signed, block.length, met.times++);
     // Without a cipher they are the bytes that are kept here, and whoever has written them gives them back.
     return sealed.body === met.signed.data ? { ...sealed, body: new Uint8Array(sealed.body) } : sealed;
   }

@@ -36,13 +36,12 @@ describe("blocks of a large file in another thread", () => {
       { ...META, size },
       {
         ...settings,
-        sealer: (header) => (block, occurrence) =>
+        sealer: (header) => (block) =>
           ask<SealedBlock>({
             kind: "seal",
             header: header.bytes,
             plain: block,
             compression: AUTO,
-            occurrence,
           }),
       },
     );

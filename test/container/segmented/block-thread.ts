@@ -9,9 +9,8 @@ const jobs = new BlockJobs({ ring: new SegmentedKeyRing(undefined, workerData), 
 
 parentPort?.on("message", (job) => {
   try {
-    const { header, plain, compression, occurrence, runs } = job;
-    const result =
-      job.kind === "seal" ? jobs.seal(header, plain, compression, occurrence) : jobs.open(header, runs);
+    const { header, plain, compression, runs } = job;
+    const result = job.kind === "seal" ? jobs.seal(header, plain, compression) : jobs.open(header, runs);
     parentPort?.postMessage({ result });
   } catch (error) {
     parentPort?.postMessage({ code: errorCode(error) ?? String(error) });

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { type Compression, DEFAULT_COMPRESSION } from "../../../src/compression/codecs.ts";
-import type { Reading, SealMeta } from "../../../src/container/segmented.ts";
+import type { Reading, SealedBlock, SealMeta } from "../../../src/container/segmented.ts";
 import type { PasswordSource } from "../../../src/crypto/key-source.ts";
 import type { Cipher } from "../../../src/crypto/message.ts";
 import { SegmentedKeyRing } from "../../../src/crypto/segmented-key-ring.ts";
@@ -72,4 +72,10 @@ export async function gather(pieces: AsyncIterable<Buffer>): Promise<Buffer> {
   const all: Buffer[] = [];
   for await (const piece of pieces) all.push(Buffer.from(piece));
   return Buffer.concat(all);
+}
+
+/** A sealed block as text, for whatever kinds of buffer its parts are. */
+export function comparable({ id, mac, body, tag, ...rest }: SealedBlock): unknown {
+  const texts = [id, mac, body, tag].map((bytes) => Buffer.from(bytes).toString("hex"));
+  return { ...rest, texts };
 }
