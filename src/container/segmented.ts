@@ -55,7 +55,7 @@ export {
   openSmall,
   openStream,
 } from "./segmented/open.ts";
-export { openRun, type SealedRun, type StoredRun } from "./segmented/open-run.ts";
+export { openRun, readRuns, type SealedRun, type StoredRun } from "./segmented/open-run.ts";
 export type { PlacedPiece, ReadOptions, RunOpener } from "./segmented/read-pieces.ts";
 export { RollingSum } from "./segmented/rolling.ts";
 export { type SealPlanOptions, sealPlan } from "./segmented/seal-plan.ts";

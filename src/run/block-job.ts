@@ -1,8 +1,14 @@
 /** What there is to do for the threads of a large file (block-threads.ts), as messages, and doing it. */
 import type { Compression } from "../compression/codecs.ts";
-import { BlockJobs, type SealedBlock, type SealedRun, type StoredRun } from "../container/segmented.ts";
+import {
+  BlockJobs,
+  readRuns,
+  type SealedBlock,
+  type SealedRun,
+  type StoredRun,
+} from "../container/segmented.ts";
 import type { SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
-import { isUnpooled } from "../memory/release.ts";
+import { isUnpooled, release } from "../memory/release.ts";
 import { writeAroundZeros, writeFully } from "../storage/local/file-io.ts";
 import { LocalStorage } from "../storage/local/local-storage.ts";
 
@@ -80,9 +86,10 @@ export class JobRunner {
   }: BlockJob & { do: "read" }): Uint8Array<ArrayBuffer>[] {
     if (this.storage?.location !== root) this.storage = new LocalStorage(root, "destination");
     const { storage } = this;
-    return this.blocks
-      .read(header, runs, (start, end) => storage.readNow(key, { start, end }))
-      .map((plain) => (isUnpooled(plain) ? plain : new Uint8Array(plain)));
+    const sealed = readRuns(runs, (start, end) => storage.readNow(key, { start, end }));
+    const plain = this.open({ do: "open", header, runs: sealed });
+    for (const { blocks } of sealed) for (const block of blocks) release(block.sealed);
+    return plain;
   }
 }
 

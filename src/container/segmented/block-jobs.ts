@@ -5,11 +5,10 @@
 
 import type { Compression } from "../../compression/codecs.ts";
 import type { FileKeys } from "../../crypto/segmented-keys.ts";
-import { release } from "../../memory/release.ts";
 import { type SealedBlock, sealBlock } from "./block.ts";
 import { parseHeader, unlockHeader } from "./header.ts";
 import type { Reading } from "./object.ts";
-import { openRun, type SealedRun, type StoredRun } from "./open-run.ts";
+import { openRun, type SealedRun } from "./open-run.ts";
 
 export class BlockJobs {
   readonly #reading: Reading;
@@ -30,21 +29,6 @@ export class BlockJobs {
     return runs.map((run) => openRun(keys, run));
   }
 
-  /** The same, and reads them. @param read gives bytes [start, end) of the object in memory of their own. */
-  read(
-    header: Uint8Array,
-    runs: readonly StoredRun[],
-    read: (start: number, end: number) => Buffer,
-  ): Buffer[] {
-    const keys = this.#keysOf(header);
-    return runs.map((run) => {
-      const sealed = withBytes(run, read);
-      const plain = openRun(keys, sealed);
-      for (const block of sealed.blocks) release(block.sealed, plain);
-      return plain;
-    });
-  }
-
   /** Jobs of a file come together, so the last keys are kept. */
   #keysOf(header: Uint8Array): FileKeys {
     if (this.#last?.header.equals(header)) return this.#last.keys;
@@ -53,14 +37,6 @@ export class BlockJobs {
     this.#last = { header: parsed.bytes, keys };
     return keys;
   }
-}
-
-/** Blocks of a run lie one behind the other, unless a delta took them from elsewhere. */
-function withBytes(run: StoredRun, read: (start: number, end: number) => Buffer): SealedRun {
-  const blocks = run.blocks.map((block) => {
-    return { ...block, sealed: read(block.offset, block.offset + block.stored) };
-  });
-  return { ...run, blocks };
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

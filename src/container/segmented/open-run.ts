@@ -6,6 +6,7 @@ import { release } from "../../memory/release.ts";
 import { openBlock } from "./block.ts";
 import type { Extent } from "./extents.ts";
 import { failure } from "./failure.ts";
+import type { StoredRange } from "./fetches.ts";
 
 /** A run without its bytes: plain data, so that it can go to a worker thread. */
 export interface StoredRun extends RunPlace {
@@ -51,4 +52,41 @@ export function openRun(keys: FileKeys, { blocks, position, blockLog }: SealedRu
   const sealed = blocks.map((block) => block.sealed);
   for (const piece of [data, ...pieces]) release(piece, plain, ...sealed);
   return plain;
+}
+
+/**
+ * Runs with their bytes. Blocks that lie one behind the other are read at once, as nearly all do: each read opens the object,
+ * which takes a while in a folder on another machine.
+ *
+ * @param read gives bytes [start, end) of the object.
+ * @throws DamagedError (EBLOCK) where it gives less.
+ */
+export function readRuns(
+  runs: readonly StoredRun[],
+  read: (start: number, end: number) => Buffer,
+): SealedRun[] {
+  const ranges: StoredRange[] = [];
+  for (const { offset, stored } of runs.flatMap(({ blocks }) => blocks)) {
+    const last = ranges.at(-1);
+    if (last?.end === offset) last.end += stored;
+    else ranges.push({ start: offset, end: offset + stored });
+  }
+  const bytes = ranges.map(({ start, end }) => {
+    const part = read(start, end);
+    if (part.length !== end - start) throw failure("block", "is shorter than its storage says");
+    return part;
+  });
+  let range = 0;
+  let at = 0;
+  const next = (stored: number) => {
+    if (at === bytes[range]?.length) {
+      range++;
+      at = 0;
+    }
+    at += stored;
+    return (bytes[range] as Buffer).subarray(at - stored, at);
+  };
+  return runs.map((run) => {
+    return { ...run, blocks: run.blocks.map((block) => ({ ...block, sealed: next(block.stored) })) };
+  });
 }
