@@ -9,6 +9,7 @@
 
 import { promisify } from "node:util";
 import { constants, crc32, deflateRaw, type ZlibOptions } from "node:zlib";
+import { release, unpooled } from "../memory/release.ts";
 import { gzipHeader, gzipTrailer, LAST_BLOCK, storedBlocks } from "./gzip-format.ts";
 import { compresses } from "./probe.ts";
 
@@ -26,7 +27,10 @@ export interface GzipOptions {
   readonly now: Date;
 }
 
-/** Compresses a stream into one gzip member; the source's buffers are free again when it is asked for more. */
+/**
+ * Compresses a stream into one gzip member; the source's buffers are free again when it is asked for more. A piece is of no
+ * length any more once the next is asked for.
+ */
 export async function* gzipStream(
   source: AsyncIterable<Uint8Array>,
   { level, parallel, now }: GzipOptions,
@@ -45,11 +49,17 @@ export async function* gzipStream(
     size += chunk.length;
     inWork.push(startChunk(chunk, before, level));
     before = chunk;
-    if (inWork.length >= Math.max(1, parallel)) yield await (inWork.shift() as Promise<Buffer>);
+    if (inWork.length >= Math.max(1, parallel)) yield* passing(inWork.shift() as Promise<Buffer>);
   }
-  for (const chunk of inWork) yield await chunk;
+  for (const chunk of inWork) yield* passing(chunk);
   yield LAST_BLOCK;
   yield gzipTrailer(crc, size);
+}
+
+async function* passing(chunk: Promise<Buffer>): AsyncGenerator<Buffer> {
+  const piece = await chunk;
+  yield piece;
+  release(piece);
 }
 
 /** An upper bound of the gzip output for so many bytes. */
@@ -63,7 +73,7 @@ function startChunk(chunk: Buffer, before: Buffer | undefined, level: number): P
   const result = deflate(chunk, {
     level,
     finishFlush: constants.Z_SYNC_FLUSH,
-    chunkSize: chunk.length + 1024, // room for all of it: one trip to the pool
+    chunkSize: unpooled(chunk.length + 1024), // room for all of it: one trip to the pool
     ...(before !== undefined && { dictionary: before.subarray(-WINDOW_BYTES) }),
   });
   result.catch(() => {}); // it is awaited in its turn, unless something else fails first

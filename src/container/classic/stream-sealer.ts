@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os";
 import { gzipStream } from "../../compression/gzip.ts";
 import { checkMessageLength } from "../../crypto/aead.ts";
 import { BackupError, FileChangedError } from "../../errors.ts";
+import { release } from "../../memory/release.ts";
 import { md5ToBase36 } from "../../names/stored-name.ts";
 import { type ClassicSettings, HeadSealer, headBytes, type Sealing } from "./layout.ts";
 
@@ -41,7 +42,7 @@ export class StreamSealer {
   }
 
   /**
-   * What is stored behind the head.
+   * What is stored behind the head. A piece is of no length any more once the next is asked for.
    *
    * @param size bytes that `plain` will give.
    * @throws FileChangedError when it gives more or fewer; BackupError (EFBIG) when the cipher cannot take so much,
@@ -64,7 +65,13 @@ export class StreamSealer {
     for await (const piece of content) {
       bytes += piece.length;
       if (encryption !== "none") checkMessageLength(encryption, bytes, path);
-      yield sealer === undefined ? piece : sealer.update(piece);
+      if (sealer === undefined) {
+        yield piece;
+        continue;
+      }
+      const sealed = sealer.update(piece);
+      yield sealed;
+      release(sealed);
     }
     this.#head = sealer === undefined ? Buffer.alloc(0) : sealer.final();
     this.#md5 = md5ToBase36(md5.digest());
