@@ -26,6 +26,9 @@ const STARTING = {
   prune: "Pruning",
 } as const;
 
+/** npm, timeout(1) and terminals send one signal twice: to the process, and to its group. */
+const SAME_SIGNAL_MS = 500;
+
 /** Does what the command line says. Resolves to the exit code; never throws. */
 export async function runCommand(commandLine: RunCommand): Promise<number> {
   keepHeapsSmall();
@@ -42,9 +45,14 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
   });
   const stopping = new AbortController();
   let signalCode: number | undefined;
+  let signalledAt = 0;
   const onSignal = (signal: NodeJS.Signals) => {
-    // The second signal is meant: leave at once, the next run clears up.
-    if (signalCode !== undefined) process.exit(signalCode);
+    if (signalCode !== undefined) {
+      // A second one is meant: leave at once, the next run clears up.
+      if (performance.now() - signalledAt > SAME_SIGNAL_MS) process.exit(signalCode);
+      return;
+    }
+    signalledAt = performance.now();
     signalCode = SIGNALS[signal as keyof typeof SIGNALS];
     output.info(`Interrupted by ${signal}: ending the files in flight`);
     stopping.abort();
@@ -80,7 +88,8 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
   } finally {
     output.close();
     if (stats !== undefined) process.stdout.write(callReport(calls, stats));
-    for (const signal of Object.keys(SIGNALS)) process.off(signal, onSignal);
+    // After one came, its repetition must not end the process with another code.
+    if (signalCode === undefined) for (const signal of Object.keys(SIGNALS)) process.off(signal, onSignal);
   }
 }
 

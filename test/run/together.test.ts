@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { S3StorageConfig } from "../../src/config/config.ts";
 import { openStorage } from "../../src/storage/open.ts";
@@ -84,6 +85,9 @@ describe.each([
     const file = configure(world, { local_path: world.dest }, { backup_processes: 1, lzma_level: 9 });
     const { child, ended, said } = start(file);
     await said("a small one 5");
+    child.kill(signal);
+    // timeout(1) signals the process and its group; it was taken for a second signal, and temporary files were left.
+    await setTimeout(10);
     child.kill(signal);
     const { code: exitCode, output, errors } = await ended;
     expect({ exitCode, errors }).toEqual({ exitCode: code, errors: "" });
