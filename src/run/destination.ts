@@ -58,6 +58,8 @@ export interface OpenOptions {
   readonly stripPrefix?: string | undefined;
   /** Whether a destination that is missing counts as empty, and is not made. */
   readonly dryRun?: boolean;
+  /** Whether workers will read the objects that are listed, or most of them: then they start early. */
+  readonly readsObjects?: boolean;
   /** Whether versions carry the sizes of their objects, where the listing tells them. */
   readonly sizes?: boolean;
 }
@@ -84,8 +86,12 @@ export async function openDestination(
 }
 
 /** Whether workers will have something to do, unless the other side is as empty or nothing is selected. */
-function isCertainOfWork(listed: readonly ListedObject[], { mode, dryRun = false }: OpenOptions): boolean {
-  return !dryRun && (mode === "backup") === (listed.length === 0);
+function isCertainOfWork(
+  listed: readonly ListedObject[],
+  { mode, readsObjects = false, dryRun = false }: OpenOptions,
+): boolean {
+  if (dryRun) return false;
+  return mode === "backup" ? listed.length === 0 : readsObjects && listed.length > 0;
 }
 
 /** From a listing that has begun; the threads are the destination's when it has resolved. */

@@ -32,12 +32,18 @@ export interface VerifyOptions extends RunOptions {
 export async function runVerify(config: Config, options: VerifyOptions): Promise<RunResult> {
   const tally = new Tally(options.reporter);
   const selection = new Selection(options.only ?? []);
-  return withDestination(config, options, tally, { mode: "verify" }, async (destination) => {
-    const work = new Verification(destination, options, tally, selection);
-    await work.run();
-    for (const text of selection.unmatched()) tally.error(nothingMatches(text, REMEDY));
-    return tally.result();
-  });
+  return withDestination(
+    config,
+    options,
+    tally,
+    { mode: "verify", readsObjects: true },
+    async (destination) => {
+      const work = new Verification(destination, options, tally, selection);
+      await work.run();
+      for (const text of selection.unmatched()) tally.error(nothingMatches(text, REMEDY));
+      return tally.result();
+    },
+  );
 }
 
 class Verification {
