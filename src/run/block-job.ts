@@ -56,7 +56,7 @@ export class JobRunner {
     this.blocks = new BlockJobs({ ring, allowUnencrypted });
   }
 
-  /** @throws DamagedError (EBLOCK) of an `open`, what fs.writeSync throws of a `write`. */
+  /** @throws DamagedError (EBLOCK) of `open` and `read`, StorageError of a `read`, what fs.writeSync throws of a `write`. */
   carryOut(job: BlockJob): BlockResult {
     switch (job.do) {
       case "seal":

@@ -246,7 +246,7 @@ function settle({ pending }: Member, message: FromBlockThread): void {
 }
 
 function errorOf({ kind, side, message, ...options }: ErrorReport): Error {
-  return kind === "damaged"
-    ? new DamagedError(message, options)
-    : new BackupError(side, message, { kind, ...options });
+  if (kind === "damaged") return new DamagedError(message, options);
+  const Kind = side === "destination" ? StorageError : BackupError;
+  return new Kind(side, message, { kind, ...options });
 }

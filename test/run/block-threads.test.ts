@@ -13,6 +13,7 @@ import {
 } from "../../src/container/segmented.ts";
 import { passwordSource } from "../../src/crypto/key-source.ts";
 import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
+import { StorageError } from "../../src/errors.ts";
 import { BLOCK_THREADS_LEAST, BlockThreads } from "../../src/run/block-threads.ts";
 import { backup, clean, restore, treeOf, verify, World } from "./world.ts";
 
@@ -96,7 +97,9 @@ describe("block threads", () => {
       position: 0,
     };
     const read = threads.read(header, [{ ...run, blockLog: 18 }], { root: folder, key: "missing" });
-    await expect(read).rejects.toMatchObject({ side: "destination", path: "missing", code: "ENOENT" });
+    const failed = await read.catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(StorageError);
+    expect(failed).toMatchObject({ side: "destination", path: "missing", code: "ENOENT" });
   });
 
   it("give up what waits when they are closed", async () => {
