@@ -26,7 +26,7 @@ export class Threads {
       const worker = this.begin();
       this.waiting.add(worker);
       // One that cannot even begin is missed by nobody: the next one that is started tells why.
-      worker.on("error", () => {});
+      worker.on("error", () => this.waiting.delete(worker));
       worker.on("exit", () => this.waiting.delete(worker));
     }
   }
