@@ -19,7 +19,6 @@ await build({
   entryPoints: {
     backup: "bin/backup.ts",
     worker: "src/run/worker-main.ts",
-    "block-thread": "src/run/block-thread-main.ts",
   },
   outdir: `${out}bin`,
   bundle: true,

@@ -15,7 +15,7 @@ import type { FromWorker, ToWorker } from "./protocol.ts";
 import type { Threads } from "./threads.ts";
 
 export interface PoolOptions<Task, Outcome> {
-  /** Closed with the pool. */
+  /** Closed with the pool, after its workers. */
   readonly threads: Threads;
   readonly settings: unknown;
   readonly workers: number;
@@ -130,7 +130,8 @@ export class Pool<Task, Outcome> {
       ({ worker }) => new Promise<void>((resolve) => worker.once("exit", () => resolve())),
     );
     for (const { worker } of this.members) worker.postMessage({ type: "end" } satisfies ToWorker);
-    await Promise.all([...ended, this.options.threads.close()]);
+    await Promise.all(ended); // with their helpers
+    await this.options.threads.close();
   }
 
   private dropQueue(): void {
@@ -153,13 +154,35 @@ export class Pool<Task, Outcome> {
     return this.queue.length - this.queueStart;
   }
 
-  /** Workers start when there is work for them: a run with nothing to do starts none. */
+  /**
+   * Workers start when there is work for them: a run with nothing to do starts none, and one with a few small files no more
+   * than one, since a start costs more than a batch of them.
+   */
   private startWorkers(): void {
-    const starting = [...this.members].filter(({ ready }) => !ready).length;
-    for (let wanted = this.queued() - starting; wanted > 0; wanted--) {
-      if (this.members.size >= this.options.workers || this.closing || this.broken !== undefined) return;
-      this.startWorker();
+    const missing = this.options.workers - this.members.size;
+    if (missing <= 0 || this.queued() === 0 || this.closing || this.broken !== undefined) return;
+    const free = [...this.members].filter(
+      ({ batches }) => this.wholeBatches([...batches.values()].flat(), 0, 1) === 0,
+    ).length;
+    const batches = this.wholeBatches(this.queue, this.queueStart, free + missing);
+    for (let wanted = Math.max(1, batches) - free; wanted > 0; wanted--) this.startWorker();
+  }
+
+  /** How many full ones these jobs would make; counted up to `most`. */
+  private wholeBatches(jobs: readonly Job<Task, Outcome>[], start: number, most: number): number {
+    const { batchTasks, weigh } = this.options;
+    let batches = 0;
+    let tasks = 0;
+    let weight = 0;
+    for (let i = start; i < jobs.length && batches < most; i++) {
+      tasks++;
+      weight += weigh((jobs[i] as Job<Task, Outcome>).task);
+      if (tasks < batchTasks && weight < BATCH_BYTES) continue;
+      batches++;
+      tasks = 0;
+      weight = 0;
     }
+    return batches;
   }
 
   private startWorker(): void {
@@ -176,6 +199,7 @@ export class Pool<Task, Outcome> {
         this.dispatch();
       } else if (message.type === "progress") this.options.onProgress?.(message.bytes);
       else if (message.type === "news") this.options.onNews?.(message.news);
+      else if (message.type === "help") threads.lend(message.port);
       else if (message.type === "failed") fatal = message.report;
       else this.finishBatch(member, message);
     });
@@ -233,10 +257,12 @@ export class Pool<Task, Outcome> {
     this.changed();
   }
 
-  /** Hands batches to workers with a free place, one each in turn. */
+  /** Hands batches to workers with a free place, one each in turn, and no second one while others will soon have nothing. */
   private dispatch(): void {
     this.startWorkers();
-    for (let depth = 1; depth <= this.options.batchesPerWorker && this.queued() > 0; depth++) {
+    const starting = [...this.members].some(({ ready }) => !ready);
+    const deepest = starting ? 1 : this.options.batchesPerWorker;
+    for (let depth = 1; depth <= deepest && this.queued() > 0; depth++) {
       for (const member of this.members) {
         if (this.queued() === 0) break;
         if (member.ready && member.batches.size < this.depthFor(member, depth)) this.send(member);

@@ -2,9 +2,9 @@
  * The threads of a pool. A start takes a tenth of a second, most of it for loading modules: where it is certain that there
  * will be work, they begin before it is known what it is (while a key is derived, say).
  */
-import { Worker } from "node:worker_threads";
+import { type MessagePort, Worker } from "node:worker_threads";
 import { keepManyHeapsSmall } from "../memory/heaps.ts";
-import type { WorkerSetup } from "./protocol.ts";
+import type { ToWorker, WorkerSetup } from "./protocol.ts";
 
 /** Workers make buffers, not object graphs: with a small heap in view V8 keeps less of what they no longer need. */
 const SMALL_HEAP = { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: 192 };
@@ -14,6 +14,7 @@ export class Threads {
   readonly stop = new SharedArrayBuffer(4);
   private readonly script: URL;
   private readonly waiting = new Set<Worker>();
+  private readonly lent = new Set<Worker>();
 
   /** @param script the module that runs in each and calls `serve` (worker.ts). */
   constructor(script: URL) {
@@ -39,9 +40,18 @@ export class Threads {
     return first;
   }
 
-  /** Ends those that still wait. */
+  /** Makes one the helper of a worker, which has the other end of the channel. */
+  lend(port: MessagePort): void {
+    const worker = this.take();
+    this.lent.add(worker);
+    worker.on("error", () => {}); // who asked for it sees the channel close
+    worker.on("exit", () => this.lent.delete(worker));
+    worker.postMessage({ type: "help", port } satisfies ToWorker, [port]);
+  }
+
+  /** Ends those that still wait, and helpers. */
   async close(): Promise<void> {
-    await Promise.all([...this.waiting].map((worker) => worker.terminate()));
+    await Promise.all([...this.waiting, ...this.lent].map((worker) => worker.terminate()));
   }
 
   private begin(): Worker {

@@ -1,7 +1,7 @@
 /**
  * The worker's side of the pool.
  */
-import { parentPort, workerData } from "node:worker_threads";
+import { MessageChannel, type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { reportOf } from "../errors.ts";
 import type { FromWorker, ToWorker, WorkerSetup } from "./protocol.ts";
 
@@ -23,13 +23,21 @@ export interface WorkerContext {
   progress(bytes: number): void;
   /** Tells the main thread anything else; plain data. */
   tell(news: unknown): void;
+  /** Another thread of this kind, at the other end of the channel: it ends when that closes, and closes it when it dies. */
+  callHelper(): MessagePort;
 }
 
 /** Progress is told no more often. */
 const PROGRESS_MS = 50;
 
-/** Waits for the pool's settings and runs `open` with them, then hands every task of every batch to the handler. */
-export function serve(open: (settings: unknown, context: WorkerContext) => Promise<TaskHandler>): void {
+/**
+ * Waits for what this thread is to be: a worker, with settings for `open`, and then hands every task of every batch to the
+ * handler; or the helper of another worker, which it has a port for.
+ */
+export function serve(
+  open: (settings: unknown, context: WorkerContext) => Promise<TaskHandler>,
+  help: (port: MessagePort) => void,
+): void {
   const port = parentPort;
   if (port === null) throw new Error("to be run as a worker thread");
   const { stop } = workerData as WorkerSetup;
@@ -42,6 +50,11 @@ export function serve(open: (settings: unknown, context: WorkerContext) => Promi
     stopped: () => Atomics.load(flag, 0) === 1,
     progress: (bytes) => progress.add(bytes),
     tell: (news) => post({ type: "news", news }),
+    callHelper: () => {
+      const { port1, port2 } = new MessageChannel();
+      port.postMessage({ type: "help", port: port2 } satisfies FromWorker, [port2]);
+      return port1;
+    },
   };
   const begin = async (settings: unknown) => {
     try {
@@ -73,7 +86,10 @@ export function serve(open: (settings: unknown, context: WorkerContext) => Promi
   port.on("message", (message: ToWorker) => {
     if (message.type === "settings") opening = begin(message.settings);
     else if (message.type === "stop") abort.abort();
-    else {
+    else if (message.type === "help") {
+      message.port.once("close", () => port.close());
+      help(message.port);
+    } else {
       void opening?.then((handler) => {
         if (handler === undefined) return;
         return message.type === "batch" ? start(handler, message) : end(handler);

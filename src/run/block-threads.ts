@@ -2,13 +2,13 @@
  * Threads that work on one large file together, so that it keeps all cores busy: they seal and open its blocks and write
  * what a restore gives.
  *
- * A worker that meets a large file starts them, once: one fewer than there are cores, since it works itself. It reads and
+ * A worker that meets a large file asks for them, once: one fewer than there are cores, since it works itself. It reads and
  * hashes, in order; all else are jobs in a queue. Threads take the oldest, and so does the worker whenever it has nothing
- * else to do. (Not on libuv's pool: asynchronous zstd gives other bytes than synchronous, and an upload that goes on where
+ * else to do, or threads are still loading. (Not on libuv's pool: asynchronous zstd gives other bytes than synchronous, and an upload that goes on where
  * it was cut off wants the same ones.)
  */
 import { availableParallelism } from "node:os";
-import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Compression } from "../compression/codecs.ts";
 import type { SealedBlock, SealedRun, StoredRun } from "../container/segmented.ts";
 import type { DerivedPasswordKey, SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
@@ -34,10 +34,10 @@ export type ToBlockThread =
     }
   | { readonly type: "job"; readonly id: number; readonly job: BlockJob };
 
-export type FromBlockThread = { readonly id: number } & (
-  | { readonly result: BlockResult }
-  | { readonly report: ErrorReport }
-);
+export type FromBlockThread =
+  | { readonly type: "ready" }
+  | { readonly type: "done"; readonly id: number; readonly result: BlockResult }
+  | { readonly type: "failed"; readonly id: number; readonly report: ErrorReport };
 
 interface Pending {
   readonly resolve: (result: BlockResult) => void;
@@ -49,23 +49,16 @@ interface Queued extends Pending {
 }
 
 interface Member {
-  readonly thread: Worker;
   /** Messages are taken from it in the midst of other work, too. */
   readonly port: MessagePort;
   readonly pending: Map<number, Pending>;
+  ready: boolean;
 }
 
 /** So many that a thread does not run out of them while the worker does one itself. */
 const JOBS_PER_THREAD = 3;
 /** Blocks in work at once have about so many bytes for each thread. */
 const BYTES_PER_THREAD = 2 * 1024 * 1024;
-/** As in pool.ts: buffers, not object graphs. */
-const SMALL_HEAP = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
-
-/** The module that threads start with: beside this file, as source or as built. */
-const SCRIPT = import.meta.url.endsWith(".ts")
-  ? new URL("./block-thread-main.ts", import.meta.url)
-  : new URL("./block-thread.js", import.meta.url);
 
 export class BlockThreads implements PieceWriter {
   private readonly count = Math.max(1, availableParallelism() - 1);
@@ -73,14 +66,19 @@ export class BlockThreads implements PieceWriter {
   private readonly own: JobRunner;
   private readonly ring: SegmentedKeyRing;
   private readonly allowUnencrypted: boolean;
+  private readonly callHelper: () => MessagePort;
   private members: Member[] | undefined;
   private readonly queue: Queued[] = [];
   private helping = false;
   private keysSent = 0;
   private next = 0;
 
-  /** @param ring holds the keys that jobs need by the time they come; no thread derives one. */
-  constructor(ring: SegmentedKeyRing, allowUnencrypted: boolean) {
+  /**
+   * @param ring holds the keys that jobs need by the time they come; no thread derives one.
+   * @param callHelper gives a channel with `helpWithBlocks` at its other end (block-helper.ts).
+   */
+  constructor(ring: SegmentedKeyRing, allowUnencrypted: boolean, callHelper: () => MessagePort) {
+    this.callHelper = callHelper;
     this.ring = ring;
     this.allowUnencrypted = allowUnencrypted;
     this.own = new JobRunner(ring, allowUnencrypted);
@@ -127,17 +125,19 @@ export class BlockThreads implements PieceWriter {
   }
 
   /** Ends the threads. Jobs that still wait, of files that were given up, fail. */
-  async close(): Promise<void> {
-    for (const { reject } of this.queue.splice(0)) {
-      reject(new BackupError("internal", "was given up", { code: "ESTOPPED" }));
-    }
-    await this.endThreads();
+  close(): void {
+    for (const { reject } of this.queue.splice(0)) reject(givenUp());
+    this.endThreads(givenUp);
   }
 
-  private async endThreads(): Promise<void> {
+  private endThreads(why: () => Error): void {
     const members = this.members ?? [];
     this.members = undefined;
-    await Promise.all(members.map(({ thread }) => thread.terminate()));
+    for (const { port, pending } of members) {
+      port.close();
+      for (const { reject } of pending.values()) reject(why());
+      pending.clear();
+    }
   }
 
   private run(job: BlockJob): Promise<BlockResult> {
@@ -155,7 +155,7 @@ export class BlockThreads implements PieceWriter {
     for (const member of this.members) takeResults(member);
     for (let jobs = 0; jobs < JOBS_PER_THREAD; jobs++) {
       for (const member of this.members) {
-        if (member.pending.size > jobs) continue;
+        if (!member.ready || member.pending.size > jobs) continue;
         const next = this.queue.shift();
         if (next === undefined) return;
         this.send(member, next);
@@ -188,30 +188,18 @@ export class BlockThreads implements PieceWriter {
   }
 
   private start(): Member {
-    const { port1: port, port2 } = new MessageChannel();
-    const thread = new Worker(SCRIPT, {
-      workerData: port2,
-      transferList: [port2],
-      resourceLimits: SMALL_HEAP,
-    });
-    const member: Member = { thread, port, pending: new Map() };
-    let cause = "ended without a word";
+    const port = this.callHelper();
+    const member: Member = { port, pending: new Map(), ready: false };
     port.on("message", (message: FromBlockThread) => {
       settle(member, message);
       this.handOut();
     });
-    thread.on("error", (error) => {
-      cause = error.message;
-    });
-    thread.on("exit", () => {
+    port.on("close", () => {
+      if (!this.members?.includes(member)) return; // as it was asked to
       // What it held fails with its file; what comes next starts new threads.
-      if (this.members?.includes(member)) void this.endThreads();
-      for (const { reject } of member.pending.values()) {
-        reject(new BackupError("internal", `a thread died: ${cause}`, { code: "EWORKER" }));
-      }
+      this.endThreads(died);
       this.handOut();
     });
-    thread.unref();
     port.unref();
     this.keysSent = 0;
     return member;
@@ -238,11 +226,26 @@ function takeResults(member: Member): void {
   }
 }
 
-function settle({ pending }: Member, message: FromBlockThread): void {
-  const job = pending.get(message.id);
-  pending.delete(message.id);
-  if ("result" in message) job?.resolve(message.result);
+function settle(member: Member, message: FromBlockThread): void {
+  if (message.type === "ready") {
+    member.ready = true;
+    return;
+  }
+  const job = member.pending.get(message.id);
+  member.pending.delete(message.id);
+  if (message.type === "done") job?.resolve(message.result);
   else job?.reject(errorOf(message.report));
+}
+
+function givenUp(): Error {
+  return new BackupError("internal", "was given up", { code: "ESTOPPED" });
+}
+
+function died(): Error {
+  return new BackupError("internal", "a thread that helped with it died", {
+    code: "EWORKER",
+    remedy: "the next run tries again; lower backup_processes or restore_processes if memory is short",
+  });
 }
 
 function errorOf({ kind, side, message, ...options }: ErrorReport): Error {

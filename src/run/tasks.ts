@@ -108,6 +108,9 @@ export type Outcome =
   | VerifyOutcome
   | OpenNamesOutcome;
 
+/** What opening a name takes is counted as so many bytes: some need a key of their own. */
+const WEIGHT_OF_NAME = 32 * 1024;
+
 /** Bytes that a task will read: what batches are measured by. */
 export function weightOf(task: Task): number {
   switch (task.do) {
@@ -120,6 +123,6 @@ export function weightOf(task: Task): number {
     case "verify":
       return task.version.size;
     case "open-names":
-      return 0;
+      return task.keys.length * WEIGHT_OF_NAME;
   }
 }

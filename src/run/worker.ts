@@ -8,6 +8,7 @@ import { parseSealedName } from "../names/sealed-name.ts";
 import { serve, type TaskHandler, type WorkerContext } from "../pool/worker.ts";
 import { type CallData, CallStats, type FinishedCall } from "../storage/call-stats.ts";
 import type { OpenStorage } from "../storage/open.ts";
+import { helpWithBlocks } from "./block-helper.ts";
 import { BlockThreads } from "./block-threads.ts";
 import { copyFile } from "./keep-content.ts";
 import { type DerivedKeys, openKeys } from "./keys.ts";
@@ -46,7 +47,7 @@ export interface WorkerNews {
 
 /** Serves the pool that started this thread. `openStorage` is a parameter so that tests can put faults in between. */
 export function startWorker(openStorage: OpenStorage): void {
-  serve(async (settings, context) => open(settings as WorkerSettings, context, openStorage));
+  serve(async (settings, context) => open(settings as WorkerSettings, context, openStorage), helpWithBlocks);
 }
 
 async function open(
@@ -63,7 +64,7 @@ async function open(
   const { config, mode } = settings;
   const keys = await openKeys(config, settings.keys);
   const destination = await openStorage(config.dest, "destination");
-  const threads = new BlockThreads(keys.segmented, !config.encrypt);
+  const threads = new BlockThreads(keys.segmented, !config.encrypt, context.callHelper);
   const common = {
     config,
     keys,
@@ -115,7 +116,7 @@ async function open(
     },
     // Local temporary folders belong to the whole process; the main thread removes them when all workers have ended.
     close: async () => {
-      await threads.close();
+      threads.close();
       if (destination.kind === "s3") await destination.close();
       if (config.src?.kind !== "local") await source?.close();
       if (config.restore.kind === "s3") await target?.close();

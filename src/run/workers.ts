@@ -14,15 +14,12 @@ export type Workers = Pool<Task, Outcome>;
 /** Small local files travel a hundred to a message. */
 const LOCAL_BATCH = 100;
 
-/**
- * Those that start before it is known what there is to do; more do when there is work for them. In a restore that is only
- * after the first has read manifests, while a backup of one large file has none for a second.
- */
-const EARLY: Readonly<Record<WorkerSettings["mode"], number>> = { backup: 1, restore: 2, verify: 2 };
+/** Those that start before it is known what there is to do, as workers or their helpers; more do when there is work for them. */
+const EARLY = 2;
 
 /** Starts loading what workers need. For runs that are certain to have work for them. */
 export function startEarly(config: Config, mode: WorkerSettings["mode"], threads: Threads): void {
-  threads.start(Math.min(EARLY[mode], workersFor(config, mode)));
+  threads.start(Math.min(EARLY, workersFor(config, mode)));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { MessageChannel } from "node:worker_threads";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Pool, type PoolOptions } from "../../src/pool/pool.ts";
 import { Threads } from "../../src/pool/threads.ts";
@@ -167,6 +168,70 @@ describe("threads that begin early", () => {
     await setTimeout(1000);
     open({}, { threads });
     await expect(pool.ask("x")).rejects.toThrow(/cannot even be loaded/);
+  });
+});
+
+describe("the number of workers", () => {
+  const HEAVY = 16 * 1024 * 1024;
+  const weigh = (task: string) => (task === "heavy" ? HEAVY : 1000);
+
+  it.each([
+    ["one for a batch of small tasks, and for a heavy one behind it", ["a", "b", "heavy"], 1],
+    ["two for two heavy ones", ["heavy", "heavy"], 2],
+    ["two for two batches of small tasks", Array.from({ length: 20 }, String), 2],
+    ["three at most", Array.from({ length: 200 }, String), 3],
+  ])("is %s", async (_, tasks, expected) => {
+    const threads = new Threads(SCRIPT);
+    const taken = vi.spyOn(threads, "take");
+    open({}, { threads, workers: 3, weigh });
+    const outcomes = await Promise.all(tasks.map((task) => pool.ask(task)));
+    expect(outcomes).toEqual(tasks.map((task) => `did ${task}`));
+    expect(taken.mock.calls.length).toBe(expected);
+  });
+
+  // The one that was ready first got both, and did them one behind the other.
+  it("shares heavy tasks with a worker that is still starting", async () => {
+    open({}, { weigh: () => HEAVY });
+    const ids = await Promise.all([pool.ask("thread"), pool.ask("thread")]);
+    expect(new Set(ids).size).toBe(2);
+  });
+});
+
+describe("a helper", () => {
+  it("is another thread, which answers the worker that called it", async () => {
+    open({}, { workers: 1 });
+    expect(await pool.ask("call helper")).toBe("answer to question");
+    expect(await pool.ask("call helper")).toBe("answer to question");
+  });
+
+  it("is one of those that wait, where there is one", async () => {
+    const threads = new Threads(SCRIPT);
+    threads.start(2);
+    open({}, { threads, workers: 1 });
+    const started = vi.spyOn(threads as unknown as { begin(): unknown }, "begin");
+    expect(await pool.ask("call helper")).toBe("answer to question");
+    expect(started).not.toHaveBeenCalled();
+  });
+
+  it("closes the channel when it dies, or cannot even be loaded, and the run goes on", async () => {
+    open({}, { workers: 1 });
+    expect(await pool.ask("call helper that dies")).toBe("closed");
+    expect(await pool.ask("x")).toBe("did x");
+    const { port1, port2 } = new MessageChannel();
+    const closed = new Promise((resolve) => port1.once("close", resolve));
+    const broken = new Threads(BROKEN);
+    broken.lend(port2);
+    await closed;
+    await broken.close();
+  });
+
+  it("ends with the pool, not before its workers", async () => {
+    open({}, { workers: 1 });
+    const answer = pool.ask("call helper, slowly");
+    await vi.waitFor(() => expect(counters[0]).toBe(1));
+    await pool.close();
+    expect(await answer).toBe("answer to question");
+    expect(counters[1]).toBe(1);
   });
 });
 

@@ -14,7 +14,8 @@ import {
 import { passwordSource } from "../../src/crypto/key-source.ts";
 import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
 import { StorageError } from "../../src/errors.ts";
-import { BLOCK_THREADS_LEAST, BlockThreads } from "../../src/run/block-threads.ts";
+import { BLOCK_THREADS_LEAST, type BlockThreads } from "../../src/run/block-threads.ts";
+import { type HelpedThreads, helpedThreads } from "./helped-threads.ts";
 import { backup, clean, restore, treeOf, verify, World } from "./world.ts";
 
 const MIB = 1024 * 1024;
@@ -28,14 +29,16 @@ const content = Buffer.concat([
 describe("block threads", () => {
   const ring = new SegmentedKeyRing("password");
   const keys = ring.keysFor(passwordSource("aes", new Uint8Array(16).fill(1)), "aes");
+  let helped: HelpedThreads;
   let threads: BlockThreads;
   let folder: string;
-  beforeEach(() => {
-    threads = new BlockThreads(ring, true);
+  beforeEach(async () => {
+    helped = await helpedThreads(ring, true);
+    threads = helped.threads;
     folder = fs.mkdtempSync(path.join(os.tmpdir(), "backup-block-threads-"));
   });
   afterEach(async () => {
-    await threads.close();
+    await helped.close();
     fs.rmSync(folder, { recursive: true });
   });
 
@@ -107,10 +110,22 @@ describe("block threads", () => {
     const plain = content.subarray(0, 256 * 1024);
     const jobs = Array.from({ length: 8 }, () => threads.seal(header, plain, DEFAULT_COMPRESSION));
     const outcomes = Promise.allSettled(jobs);
-    await threads.close();
+    threads.close();
     const codes = (await outcomes).map((outcome) => outcome.status === "rejected" && outcome.reason.code);
-    expect(codes).toContain("ESTOPPED");
-    expect(codes).not.toContain(undefined);
+    expect(new Set(codes)).toEqual(new Set(["ESTOPPED"]));
+  });
+
+  it("that die fail what they held, and what comes next is done without them", async () => {
+    const header = Buffer.from((await seal(new FileSealer(meta, settings))).subarray(0, 88));
+    const plain = content.subarray(0, 256 * 1024);
+    const jobs = Array.from({ length: 8 }, () => threads.seal(header, plain, DEFAULT_COMPRESSION));
+    const outcomes = Promise.allSettled(jobs);
+    await helped.kill();
+    const codes = (await outcomes).flatMap((outcome) =>
+      outcome.status === "rejected" ? [outcome.reason.code] : [],
+    );
+    expect(new Set(codes)).toEqual(new Set(["EWORKER"]));
+    expect((await threads.seal(header, plain, DEFAULT_COMPRESSION)).codec).toBe(1);
   });
 
   it("report a damaged block as damage", async () => {

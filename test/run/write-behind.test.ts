@@ -4,18 +4,21 @@ import * as path from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
-import { BlockThreads } from "../../src/run/block-threads.ts";
+import type { BlockThreads } from "../../src/run/block-threads.ts";
 import { WriteBehind } from "../../src/run/write-behind.ts";
+import { type HelpedThreads, helpedThreads } from "./helped-threads.ts";
 
 const KIB = 1024;
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "backup-write-behind-"));
 const file = path.join(folder, "file");
+let helped: HelpedThreads;
 let threads: BlockThreads;
-beforeAll(() => {
-  threads = new BlockThreads(new SegmentedKeyRing("password"), false);
+beforeAll(async () => {
+  helped = await helpedThreads(new SegmentedKeyRing("password"), false);
+  threads = helped.threads;
 });
 afterAll(async () => {
-  await threads.close();
+  await helped.close();
   fs.rmSync(folder, { recursive: true });
 });
 
