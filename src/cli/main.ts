@@ -13,7 +13,7 @@ import { JsonOutput } from "./json-output.ts";
 import type { CommandLine } from "./options.ts";
 import { Output } from "./output.ts";
 import { printError } from "./print-error.ts";
-import { SIGNALS, stopOnSignals } from "./signals.ts";
+import { stopOnSignals } from "./signals.ts";
 import { exitCodeOf, summaryLines, verdict } from "./summary.ts";
 
 export type RunCommand = CommandLine & { command: "backup" | "restore" | "verify" | "prune" };
@@ -25,9 +25,6 @@ const STARTING = {
   verify: "Verifying",
   prune: "Pruning",
 } as const;
-
-/** npm, timeout(1) and terminals send one signal twice: to the process, and to its group. */
-const SAME_SIGNAL_MS = 500;
 
 /** Does what the command line says. Resolves to the exit code; never throws. */
 export async function runCommand(commandLine: RunCommand): Promise<number> {
@@ -43,21 +40,9 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
     onSlow: (call) =>
       (output instanceof JsonOutput ? output.warning : output.info).call(output, slowLine(call)),
   });
-  const stopping = new AbortController();
-  let signalCode: number | undefined;
-  let signalledAt = 0;
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (signalCode !== undefined) {
-      // A second one is meant: leave at once, the next run clears up.
-      if (performance.now() - signalledAt > SAME_SIGNAL_MS) process.exit(signalCode);
-      return;
-    }
-    signalledAt = performance.now();
-    signalCode = SIGNALS[signal as keyof typeof SIGNALS];
-    output.info(`Interrupted by ${signal}: ending the files in flight`);
-    stopping.abort();
-  };
-  for (const signal of Object.keys(SIGNALS)) process.on(signal, onSignal);
+  const stopping = stopOnSignals((signal) =>
+    output.info(`Interrupted by ${signal}: ending the files in flight`),
+  );
   try {
     const { config, warnings } = await loadConfig({
       file: commandLine.config,
@@ -73,29 +58,28 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
     if ("dryRun" in commandLine && commandLine.dryRun) output.info("Dry run: nothing is changed");
     const keysAhead = deriveAhead(config);
     const { carryOut } = await import("./carry-out.ts");
-    const options = { reporter: output, signal: stopping.signal, calls, keysAhead };
+    const options = { reporter: output, signal: stopping.controller.signal, calls, keysAhead };
     const result = await carryOut(commandLine, config, options);
     output.info(verdict(result.errors));
     for (const line of summaryLines(result)) output.info(line);
-    return signalCode ?? exitCodeOf(result.errors);
+    return stopping.code() ?? exitCodeOf(result.errors);
   } catch (error) {
     if (error instanceof InterruptedError) {
       output.info("Interrupted: what was complete is kept, nothing was left behind; run again to go on");
-      return signalCode ?? 130;
+      return stopping.code() ?? 130;
     }
     output.close();
     return printError(error);
   } finally {
     output.close();
     if (stats !== undefined) process.stdout.write(callReport(calls, stats));
-    // After one came, its repetition must not end the process with another code.
-    if (signalCode === undefined) for (const signal of Object.keys(SIGNALS)) process.off(signal, onSignal);
+    stopping.done();
   }
 }
 
 /** Opens one stored object. Resolves to the exit code; never throws. */
 export async function runDecrypt({ file, output, config: settings }: DecryptCommand): Promise<number> {
-  const { stopping, code } = stopOnSignals();
+  const stopping = stopOnSignals();
   try {
     const { config } = await loadConfig({
       file: settings,
@@ -105,9 +89,11 @@ export async function runDecrypt({ file, output, config: settings }: DecryptComm
       tmpdir: tmpdir(),
     });
     const { decryptFile } = await import("./decrypt.ts");
-    await decryptFile(file, output, config, stopping.signal);
+    await decryptFile(file, output, config, stopping.controller.signal);
     return 0;
   } catch (error) {
-    return code() ?? printError(error);
+    return stopping.code() ?? printError(error);
+  } finally {
+    stopping.done();
   }
 }

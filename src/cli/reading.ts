@@ -18,11 +18,12 @@ export type ReadingCommand = LookCommand | (CommandLine & { command: "cat" });
 /** Runs a command whose product is what it prints. Resolves to the exit code; never throws. */
 export async function runReading(commandLine: ReadingCommand): Promise<number> {
   keepHeapsSmall();
-  const { stopping, code } = stopOnSignals();
+  const stopping = stopOnSignals();
+  const { signal } = stopping.controller;
   // Everything that is not the product goes to stderr, so that it can be piped.
   const reporter = new StderrReporter(process.stderr);
   const lines = new Lines(process.stdout);
-  process.stdout.on("error", () => stopping.abort());
+  process.stdout.on("error", () => stopping.controller.abort());
   try {
     checkLooking(commandLine);
     const { config, warnings } = await loadConfig({
@@ -33,12 +34,12 @@ export async function runReading(commandLine: ReadingCommand): Promise<number> {
       tmpdir: tmpdir(),
     });
     for (const warning of warnings) reporter.warning(warning);
-    const options = { reporter, signal: stopping.signal };
+    const options = { reporter, signal };
     if (commandLine.command === "cat") {
       const { path, deleted, offset, length } = commandLine;
       const choice = choiceOf(commandLine, deleted);
       await runCat(config, { ...options, path, choice, offset, length }, async (piece) => {
-        if (!process.stdout.write(piece)) await once(process.stdout, "drain", { signal: stopping.signal });
+        if (!process.stdout.write(piece)) await once(process.stdout, "drain", { signal });
       });
       return 0;
     }
@@ -48,6 +49,8 @@ export async function runReading(commandLine: ReadingCommand): Promise<number> {
     return exitCodeOf(errors);
   } catch (error) {
     lines.flush();
-    return code() ?? (process.stdout.errored ? 0 : printError(error));
+    return stopping.code() ?? (process.stdout.errored ? 0 : printError(error));
+  } finally {
+    stopping.done();
   }
 }

@@ -121,6 +121,29 @@ describe.each([
     expect(treeOf(world.restored)).toEqual(tree);
   });
 
+  // The repetition ended it at once, and the temporary file stayed.
+  it("ends decrypt: nothing is left where the original would have been", async () => {
+    world.write("large", randomBytes(192 * MIB));
+    await clean(backup(world.config()));
+    const out = path.join(world.root, "out");
+    fs.mkdirSync(out);
+    const file = configure(world, { local_path: world.dest });
+    const [object] = world.stored() as [string];
+    const { child, ended } = start(
+      file,
+      "decrypt",
+      path.join(world.dest, object),
+      "-o",
+      path.join(out, "large"),
+    );
+    while (fs.readdirSync(out).length === 0) await setTimeout(1);
+    for (let i = 0; i < 300 && child.kill(signal); i++) await setTimeout(1);
+    const { code: exitCode, errors } = await ended;
+    expect(errors).toBe("");
+    expect([code, null]).toContain(exitCode); // null: one came when all was done and the process about to exit
+    expect(fs.readdirSync(out)).toEqual([]);
+  });
+
   const skip = whyNoServer();
 
   it.skipIf(skip !== undefined)(
