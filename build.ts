@@ -6,7 +6,7 @@
  * Packages with native code or WebAssembly stay in node_modules.
  */
 import { chmodSync, readFileSync, rmSync } from "node:fs";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 
 const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -14,12 +14,8 @@ const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.
 const out = new URL("dist/", import.meta.url).pathname;
 
 rmSync(out, { recursive: true, force: true });
-await build({
+const common: BuildOptions = {
   absWorkingDir: new URL(".", import.meta.url).pathname,
-  entryPoints: {
-    backup: "bin/backup.ts",
-    worker: "src/run/worker-main.ts",
-  },
   outdir: `${out}bin`,
   bundle: true,
   splitting: true,
@@ -36,5 +32,8 @@ await build({
   },
   sourcemap: "linked",
   logLevel: "warning",
-});
+};
+await build({ ...common, entryPoints: { backup: "bin/backup.ts" } });
+// For itself, so that what every worker needs is one file.
+await build({ ...common, entryPoints: { worker: "src/run/worker-main.ts" } });
 chmodSync(`${out}bin/backup.js`, 0o755);
