@@ -1,4 +1,5 @@
 /** What there is to do for the threads of a large file (block-threads.ts), as messages, and doing it. */
+import * as fs from "node:fs";
 import type { Compression } from "../compression/codecs.ts";
 import {
   BlockJobs,
@@ -26,16 +27,17 @@ export type BlockJob =
       readonly runs: readonly StoredRun[];
       readonly object: LocalObject;
     }
-  /** Files are open for the whole process, whichever thread it is that writes. */
   | {
       readonly do: "write";
-      readonly fd: number;
+      /** Its path: see `PieceWriter`. */
+      readonly file: string;
       /** In memory of their own; one behind the other. */
       readonly pieces: readonly Uint8Array<ArrayBuffer>[];
       readonly position: number;
       /** Blocks of zeros become holes. */
       readonly sparse: boolean;
-    };
+    }
+  | { readonly do: "let go"; readonly file: string };
 
 /** An object in a folder, which every thread can read for itself. */
 export interface LocalObject {
@@ -44,19 +46,21 @@ export interface LocalObject {
   readonly key: string;
 }
 
-/** Of an `open` or `read` the plaintext of each run, in memory of its own; of a write there is nothing to tell. */
+/** Of an `open` or `read` the plaintext of each run, in memory of its own; of the others there is nothing to tell. */
 export type BlockResult = SealedBlock | readonly Uint8Array<ArrayBuffer>[] | undefined;
 
 /** Does jobs, one at a time. */
 export class JobRunner {
   private readonly blocks: BlockJobs;
   private storage: LocalStorage | undefined;
+  /** Open for writing. */
+  private readonly files = new Map<string, number>();
 
   constructor(ring: SegmentedKeyRing, allowUnencrypted: boolean) {
     this.blocks = new BlockJobs({ ring, allowUnencrypted });
   }
 
-  /** @throws DamagedError (EBLOCK) of `open` and `read`, StorageError of a `read`, what fs.writeSync throws of a `write`. */
+  /** @throws DamagedError (EBLOCK) of `open` and `read`, StorageError of a `read`, what node:fs throws of the others. */
   carryOut(job: BlockJob): BlockResult {
     switch (job.do) {
       case "seal":
@@ -66,7 +70,10 @@ export class JobRunner {
       case "read":
         return this.read(job);
       case "write":
-        writePieces(job);
+        this.write(job);
+        return undefined;
+      case "let go":
+        this.letGo(job.file);
         return undefined;
     }
   }
@@ -91,15 +98,24 @@ export class JobRunner {
     for (const { blocks } of sealed) for (const block of blocks) release(block.sealed);
     return plain;
   }
-}
 
-function writePieces({ fd, pieces, position, sparse }: BlockJob & { do: "write" }): void {
-  let at = position;
-  for (const piece of pieces) {
-    const { length } = piece;
-    (sparse ? writeAroundZeros : writeFully)(fd, piece, at);
-    at += length;
-    piece.buffer.transfer(0); // given back at once: they are many
+  private write({ file, pieces, position, sparse }: BlockJob & { do: "write" }): void {
+    const fd = this.files.get(file) ?? fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
+    this.files.set(file, fd);
+    let at = position;
+    for (const piece of pieces) {
+      const { length } = piece;
+      (sparse ? writeAroundZeros : writeFully)(fd, piece, at);
+      at += length;
+      piece.buffer.transfer(0); // given back at once: they are many
+    }
+  }
+
+  private letGo(file: string): void {
+    const fd = this.files.get(file);
+    if (fd === undefined) return;
+    this.files.delete(file);
+    fs.closeSync(fd);
   }
 }
 
@@ -122,6 +138,7 @@ function ownMemory({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
  */
 export function portable(job: BlockJob): [BlockJob, ArrayBuffer[]] {
   if (job.do === "write") return [job, job.pieces.map(({ buffer }) => buffer)];
+  if (job.do === "let go") return [job, []];
   const header = new Uint8Array(job.header);
   if (job.do === "seal") {
     const plain = new Uint8Array(job.plain);

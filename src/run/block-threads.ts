@@ -112,15 +112,28 @@ export class BlockThreads implements PieceWriter {
   }
 
   async write(
-    fd: number,
+    file: string,
     pieces: readonly Uint8Array<ArrayBuffer>[],
     position: number,
     sparse: boolean,
   ): Promise<void> {
     try {
-      await this.run({ do: "write", fd, pieces, position, sparse });
+      await this.run({ do: "write", file, pieces, position, sparse });
     } catch (error) {
-      throw new StorageError("restore", `cannot be written (${errorCode(error) ?? messageOf(error)})`);
+      throw unwritten(error);
+    }
+  }
+
+  async letGo(file: string): Promise<void> {
+    const job = { do: "let go", file } as const;
+    const told = (this.members ?? [])
+      .filter(({ ready }) => ready)
+      .map((member) => new Promise((resolve, reject) => this.send(member, { job, resolve, reject })));
+    try {
+      this.own.carryOut(job);
+      await Promise.all(told);
+    } catch (error) {
+      throw unwritten(error);
     }
   }
 
@@ -235,6 +248,10 @@ function settle(member: Member, message: FromBlockThread): void {
   member.pending.delete(message.id);
   if (message.type === "done") job?.resolve(message.result);
   else job?.reject(errorOf(message.report));
+}
+
+function unwritten(error: unknown): StorageError {
+  return new StorageError("restore", `cannot be written (${errorCode(error) ?? messageOf(error)})`);
 }
 
 function givenUp(): Error {

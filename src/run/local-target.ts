@@ -72,7 +72,7 @@ export class LocalTarget implements RestoreTarget {
       temporary = this.temporary.newPath();
       // Nobody else gets into the folder that it lies in, so what is new can have its mode at once.
       fd = fs.openSync(temporary, "wx", kept === undefined ? NEW_MODE : PRIVATE);
-      if (writer !== undefined) behind = new WriteBehind(writer, fd, sparse);
+      if (writer !== undefined) behind = new WriteBehind(writer, temporary, sparse);
       let position = 0;
       for await (const piece of content) {
         const { length } = piece;

@@ -1,3 +1,4 @@
+import { devNull } from "node:os";
 import { MessageChannel } from "node:worker_threads";
 import type { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
 import { Threads } from "../../src/pool/threads.ts";
@@ -31,8 +32,9 @@ export async function helpedThreads(
     );
     return port1;
   });
-  await threads.write(0, [], 0, false); // nothing to write, but a reason to call them
+  await threads.write(devNull, [], 0, false); // nothing to write, but a reason to call them
   await Promise.all(loaded);
+  await threads.letGo(devNull);
   const close = async () => {
     threads.close();
     await helpers.close();

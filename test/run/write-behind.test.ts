@@ -26,7 +26,7 @@ async function written(pieces: readonly Uint8Array[], sparse: boolean): Promise<
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   const fd = fs.openSync(file, "w");
   try {
-    const behind = new WriteBehind(threads, fd, sparse);
+    const behind = new WriteBehind(threads, file, sparse);
     for (const piece of pieces) await behind.append(piece);
     await behind.end();
     fs.ftruncateSync(fd, length); // a hole at the end is no end
@@ -60,26 +60,49 @@ describe("writing behind", () => {
   });
 
   it("says when a write fails, at the latest at the end", async () => {
-    fs.writeFileSync(file, "");
-    const fd = fs.openSync(file, "r");
-    try {
-      const behind = new WriteBehind(threads, fd, false);
-      await behind.append(Buffer.alloc(KIB));
-      await expect(behind.end()).rejects.toMatchObject({
-        side: "restore",
-        message: expect.stringContaining("EBADF"),
-      });
-      const longer = new WriteBehind(threads, fd, false);
-      const all = async () => {
-        for (let i = 0; i < 20; i++) await longer.append(Buffer.alloc(1024 * KIB));
-      };
-      await expect(all()).rejects.toMatchObject({
-        side: "restore",
-        message: expect.stringContaining("EBADF"),
-      });
-      await longer.settle();
-    } finally {
-      fs.closeSync(fd);
-    }
+    const missing = path.join(folder, "missing");
+    const behind = new WriteBehind(threads, missing, false);
+    await behind.append(Buffer.alloc(KIB));
+    const failure = { side: "restore", message: expect.stringContaining("ENOENT") };
+    await expect(behind.end()).rejects.toMatchObject(failure);
+    const longer = new WriteBehind(threads, missing, false);
+    const all = async () => {
+      for (let i = 0; i < 20; i++) await longer.append(Buffer.alloc(1024 * KIB));
+    };
+    await expect(all()).rejects.toMatchObject(failure);
+    await longer.settle();
+  });
+
+  it("lets go of the file at its end, in every thread", async () => {
+    await written(
+      Array.from({ length: 16 }, () => Buffer.alloc(1024 * KIB, "a")),
+      false,
+    );
+    expect(openFiles()).not.toContain(file);
+  });
+
+  // Helpers were given its number: of a worker that died they would have written into whatever was opened next.
+  it("writes into no other file that has got the number of one that was closed", async () => {
+    const other = path.join(folder, "other");
+    const fd = fs.openSync(file, "w");
+    const behind = new WriteBehind(threads, file, false);
+    await behind.append(Buffer.alloc(1024 * KIB, "a"));
+    fs.closeSync(fd);
+    expect(fs.openSync(other, "w")).toBe(fd);
+    await behind.append(Buffer.alloc(1024 * KIB, "a"));
+    await behind.end();
+    fs.closeSync(fd);
+    expect([fs.statSync(file).size, fs.statSync(other).size]).toEqual([2048 * KIB, 0]);
   });
 });
+
+/** The paths of all files that this process has open. */
+function openFiles(): string[] {
+  return fs.readdirSync("/proc/self/fd").flatMap((number) => {
+    try {
+      return [fs.readlinkSync(`/proc/self/fd/${number}`)];
+    } catch {
+      return []; // the folder itself
+    }
+  });
+}
