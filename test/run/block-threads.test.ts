@@ -112,13 +112,14 @@ describe("block threads", () => {
     const outcomes = Promise.allSettled(jobs);
     threads.close();
     const codes = (await outcomes).map((outcome) => outcome.status === "rejected" && outcome.reason.code);
-    expect(new Set(codes)).toEqual(new Set(["ESTOPPED"]));
+    expect(codes).toContain("ESTOPPED");
+    expect(codes.filter((code) => code !== false && code !== "ESTOPPED")).toEqual([]);
   });
 
   it("that die fail what they held, and what comes next is done without them", async () => {
     const header = Buffer.from((await seal(new FileSealer(meta, settings))).subarray(0, 88));
     const plain = content.subarray(0, 256 * 1024);
-    const jobs = Array.from({ length: 8 }, () => threads.seal(header, plain, DEFAULT_COMPRESSION));
+    const jobs = Array.from({ length: 200 }, () => threads.seal(header, plain, DEFAULT_COMPRESSION));
     const outcomes = Promise.allSettled(jobs);
     await helped.kill();
     const codes = (await outcomes).flatMap((outcome) =>
