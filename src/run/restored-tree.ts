@@ -1,0 +1,75 @@
+/**
+ * The folder that a restore fills, as it is: no link is followed, and every folder is looked at before something in it is
+ * touched.
+ */
+import * as fs from "node:fs";
+import type { Attributes, ManifestEntry } from "../metadata/manifest.ts";
+import { fsPath, pathOfBytes } from "../names/path-text.ts";
+import { kindOf } from "../scan/folder-record.ts";
+import { secondsOf, secondsOfNanoseconds } from "../scan/mtime.ts";
+import { foldersOf, refusal } from "./local-target.ts";
+
+export class RestoredTree {
+  private readonly root: string;
+  /** The folder that was looked at last. It stays a folder: what is done here replaces none. */
+  private realFolder: string | undefined;
+
+  /** @param root absolute. */
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  /** Where a path lies; "" is the root itself. */
+  locate(path: string): string | Buffer {
+    return fsPath(path === "" ? this.root : `${this.root}/${path}`);
+  }
+
+  /** Whether a folder and all above it are there and no links. */
+  isRealFolder(folder: string): boolean {
+    if (folder === "" || folder === this.realFolder) return true;
+    const isReal = [...foldersOf(folder), folder].every((part) =>
+      fs.lstatSync(this.locate(part), { throwIfNoEntry: false })?.isDirectory(),
+    );
+    if (isReal) this.realFolder = folder;
+    return isReal;
+  }
+
+  /** Makes a folder and those above it. @throws StorageError (EREFUSED) where something else is in the way. */
+  makeFolder(folder: string): void {
+    if (folder === "") return;
+    for (const part of [...foldersOf(folder), folder]) {
+      const stat = fs.lstatSync(this.locate(part), { throwIfNoEntry: false });
+      if (stat === undefined) fs.mkdirSync(this.locate(part));
+      else if (stat.isSymbolicLink()) throw refusal(folder, "the path leads through a symbolic link");
+      else if (!stat.isDirectory()) throw refusal(folder, "a file is in the place of a folder");
+    }
+  }
+
+  /** What is at a path, if it is what the manifest tells of: size and time of a file, target of a link. */
+  statIfMatching(path: string, entry: ManifestEntry): fs.BigIntStats | undefined {
+    const location = this.locate(path);
+    const folder = foldersOf(path).at(-1) ?? "";
+    if (!this.isRealFolder(folder)) return undefined;
+    const stat = fs.lstatSync(location, { bigint: true, throwIfNoEntry: false });
+    if (stat === undefined || stat.isDirectory() || kindOf(stat) !== entry.kind) return undefined;
+    if (entry.kind === "file") {
+      const fits =
+        Number(stat.size) === entry.size && secondsOfNanoseconds(stat.mtimeNs) === secondsOfEntry(entry);
+      return fits ? stat : undefined;
+    }
+    if (entry.kind === "symlink") {
+      return pathOfBytes(fs.readlinkSync(location, { encoding: "buffer" })) === entry.target
+        ? stat
+        : undefined;
+    }
+    return stat;
+  }
+}
+
+export function below(folder: string, name: string): string {
+  return folder === "" ? name : `${folder}/${name}`;
+}
+
+export function secondsOfEntry({ seconds, nanoseconds }: Attributes): number {
+  return secondsOf(BigInt(seconds), nanoseconds);
+}
