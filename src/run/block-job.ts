@@ -52,12 +52,12 @@ export type BlockResult = SealedBlock | readonly Uint8Array<ArrayBuffer>[] | und
 /** Does jobs, one at a time. */
 export class JobRunner {
   private readonly blocks: BlockJobs;
+  private readonly files: WrittenFiles;
   private storage: LocalStorage | undefined;
-  /** Open for writing. */
-  private readonly files = new Map<string, number>();
 
-  constructor(ring: SegmentedKeyRing, allowUnencrypted: boolean) {
+  constructor(ring: SegmentedKeyRing, allowUnencrypted: boolean, files = new WrittenFiles()) {
     this.blocks = new BlockJobs({ ring, allowUnencrypted });
+    this.files = files;
   }
 
   /** @throws DamagedError (EBLOCK) of `open` and `read`, StorageError of a `read`, what node:fs throws of the others. */
@@ -70,10 +70,10 @@ export class JobRunner {
       case "read":
         return this.read(job);
       case "write":
-        this.write(job);
+        this.files.write(job);
         return undefined;
       case "let go":
-        this.letGo(job.file);
+        this.files.letGo(job.file);
         return undefined;
     }
   }
@@ -98,10 +98,15 @@ export class JobRunner {
     for (const { blocks } of sealed) for (const block of blocks) release(block.sealed);
     return plain;
   }
+}
 
-  private write({ file, pieces, position, sparse }: BlockJob & { do: "write" }): void {
-    const fd = this.files.get(file) ?? fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
-    this.files.set(file, fd);
+/** What a thread has open for writing. */
+export class WrittenFiles {
+  private readonly open = new Map<string, number>();
+
+  write({ file, pieces, position, sparse }: BlockJob & { do: "write" }): void {
+    const fd = this.open.get(file) ?? fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
+    this.open.set(file, fd);
     let at = position;
     for (const piece of pieces) {
       const { length } = piece;
@@ -111,10 +116,10 @@ export class JobRunner {
     }
   }
 
-  private letGo(file: string): void {
-    const fd = this.files.get(file);
+  letGo(file: string): void {
+    const fd = this.open.get(file);
     if (fd === undefined) return;
-    this.files.delete(file);
+    this.open.delete(file);
     fs.closeSync(fd);
   }
 }

@@ -129,9 +129,9 @@ export class BlockThreads implements PieceWriter {
     const told = (this.members ?? [])
       .filter(({ ready }) => ready)
       .map((member) => new Promise((resolve, reject) => this.send(member, { job, resolve, reject })));
+    const own = new Promise((resolve) => resolve(this.own.carryOut(job)));
     try {
-      this.own.carryOut(job);
-      await Promise.all(told);
+      await Promise.all([own, ...told]); // no failure stays without anybody who awaits it
     } catch (error) {
       throw unwritten(error);
     }

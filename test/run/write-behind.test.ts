@@ -3,6 +3,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { passwordSource } from "../../src/crypto/key-source.ts";
 import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
 import type { BlockThreads } from "../../src/run/block-threads.ts";
 import { WriteBehind } from "../../src/run/write-behind.ts";
@@ -11,10 +12,11 @@ import { type HelpedThreads, helpedThreads } from "./helped-threads.ts";
 const KIB = 1024;
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "backup-write-behind-"));
 const file = path.join(folder, "file");
+const ring = new SegmentedKeyRing("password");
 let helped: HelpedThreads;
 let threads: BlockThreads;
 beforeAll(async () => {
-  helped = await helpedThreads(new SegmentedKeyRing("password"), false);
+  helped = await helpedThreads(ring, false);
   threads = helped.threads;
 });
 afterAll(async () => {
@@ -79,6 +81,21 @@ describe("writing behind", () => {
       false,
     );
     expect(openFiles()).not.toContain(file);
+  });
+
+  // A helper that got new keys in the midst of a file opened it again, and the first one stayed open.
+  it("lets go of it also when another key was derived meanwhile", async () => {
+    fs.writeFileSync(file, "");
+    const behind = new WriteBehind(threads, file, false);
+    const some = async () => {
+      for (let i = 0; i < 8; i++) await behind.append(Buffer.alloc(1024 * KIB, "a"));
+    };
+    await some();
+    ring.keysFor(passwordSource("aes", new Uint8Array(16).fill(1)), "aes");
+    await some();
+    await behind.end();
+    expect(openFiles()).not.toContain(file);
+    expect(fs.statSync(file).size).toBe(16 * 1024 * KIB);
   });
 
   // Helpers were given its number: of a worker that died they would have written into whatever was opened next.
