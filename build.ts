@@ -34,6 +34,6 @@ const common: BuildOptions = {
   logLevel: "warning",
 };
 await build({ ...common, entryPoints: { backup: "bin/backup.ts" } });
-// For itself, so that what every worker needs is one file.
+// For itself, so that what every worker needs is in few files: each takes its time to be found and read.
 await build({ ...common, entryPoints: { worker: "src/run/worker-main.ts" } });
 chmodSync(`${out}bin/backup.js`, 0o755);
