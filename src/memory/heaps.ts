@@ -1,20 +1,25 @@
 /** How much memory this process's threads take before they collect garbage. */
-import { setFlagsFromString } from "node:v8";
+import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
 /** Bytes in memory above which a thread that is alone gets careful, too. */
 const MUCH = 110 * 2 ** 20;
-const LOOK_MS = 100;
+/** Bytes of a nursery, both halves, that is large enough. */
+const NURSERY = 16 * 2 ** 20;
+const LOOK_MS = 20;
+
+let alone = true;
 
 /**
  * Keeps heaps small: of this thread from now on, and of the threads that it starts. A run makes millions of short-lived
  * strings and buffers and keeps hardly any; V8 would let its heaps grow for them, to three times the size, and gain
  * nothing. 20,000 files of up to 2 KiB, first backup: 148 MB instead of 226, in the same time.
  *
- * What outlives a nursery may take its time as long as there is little of it: a fifth less time for an unchanged run.
+ * The nursery is kept at a size where next to nothing outlives it: 100,000 unchanged files with 95 MB instead of 131. What does
+ * outlive it may take its time as long as there is little of it: a fifth less time for an unchanged run.
  */
 export function keepHeapsSmall(): void {
-  setFlagsFromString("--max-semi-space-size=4");
   const timer = setInterval(() => {
+    if (alone && nurseryBytes() >= NURSERY) setFlagsFromString("--semi-space-growth-factor=1");
     if (process.memoryUsage.rss() < MUCH) return;
     clearInterval(timer);
     keepManyHeapsSmall();
@@ -23,9 +28,15 @@ export function keepHeapsSmall(): void {
 
 /**
  * For more threads than this one, before they start. Each begins with room for what it loads, so that it does not look
- * through that again and again.
+ * through that again and again, and with a small nursery, which may grow to its limit.
  */
 export function keepManyHeapsSmall(): void {
+  alone = false;
+  setFlagsFromString("--semi-space-growth-factor=2");
   setFlagsFromString("--optimize-for-size");
   setFlagsFromString("--initial-heap-size=24");
+}
+
+function nurseryBytes(): number {
+  return getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space")?.space_size ?? 0;
 }
