@@ -89,11 +89,25 @@ function ofListing(version: StoredVersion, { modified, size }: ListedObject, siz
   };
 }
 
-/** The first objects of a listing, and the listing with them put back in front. */
+/** A listing that was looked into. */
+export interface BegunListing {
+  /** Its first objects: as many as were asked for, or all. */
+  readonly first: ListedObject[];
+  /** All of it. Whoever stops early ends it. */
+  readonly whole: AsyncGenerator<ListedObject[]>;
+  /** Ends it where nobody wants the whole. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Takes the first objects of a listing, `atLeast` so many. As long as nobody asks for what comes behind them, up to `most`
+ * are listed in advance; a failure there is thrown when that is asked for.
+ */
 export async function lookAhead(
   listing: AsyncIterable<ListedObject[]>,
   atLeast: number,
-): Promise<{ first: ListedObject[]; whole: AsyncGenerator<ListedObject[]> }> {
+  most: number,
+): Promise<BegunListing> {
   const iterator = listing[Symbol.asyncIterator]();
   const first: ListedObject[] = [];
   while (first.length < atLeast) {
@@ -101,13 +115,35 @@ export async function lookAhead(
     if (next.done) break;
     first.push(...next.value);
   }
+  const listed: Promise<IteratorResult<ListedObject[]>>[] = [];
+  let wanted = true;
+  const listInAdvance = async () => {
+    for (let objects = first.length; objects < most && wanted; ) {
+      const next = iterator.next();
+      listed.push(next);
+      const { done, value } = await next;
+      if (done) return;
+      objects += value.length;
+    }
+  };
+  const inAdvance = listInAdvance().catch(() => {}); // who asks for it gets the failure
+  const stop = async () => {
+    wanted = false;
+    await inAdvance;
+    await iterator.return?.();
+  };
   async function* whole(): AsyncGenerator<ListedObject[]> {
     try {
       yield first;
-      for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+      wanted = false;
+      for (;;) {
+        const { done, value } = await (listed.shift() ?? iterator.next());
+        if (done) return;
+        yield value;
+      }
     } finally {
-      await iterator.return?.(); // whoever stops early ends the listing too
+      await stop();
     }
   }
-  return { first, whole: whole() };
+  return { first, whole: whole(), stop };
 }

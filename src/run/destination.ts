@@ -9,6 +9,7 @@ import { UnsortedListingError } from "../plan/order.ts";
 import { Threads } from "../pool/threads.ts";
 import type { ListedObject, Storage } from "../storage/storage.ts";
 import {
+  type BegunListing,
   type CatalogueFindings,
   hasSealedNames,
   lookAhead,
@@ -29,6 +30,8 @@ import { poolFor, startEarly, type Workers } from "./workers.ts";
 
 /** So many listed objects are looked at before anything is done. */
 const LOOK_AHEAD = 1000;
+/** So many are listed before anyone asks for them: some 8 MB, while a key is derived or the source is surveyed. */
+const READ_AHEAD = 20000;
 /** Names decrypted by one task. */
 const NAMES_PER_TASK = 200;
 
@@ -80,6 +83,7 @@ export async function openDestination(
   try {
     return await openListed(config, storage, listing, threads, options, tally, opening);
   } catch (error) {
+    await listing.stop();
     await threads.close();
     throw error;
   }
@@ -144,9 +148,6 @@ async function openListed(
   };
 }
 
-/** The beginning of a listing, and all of it. */
-type BegunListing = Awaited<ReturnType<typeof lookAhead>>;
-
 /** Runs `pass` over a listing as it comes; should it turn out not to be sorted, once more over a sorted one. */
 export async function withSortedFallback(
   destination: OpenDestination,
@@ -169,12 +170,12 @@ async function beginListing(
   { mode, dryRun }: OpenOptions,
 ): Promise<BegunListing> {
   try {
-    return await lookAhead(storage.list(signal), LOOK_AHEAD);
+    return await lookAhead(storage.list(signal), LOOK_AHEAD, READ_AHEAD);
   } catch (error) {
     if (mode !== "backup" || errorCode(error) !== "ENOENT") throw error;
-    if (dryRun) return lookAhead(nothing(), LOOK_AHEAD);
+    if (dryRun) return lookAhead(nothing(), LOOK_AHEAD, 0);
     await storage.create();
-    return lookAhead(storage.list(signal), LOOK_AHEAD);
+    return lookAhead(storage.list(signal), LOOK_AHEAD, READ_AHEAD);
   }
 }
 

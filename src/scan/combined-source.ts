@@ -27,8 +27,13 @@ export class CombinedSource implements Source {
     this.location = this.parts.map(({ source }) => source.location).join(", ");
   }
 
+  prepare(signal?: AbortSignal): void {
+    this.parts[0]?.source.prepare?.(signal);
+  }
+
   async *scan(findings: ScanFindings, signal?: AbortSignal): AsyncGenerator<Entry[]> {
-    for (const { name, source } of this.parts) {
+    for (const [i, { name, source }] of this.parts.entries()) {
+      this.parts[i + 1]?.source.prepare?.(signal);
       const below = (path: string) => `${name}/${path}`;
       const onError = (report: ErrorReport) => {
         const path = report.path === undefined ? name : below(report.path);

@@ -28,6 +28,7 @@ const HOLE_LEAST = 4096;
 const BILLION = 1_000_000_000n;
 
 type Xattrs = Attributes["xattrs"];
+const NONE: Xattrs = {};
 
 /** The names of owners, shared by all folders of a run. */
 export interface AccountNames {
@@ -39,9 +40,8 @@ export interface AccountNames {
 export class LinkTable {
   private readonly waiting = new Map<string, { first: string; left: number }>();
 
-  groupOf(stat: fs.BigIntStats, path: string): string {
-    const id = `${stat.dev}:${stat.ino}`;
-    const known = this.waiting.get(id) ?? { first: path, left: Number(stat.nlink) };
+  groupOf({ id, count }: Links, path: string): string {
+    const known = this.waiting.get(id) ?? { first: path, left: count };
     known.left--;
     if (known.left > 0) this.waiting.set(id, known);
     else this.waiting.delete(id);
@@ -49,11 +49,18 @@ export class LinkTable {
   }
 }
 
+/** A file that has several names. */
+interface Links {
+  /** Equal for all of them. */
+  readonly id: string;
+  /** How many there are, here and elsewhere. */
+  readonly count: number;
+}
+
+/** An entry but for what only the whole scan knows. In place of its stat, whose big integers are ten times as large. */
 interface Recorded {
-  readonly name: string;
-  readonly kind: Kind;
-  readonly stat: fs.BigIntStats;
-  readonly target?: string;
+  readonly entry: ManifestEntry;
+  readonly links: Links | undefined;
 }
 
 export class FolderRecord {
@@ -66,7 +73,21 @@ export class FolderRecord {
   }
 
   add(name: string, kind: Kind, stat: fs.BigIntStats, target?: string): void {
-    this.recorded.push({ name, kind, stat, ...(target !== undefined && { target }) });
+    const size = kind === "file" ? Number(stat.size) : 0;
+    const entry: ManifestEntry = {
+      name,
+      kind,
+      size,
+      ...attributesOf(stat, NONE),
+      ...(target !== undefined && { target }),
+      ...(size >= SPARSE_LEAST && Number(stat.blocks) * 512 <= size - HOLE_LEAST && { sparse: true }),
+      ...((kind === "character" || kind === "block") && { device: deviceOf(stat.rdev) }),
+    };
+    const links =
+      kind === "file" && stat.nlink > 1n
+        ? { id: `${stat.dev}:${stat.ino}`, count: Number(stat.nlink) }
+        : undefined;
+    this.recorded.push({ entry, links });
   }
 
   /** The folder's manifests, as files of the source. */
@@ -76,8 +97,8 @@ export class FolderRecord {
     links: LinkTable,
     accounts: AccountNames,
   ): Entry[] {
-    this.recorded.sort((a, b) => comparePaths(a.name, b.name));
-    const entries = this.recorded.map((recorded) => this.entryOf(recorded, xattrs.get(recorded.name), links));
+    this.recorded.sort((a, b) => comparePaths(a.entry.name, b.entry.name));
+    const entries = this.recorded.map((recorded) => this.complete(recorded, xattrs, links));
     const folder = attributesOf(own.stat, own.xattrs);
     return spread(entries).map((part, index, { length }) => {
       const manifest: Manifest = {
@@ -89,22 +110,18 @@ export class FolderRecord {
     });
   }
 
-  private entryOf(
-    { name, kind, stat, target }: Recorded,
-    xattrs: Xattrs = {},
-    links: LinkTable,
+  private complete(
+    { entry, links }: Recorded,
+    xattrs: ReadonlyMap<string, Xattrs>,
+    table: LinkTable,
   ): ManifestEntry {
-    const path = this.folder === "" ? name : `${this.folder}/${name}`;
-    const size = kind === "file" ? Number(stat.size) : 0;
+    const own = xattrs.get(entry.name);
+    if (own === undefined && links === undefined) return entry;
+    const path = this.folder === "" ? entry.name : `${this.folder}/${entry.name}`;
     return {
-      name,
-      kind,
-      size,
-      ...attributesOf(stat, xattrs),
-      ...(target !== undefined && { target }),
-      ...(kind === "file" && stat.nlink > 1n && { linkGroup: links.groupOf(stat, path) }),
-      ...(size >= SPARSE_LEAST && Number(stat.blocks) * 512 <= size - HOLE_LEAST && { sparse: true }),
-      ...((kind === "character" || kind === "block") && { device: deviceOf(stat.rdev) }),
+      ...entry,
+      ...(own !== undefined && { xattrs: own }),
+      ...(links !== undefined && { linkGroup: table.groupOf(links, path) }),
     };
   }
 }

@@ -18,8 +18,8 @@ export interface ScanFindings {
 
 export interface Source {
   readonly location: string;
-  /** Begins what the next scan needs to know, beside whatever is done before it. `close` ends it. */
-  prepare?(signal: AbortSignal): void;
+  /** Begins the next scan, as far as it can go beside whatever is done before it. `close` ends it. */
+  prepare?(signal?: AbortSignal): void;
   /**
    * All files in batches, ascending by `sortKey`. Throws code `ENOENT` when the source itself is missing.
    * What cannot be listed is reported, kept in `unknown`, and the scan goes on.

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { parseStoredName } from "../../src/names/stored-name.ts";
 import { UnsortedListingError } from "../../src/plan/order.ts";
@@ -65,25 +66,63 @@ describe("the catalogue", () => {
 
 describe("looking ahead", () => {
   it("takes nothing away from the listing, however long it is", async () => {
-    for (const count of [0, 1, 5, 20]) {
-      const listed = objects(...Array.from({ length: count }, (_, i) => `k${i}`));
-      const { first, whole } = await lookAhead(cut(listed, [3]), 5);
-      expect(first.length).toBeGreaterThanOrEqual(Math.min(5, count));
+    for (const [count, most] of [0, 1, 5, 20].flatMap((count) => [0, 7, 100].map((most) => [count, most]))) {
+      const listed = objects(...Array.from({ length: count as number }, (_, i) => `k${i}`));
+      const { first, whole } = await lookAhead(cut(listed, [3]), 5, most as number);
+      expect(first.length).toBeGreaterThanOrEqual(Math.min(5, count as number));
+      if (most === 7) await setImmediate();
       expect(await all(whole)).toEqual(listed);
     }
   });
 
-  it("ends the listing when the rest is not wanted", async () => {
-    let ended = false;
-    const endless = async function* () {
+  /** One object after the other; tells how many were asked for, and whether it was ended. */
+  function counted(failAt = Number.POSITIVE_INFINITY) {
+    const state = { given: 0, ended: false };
+    const listing = async function* () {
       try {
-        for (;;) yield objects("k");
+        for (;;) {
+          if (state.given === failAt) throw new Error("torn");
+          yield objects(`k${state.given++}`);
+        }
       } finally {
-        ended = true;
+        state.ended = true;
       }
     };
-    const { whole } = await lookAhead(endless(), 3);
-    for await (const _ of whole) break;
-    expect(ended).toBe(true);
+    return { state, listing: listing() };
+  }
+
+  it("lists in advance what it may, and goes on from there when it is asked for more", async () => {
+    const { state, listing } = counted();
+    const { whole } = await lookAhead(listing, 3, 10);
+    await expect.poll(() => state.given).toBe(10);
+    const keys: string[] = [];
+    for await (const batch of whole) {
+      keys.push(...batch.map(({ key }) => key));
+      if (keys.length === 20) break;
+    }
+    expect(keys).toEqual(Array.from({ length: 20 }, (_, i) => `k${i}`));
+    expect(state).toEqual({ given: 20, ended: true });
+  });
+
+  it("throws what went wrong in advance behind all that came before it", async () => {
+    const { state, listing } = counted(6);
+    const { whole } = await lookAhead(listing, 3, 10);
+    await expect.poll(() => state.ended).toBe(true);
+    const keys: string[] = [];
+    const take = async () => {
+      for await (const batch of whole) keys.push(...batch.map(({ key }) => key));
+    };
+    await expect(take()).rejects.toThrow("torn");
+    expect(keys).toHaveLength(6);
+  });
+
+  it("ends the listing when the rest is not wanted, or none of it", async () => {
+    const some = counted();
+    for await (const _ of (await lookAhead(some.listing, 3, 10)).whole) break;
+    expect(some.state.ended).toBe(true);
+    const none = counted();
+    await (await lookAhead(none.listing, 3, 1000)).stop();
+    expect(none.state.ended).toBe(true);
+    expect(none.state.given).toBeLessThan(1000);
   });
 });

@@ -342,6 +342,35 @@ describe("a scan that was prepared", () => {
     await source.close();
   });
 
+  it("tells what it found on the way when it is asked for, and once", async () => {
+    put("a");
+    execFileSync("mkfifo", [`${root}/fifo`]);
+    put("b/c");
+    const source = new LocalSource(root, NOTHING);
+    const undo = insteadOfReaddir((original, folder, ...rest) => {
+      if (String(folder).endsWith("/b/")) throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+      return original(folder, ...rest);
+    });
+    source.prepare();
+    undo();
+    expect(source.isUnknown("b/c")).toBe(false);
+    const { paths, errors, skipped } = await scan(NOTHING, source);
+    expect(paths).toEqual(["a"]);
+    expect(errors).toEqual([expect.objectContaining({ code: "EIO", path: "b/" })]);
+    expect(skipped).toEqual([["fifo", "not a regular file"]]);
+    expect(source.isUnknown("b/c")).toBe(true);
+  });
+
+  it("says nothing of a folder that is removed before its turn; what was in it is unknown", async () => {
+    for (const file of ["a", "b/c"]) put(file);
+    const source = prepared();
+    fs.rmSync(`${root}/b`, { recursive: true });
+    const { paths, errors } = await scan(NOTHING, source);
+    expect(paths).toEqual([".backup-meta.0.0", "a", "b/c"]);
+    expect(errors).toEqual([]);
+    expect(source.isUnknown("b/c")).toBe(true);
+  });
+
   it("and never came leaves no process and no rejection behind, whether it is stopped or closed", async () => {
     const stop = new AbortController();
     const stopped = prepared(stop.signal);

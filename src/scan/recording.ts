@@ -1,0 +1,46 @@
+/** What one scan of a local folder gathers about metadata, from folder to folder. */
+import * as fs from "node:fs";
+import { Accounts } from "../metadata/accounts.ts";
+import { readXattrs, type XattrSurvey, type Xattrs } from "../metadata/xattrs.ts";
+import { fsPath } from "../names/path-text.ts";
+import type { FolderEntry } from "../storage/local/list.ts";
+import type { Entry } from "./entry.ts";
+import { type AccountNames, type FolderRecord, LinkTable } from "./folder-record.ts";
+
+const NONE: Xattrs = {};
+
+export class Recording {
+  private readonly root: string;
+  private readonly survey: XattrSurvey;
+  private readonly links = new LinkTable();
+  private readonly accounts: AccountNames = { users: new Accounts("passwd"), groups: new Accounts("group") };
+  /** Attributes of folders that were read with their parents and are still to be entered. */
+  private readonly folders = new Map<string, Xattrs>();
+
+  constructor(root: string, survey: XattrSurvey) {
+    this.root = root;
+    this.survey = survey;
+  }
+
+  /** The manifests of one folder, in the order of the walk; throws the file system's errors. */
+  manifestsOf(prefix: string, listed: readonly FolderEntry[], record: FolderRecord): Entry[] {
+    const { root, survey, folders } = this;
+    const folder = prefix.slice(0, -1);
+    const stat = fs.statSync(fsPath(prefix === "" ? root : `${root}/${folder}`), { bigint: true });
+    const xattrs = survey.folders.has(folder)
+      ? readXattrs(root, folder, namesOf(listed))
+      : new Map<string, Xattrs>();
+    for (const { name, kind } of xattrs.size === 0 ? [] : listed) {
+      const own = kind === "folder" ? xattrs.get(name) : undefined;
+      if (own !== undefined) folders.set(`${prefix}${name}/`, own);
+    }
+    const ofRoot = prefix === "" && survey.root ? readXattrs(root, "", ["."]).get(".") : undefined;
+    const own = ofRoot ?? folders.get(prefix) ?? NONE;
+    folders.delete(prefix);
+    return record.manifests({ stat, xattrs: own }, xattrs, this.links, this.accounts);
+  }
+}
+
+function namesOf(listed: readonly FolderEntry[]): string[] {
+  return listed.map(({ name }) => name);
+}
