@@ -185,7 +185,8 @@ class Backup {
     const entries = this.scan(sorted);
     for await (const groups of join(entries, versions)) {
       for (const group of groups) {
-        await phase.take(group);
+        const taking = phase.take(group);
+        if (taking !== undefined) await taking;
       }
       this.options.signal.throwIfAborted();
     }

@@ -6,7 +6,7 @@ import { parseManifestPath } from "../names/manifest-name.ts";
 import { LIVE } from "../names/stamp.ts";
 import { isLive, type StoredVersion } from "../names/stored-name.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
-import { historyOf } from "../plan/history.ts";
+import { historyOf, needsStoredTimes } from "../plan/history.ts";
 import { isVersionOf, type PathPlan, type PlanSettings, planPath, stampsOf } from "../plan/plan-path.ts";
 import { planPurge } from "../plan/purge.ts";
 import type { Retention } from "../plan/retention.ts";
@@ -39,6 +39,8 @@ export interface PlanContext {
   readonly now: number;
 }
 
+type Changed = Exclude<PathPlan, { kind: "nothing" | "unchanged" }>;
+
 export class PlanPhase {
   private readonly context: PlanContext;
   private readonly found: JoinFindings;
@@ -48,10 +50,15 @@ export class PlanPhase {
     this.found = found;
   }
 
-  async take(listed: PathGroup): Promise<void> {
+  /** A promise only where something has to be waited for: most paths of most runs are unchanged. */
+  take(listed: PathGroup): Promise<void> | undefined {
+    if (!needsStoredTimes(listed.versions)) return this.takeGroup(listed);
+    return withStoredTimes(listed, this.context.storage).then((group) => this.takeGroup(group));
+  }
+
+  private takeGroup(group: PathGroup): Promise<void> | undefined {
     const { context, found } = this;
-    const group = await withStoredTimes(listed, context.storage);
-    if (group.entry === undefined && group.versions.length === 0) return; // another run has removed what was listed
+    if (group.entry === undefined && group.versions.length === 0) return undefined; // another run has removed what was listed
     const isManifest = context.reservesNames && parseManifestPath(group.path) !== undefined;
     const plan = planPath(group, context.plan);
     if (!isManifest) this.count(group, plan);
@@ -59,8 +66,21 @@ export class PlanPhase {
       this.purge(group, isManifest);
       if (group.versions.some(({ stamp }) => stamp.form !== "live")) found.sawHistory = true;
     }
-    if (isManifest) await this.takeManifest(group, plan);
-    else await this.takeFile(group, plan);
+    if (plan.kind === "nothing") return undefined;
+    if (plan.kind === "unchanged") {
+      this.takeUnchanged(group, plan, isManifest);
+      return undefined;
+    }
+    return isManifest ? this.takeManifest(group, plan) : this.takeFile(group, plan);
+  }
+
+  private takeUnchanged(group: PathGroup, plan: PathPlan & { kind: "unchanged" }, isManifest: boolean): void {
+    const { version, surplus } = plan;
+    if (!isManifest) {
+      this.found.unchangedFiles++;
+      this.found.unchangedBytes += version.size;
+    }
+    if (surplus.length > 0) this.removeSurplus(version, surplus, group);
   }
 
   private count({ entry }: PathGroup, plan: PathPlan): void {
@@ -72,17 +92,10 @@ export class PlanPhase {
     if (isLiveBefore(plan)) found.livePaths++;
   }
 
-  private async takeFile(group: PathGroup, plan: PathPlan): Promise<void> {
+  private async takeFile(group: PathGroup, plan: Changed): Promise<void> {
     const { context, found } = this;
     const { retirements } = found;
     switch (plan.kind) {
-      case "nothing":
-        return;
-      case "unchanged":
-        found.unchangedFiles++;
-        found.unchangedBytes += plan.version.size;
-        this.removeSurplus(plan.version, plan.surplus, group);
-        return;
       case "revive":
         if (context.plan.keepsHistory) {
           await context.storePhase.revive(
@@ -117,14 +130,9 @@ export class PlanPhase {
   }
 
   /** Manifests are stored, kept and retired like files, but are none: nobody counts them, and none has moved. */
-  private async takeManifest(group: PathGroup, plan: PathPlan): Promise<void> {
+  private async takeManifest(group: PathGroup, plan: Changed): Promise<void> {
     const { context, found } = this;
     switch (plan.kind) {
-      case "nothing":
-        return;
-      case "unchanged":
-        this.removeSurplus(plan.version, plan.surplus, group);
-        return;
       case "revive":
         if (context.plan.keepsHistory) {
           await context.storePhase.store(requestOf(group, plan.entry, [], plan.surplus), found);
