@@ -98,9 +98,9 @@ export interface Config {
   /** Exceptions from encryption, compression and the storage class: for each, the first that fits and names it decides. */
   readonly rules?: readonly ObjectRule[];
 
-  /** Files in flight. */
-  readonly backupProcesses: number;
-  readonly restoreProcesses: number;
+  /** The most files in flight. Null: a usual number, or what the run finds out to be best (run/files-in-flight.ts). */
+  readonly backupProcesses: number | null;
+  readonly restoreProcesses: number | null;
 
   /** Null: for ever; 0: removed at once. */
   readonly deletedKeepDays: number | null;

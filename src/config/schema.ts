@@ -67,13 +67,12 @@ const level = v.pipe(
   levelNumber,
 );
 
-function processes(usual: number) {
-  return v.pipe(
-    v.optional(v.unknown(), null),
-    v.transform((value) => (value === null || numberOf(value) === 0 ? usual : value)),
-    integer(1, 1024, "must be a whole number from 1 to 1024"),
-  );
-}
+/** Number 0, null and absent all mean that the run is to know. */
+const processes = v.pipe(
+  v.optional(v.unknown(), null),
+  v.transform((value) => (numberOf(value) === 0 ? null : value)),
+  v.nullable(integer(1, 1024, "must be a whole number from 1 to 1024")),
+);
 
 function share(usual: number) {
   return v.pipe(
@@ -241,8 +240,8 @@ export const settingsSchema = v.object({
   lzma_level: level,
   gzip_level: level,
   rules: v.nullish(rules),
-  backup_processes: processes(5),
-  restore_processes: processes(8),
+  backup_processes: processes,
+  restore_processes: processes,
   deleted_keep_days: v.nullish(
     integer(0, 1_000_000, "must be a whole number of days: 0 removes at once, null keeps for ever"),
     null,

@@ -11,6 +11,7 @@
  */
 import type { Worker } from "node:worker_threads";
 import { BackupError, type ErrorReport, messageOf } from "../errors.ts";
+import type { InFlight } from "./in-flight.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
 import type { Threads } from "./threads.ts";
 
@@ -23,6 +24,8 @@ export interface PoolOptions<Task, Outcome> {
   readonly batchesPerWorker: number;
   /** The most tasks in one batch. */
   readonly batchTasks: number;
+  /** Where tasks mostly wait for a server: how many all workers together may hold. Then a batch is to be one task. */
+  readonly inFlight?: InFlight;
   /** What a task weighs, in bytes to be read; a batch is closed once it weighs more than `BATCH_BYTES`. */
   readonly weigh: (task: Task) => number;
   /** The outcome of a task whose worker died. */
@@ -213,6 +216,7 @@ export class Pool<Task, Outcome> {
     this.members.delete(member);
     const held = [...member.batches.values()].flat();
     this.held -= held.length;
+    for (const { task } of held) this.options.inFlight?.drop(this.options.weigh(task));
     const report: ErrorReport = {
       side: "internal",
       kind: "failed",
@@ -250,6 +254,7 @@ export class Pool<Task, Outcome> {
     const jobs = member.batches.get(message.id) ?? [];
     member.batches.delete(message.id);
     this.held -= jobs.length;
+    this.tellInFlight(jobs);
     this.dispatch();
     jobs.forEach((job, i) => {
       this.answer(job, message.outcomes[i] as Outcome);
@@ -257,14 +262,20 @@ export class Pool<Task, Outcome> {
     this.changed();
   }
 
+  private tellInFlight(done: readonly Job<Task, Outcome>[]): void {
+    const { inFlight, weigh } = this.options;
+    if (inFlight === undefined) return;
+    for (const { task } of done) inFlight.complete(weigh(task), performance.now(), this.queued() > 0);
+  }
+
   /** Hands batches to workers with a free place, one each in turn, and no second one while others will soon have nothing. */
   private dispatch(): void {
     this.startWorkers();
     const starting = [...this.members].some(({ ready }) => !ready);
     const deepest = starting ? 1 : this.options.batchesPerWorker;
-    for (let depth = 1; depth <= deepest && this.queued() > 0; depth++) {
+    for (let depth = 1; depth <= deepest && this.mayHandOut; depth++) {
       for (const member of this.members) {
-        if (this.queued() === 0) break;
+        if (!this.mayHandOut) break;
         if (member.ready && member.batches.size < this.depthFor(member, depth)) this.send(member);
       }
     }
@@ -272,6 +283,12 @@ export class Pool<Task, Outcome> {
       this.queue = this.queue.slice(this.queueStart);
       this.queueStart = 0;
     }
+  }
+
+  private get mayHandOut(): boolean {
+    const { inFlight, weigh } = this.options;
+    const next = this.queue[this.queueStart];
+    return next !== undefined && (inFlight === undefined || inFlight.admits(weigh(next.task)));
   }
 
   /** A task that has to be alone is given to a worker that holds nothing, which then gets nothing else. */
@@ -294,6 +311,7 @@ export class Pool<Task, Outcome> {
       if (job.alone) break;
       weight += this.options.weigh(job.task);
     }
+    for (const { task } of jobs) this.options.inFlight?.begin(this.options.weigh(task));
     const id = this.nextBatch++;
     member.batches.set(id, jobs);
     this.held += jobs.length;

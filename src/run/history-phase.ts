@@ -9,6 +9,7 @@
 import pLimit from "p-limit";
 import type { Purge } from "../plan/purge.ts";
 import { SpillList } from "../spill/spill-list.ts";
+import { filesInFlight } from "./files-in-flight.ts";
 import { type Ending, GroupOfChanges, type HistoryContext, type Retiring } from "./history-changes.ts";
 
 const PER_GROUP = 1000;
@@ -51,7 +52,7 @@ async function inGroups<T>(
   context: HistoryContext,
   step: (item: T, work: GroupOfChanges) => Promise<void>,
 ): Promise<void> {
-  const limit = pLimit(context.config.backupProcesses);
+  const limit = pLimit(filesInFlight(context.config, "backup").first);
   let group: T[] = [];
   const carryOut = async () => {
     context.signal.throwIfAborted();

@@ -11,6 +11,7 @@ import { type ErrorReport, errorCode, reportOf } from "../errors.ts";
 import type { NameFields, StoredVersion } from "../names/stored-name.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import type { Storage } from "../storage/storage.ts";
+import { filesInFlight } from "./files-in-flight.ts";
 import { objectRules } from "./object-rules.ts";
 import type { ObjectSealer } from "./object-sealer.ts";
 import type { Reporter } from "./reporter.ts";
@@ -73,7 +74,7 @@ export class Retirements {
 
   /** Carries everything out. Failures are counted, one by one; only a signal ends it early. */
   async carryOut(context: RetireContext): Promise<void> {
-    const limit = pLimit(context.config.backupProcesses);
+    const limit = pLimit(filesInFlight(context.config, "backup").first);
     await removeAll(this.doubles, limit, context);
     await inGroups(this.renamings, REMOVALS_PER_CALL, async (group) => {
       await Promise.all(group.map((renaming) => limit(() => this.renameOne(renaming, context))));

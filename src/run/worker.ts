@@ -41,8 +41,10 @@ export interface WorkerSettings {
 /** What a worker tells beside the outcomes of its tasks. */
 export interface WorkerNews {
   readonly slow?: FinishedCall;
+  /** A server asked for fewer requests. */
+  readonly throttled?: true;
   /** All its calls to servers, told once at the end. */
-  readonly calls?: CallData;
+  readonly counted?: CallData;
 }
 
 /** Serves the pool that started this thread. `openStorage` is a parameter so that tests can put faults in between. */
@@ -60,6 +62,7 @@ async function open(
     ...(settings.slowMs !== undefined && { slowMs: settings.slowMs }),
     onSlow: (slow) => tell({ slow }),
   });
+  calls.onThrottled(() => tell({ throttled: true }));
   const openStorage: OpenStorage = (config, side) => openAny(config, side, calls);
   const { config, mode } = settings;
   const keys = await openKeys(config, settings.keys);
@@ -120,7 +123,7 @@ async function open(
       if (destination.kind === "s3") await destination.close();
       if (config.src?.kind !== "local") await source?.close();
       if (config.restore.kind === "s3") await target?.close();
-      tell({ calls: calls.export() });
+      tell({ counted: calls.export() });
     },
   };
 }

@@ -3,8 +3,10 @@
  */
 import { availableParallelism } from "node:os";
 import type { Config } from "../config/config.ts";
+import { InFlight } from "../pool/in-flight.ts";
 import { Pool } from "../pool/pool.ts";
 import type { Threads } from "../pool/threads.ts";
+import { filesInFlight, involvesBuckets } from "./files-in-flight.ts";
 import type { RunOptions } from "./run-options.ts";
 import { type Outcome, type Task, weightOf } from "./tasks.ts";
 import type { WorkerNews, WorkerSettings } from "./worker.ts";
@@ -27,7 +29,7 @@ export function startEarly(config: Config, mode: WorkerSettings["mode"], threads
  *
  * Where only local folders are involved a worker does one file after another, synchronously, and a second batch waits
  * beside the first so that it is never idle. Where a bucket is involved, waiting is most of the work: the files in
- * flight are shared out among the workers, one to a message.
+ * flight, which may be many more than there are workers, are shared out among them, one to a message.
  */
 export function poolFor(
   settings: WorkerSettings,
@@ -35,39 +37,31 @@ export function poolFor(
   options: Required<RunOptions>,
   onProgress: (bytes: number) => void,
 ): Workers {
-  const inFlight = filesInFlight(settings.config, settings.mode);
-  const workers = workersFor(settings.config, settings.mode);
-  const remote = involvesBuckets(settings.config, settings.mode);
+  const { config, mode } = settings;
+  const { calls } = options;
+  const remote = involvesBuckets(config, mode);
+  const inFlight = remote ? new InFlight(filesInFlight(config, mode)) : undefined;
+  calls.onThrottled(() => inFlight?.throttled(performance.now()));
   return new Pool<Task, Outcome>({
     threads,
     settings,
-    workers,
-    batchesPerWorker: remote ? Math.ceil(inFlight / workers) : 2,
-    batchTasks: remote ? 1 : LOCAL_BATCH,
+    workers: workersFor(config, mode),
+    ...(inFlight === undefined
+      ? { batchesPerWorker: 2, batchTasks: LOCAL_BATCH }
+      : { batchesPerWorker: inFlight.bounds.most, batchTasks: 1, inFlight }),
     weigh: weightOf,
     lost: (_task, report) => ({ kind: "failed", report }),
     stopped: { kind: "stopped" },
     onProgress,
     onNews: (news) => {
-      const { slow, calls } = news as WorkerNews;
-      if (slow !== undefined) options.calls.tellSlow(slow);
-      if (calls !== undefined) options.calls.merge(calls);
+      const { slow, throttled, counted } = news as WorkerNews;
+      if (slow !== undefined) calls.tellSlow(slow);
+      if (throttled) calls.tellThrottled();
+      if (counted !== undefined) calls.merge(counted);
     },
   });
 }
 
 function workersFor(config: Config, mode: WorkerSettings["mode"]): number {
-  return Math.max(1, Math.min(filesInFlight(config, mode), availableParallelism()));
-}
-
-function filesInFlight(config: Config, mode: WorkerSettings["mode"]): number {
-  return mode === "backup" ? config.backupProcesses : config.restoreProcesses;
-}
-
-function involvesBuckets(config: Config, mode: WorkerSettings["mode"]): boolean {
-  const storages = [config.dest];
-  if (mode === "backup" && config.src !== undefined) storages.push(config.src);
-  if (mode === "backup") storages.push(...(config.sources ?? []).map(({ storage }) => storage));
-  if (mode === "restore") storages.push(config.restore);
-  return storages.some(({ kind }) => kind === "s3");
+  return Math.max(1, Math.min(filesInFlight(config, mode).first, availableParallelism()));
 }

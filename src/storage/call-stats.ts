@@ -1,6 +1,6 @@
 /**
  * What the calls to storages cost: counted by storage and operation, each logical call and each attempt of it. Every
- * thread counts its own; what workers counted is merged in the end.
+ * thread counts its own; what workers counted is merged in the end. What is slow or refused is told at once.
  */
 import { Latencies, type LatencyData } from "./latencies.ts";
 
@@ -47,6 +47,7 @@ export class CallStats {
   private readonly operations = new Map<string, OperationStats>();
   private readonly slowMs: number;
   private readonly onSlow: ((call: FinishedCall) => void) | undefined;
+  private readonly throttledListeners: (() => void)[] = [];
 
   /** `onSlow` is told of each logical call, and each attempt, of `slowMs` and more, as it ends. */
   constructor({ slowMs, onSlow }: { slowMs?: number; onSlow?: (call: FinishedCall) => void } = {}) {
@@ -70,6 +71,16 @@ export class CallStats {
   /** Hands on what another thread found slow. */
   tellSlow(call: FinishedCall): void {
     this.onSlow?.(call);
+  }
+
+  /** Has `listener` told of each attempt that a server refused since it gets too many requests. */
+  onThrottled(listener: () => void): void {
+    this.throttledListeners.push(listener);
+  }
+
+  /** A server refused an attempt since it gets too many requests, here or in another thread. */
+  tellThrottled(): void {
+    for (const listener of this.throttledListeners) listener();
   }
 
   export(): CallData {

@@ -61,7 +61,7 @@ const configOf = async (...args: Parameters<typeof load>) => (await load(...args
 const warningsOf = async (...args: Parameters<typeof load>) => (await load(...args)).warnings.join("\n");
 
 describe("the defaults", () => {
-  it("are those of the older tool, but for the number of files in flight", async () => {
+  it("are those of the older tool, but for the number of files in flight, which a run finds out", async () => {
     expect((await load(BASE)).config).toEqual({
       src: { kind: "local", path: "from" },
       dest: { kind: "local", path: "to" },
@@ -78,8 +78,8 @@ describe("the defaults", () => {
       zstdLevel: 3,
       lzmaLevel: 6,
       gzipLevel: 6,
-      backupProcesses: 5,
-      restoreProcesses: 8,
+      backupProcesses: null,
+      restoreProcesses: null,
       deletedKeepDays: null,
       versionsKeepDays: null,
       purgeDelayDays: 0,
@@ -159,14 +159,14 @@ describe("numbers", () => {
   });
 
   it.each([
-    [null, 5, 8],
-    [0, 5, 8],
-    ["0", 5, 8],
-    ["3", 3, 3],
-    [12, 12, 12],
-  ])("%j processes mean %j and %j", async (value, backup, restore) => {
+    [null, null],
+    [0, null],
+    ["0", null],
+    ["3", 3],
+    [12, 12],
+  ])("%j processes mean %j", async (value, meant) => {
     const settings = { ...BASE, backup_processes: value, restore_processes: value };
-    expect(await configOf(settings)).toMatchObject({ backupProcesses: backup, restoreProcesses: restore });
+    expect(await configOf(settings)).toMatchObject({ backupProcesses: meant, restoreProcesses: meant });
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { MessageChannel } from "node:worker_threads";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { InFlight } from "../../src/pool/in-flight.ts";
 import { Pool, type PoolOptions } from "../../src/pool/pool.ts";
 import { Threads } from "../../src/pool/threads.ts";
 
@@ -12,7 +13,7 @@ let pool: Pool<string, unknown>;
 let counters: Int32Array;
 
 function open(settings: { failToOpen?: boolean } = {}, options: Partial<PoolOptions<string, unknown>> = {}) {
-  const shared = new SharedArrayBuffer(8);
+  const shared = new SharedArrayBuffer(16);
   counters = new Int32Array(shared);
   pool = new Pool<string, unknown>({
     threads: new Threads(SCRIPT),
@@ -159,7 +160,7 @@ describe("threads that begin early", () => {
     open({}, { threads, workers: 1 });
     expect(await pool.ask("x")).toBe("did x");
     await pool.close();
-    expect([...counters]).toEqual([1, 1]);
+    expect([...counters.slice(0, 2)]).toEqual([1, 1]);
   });
 
   it("are replaced when they died while they waited", async () => {
@@ -194,6 +195,39 @@ describe("the number of workers", () => {
     open({}, { weigh: () => HEAVY });
     const ids = await Promise.all([pool.ask("thread"), pool.ask("thread")]);
     expect(new Set(ids).size).toBe(2);
+  });
+});
+
+describe("a pool that is told how many tasks may be in flight", () => {
+  const openWith = (inFlight: InFlight) =>
+    open({}, { inFlight, batchesPerWorker: inFlight.bounds.most, batchTasks: 1 });
+  const sideBySide = async (count: number) => {
+    Atomics.store(counters, 3, 0);
+    for (let i = 0; i < count; i++) await pool.submit("side by side", () => {});
+    await pool.drain();
+    return Atomics.load(counters, 3);
+  };
+
+  it("has that many in all its workers together, and no more", async () => {
+    const inFlight = new InFlight({ first: 3, most: 3 });
+    openWith(inFlight);
+    expect(await sideBySide(100)).toBeLessThanOrEqual(3);
+    expect(inFlight.highest).toBe(3);
+  });
+
+  it("follows when the number falls", async () => {
+    const inFlight = new InFlight({ first: 6, most: 6 });
+    openWith(inFlight);
+    await sideBySide(50);
+    expect(inFlight.highest).toBe(6);
+    inFlight.throttled(performance.now());
+    expect(await sideBySide(50)).toBeLessThanOrEqual(3);
+  });
+
+  it("lets a task into the place of one whose worker died", async () => {
+    openWith(new InFlight({ first: 1, most: 1 }));
+    expect(await pool.ask("exit")).toMatch(/^lost exit/);
+    expect(await pool.ask("x")).toBe("did x");
   });
 });
 

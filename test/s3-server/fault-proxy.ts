@@ -63,6 +63,7 @@ export class FaultProxy {
   private readonly target: URL;
   private readonly agent = new http.Agent({ keepAlive: true });
   private readonly counts = new Map<string, Count>();
+  private readonly running = new Map<string, { now: number; most: number }>();
   private readonly sockets = new Set<Socket>();
   private readonly closedBytes = { sent: 0, received: 0 };
   private planned: Planned[] = [];
@@ -104,6 +105,11 @@ export class FaultProxy {
     return this.counts.get(operation) ?? { requests: 0, sentBody: 0, receivedBody: 0 };
   }
 
+  /** Requests of an operation whose answer has not begun, and the most that were. */
+  atOnce(operation: string): { readonly now: number; readonly most: number } {
+    return this.running.get(operation) ?? { now: 0, most: 0 };
+  }
+
   /** All operations seen so far, sorted by name. */
   table(): Record<string, Count> {
     return Object.fromEntries([...this.counts].sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -123,6 +129,7 @@ export class FaultProxy {
   reset(): void {
     this.planned = [];
     this.counts.clear();
+    for (const running of this.running.values()) running.most = running.now;
     this.calls.length = 0;
   }
 
@@ -138,6 +145,8 @@ export class FaultProxy {
     this.counts.set(call.operation, count);
     this.calls.push(call);
     count.requests++;
+    const answered = this.watch(call.operation);
+    response.once("close", answered);
     request.on("data", (piece: Buffer) => {
       count.sentBody += piece.length;
     });
@@ -146,10 +155,27 @@ export class FaultProxy {
     if (effect?.kind === "reset") request.socket.resetAndDestroy();
     else if (effect?.kind === "stall") request.resume();
     else if (effect?.kind === "status") {
-      request.resume().on("end", () => respond(response, effect.status, effect.body ?? errorBody(effect)));
+      request.resume().on("end", () => {
+        answered();
+        respond(response, effect.status, effect.body ?? errorBody(effect));
+      });
     } else if (effect?.kind === "delay") {
-      setTimeout(() => this.forward(request, response, count, undefined), effect.ms);
-    } else this.forward(request, response, count, effect);
+      request.pause(); // its body is to be there when it is passed on
+      setTimeout(() => this.forward(request, response, { count, answered }, undefined), effect.ms);
+    } else this.forward(request, response, { count, answered }, effect);
+  }
+
+  /** One more is under way, until what it returns is called: before the client can have the answer and send another one. */
+  private watch(operation: string): () => void {
+    const running = this.running.get(operation) ?? { now: 0, most: 0 };
+    this.running.set(operation, running);
+    running.now++;
+    running.most = Math.max(running.most, running.now);
+    let waits = true;
+    return () => {
+      if (waits) running.now--;
+      waits = false;
+    };
   }
 
   private strike(call: S3Call): Effect | undefined {
@@ -168,7 +194,7 @@ export class FaultProxy {
   private forward(
     request: http.IncomingMessage,
     response: http.ServerResponse,
-    count: Count,
+    { count, answered }: { readonly count: Count; readonly answered: () => void },
     effect: Effect | undefined,
   ): void {
     const { hostname, port } = this.target;
@@ -179,8 +205,12 @@ export class FaultProxy {
         if (effect?.kind === "lose-answer") {
           answer.resume().on("end", () => request.socket.resetAndDestroy());
         } else if (effect?.kind === "replace-answer") {
-          answer.resume().on("end", () => respond(response, effect.status, effect.body));
+          answer.resume().on("end", () => {
+            answered();
+            respond(response, effect.status, effect.body);
+          });
         } else {
+          answered();
           response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
           passOn(answer, response, count, effect?.kind === "truncate" ? effect.bytes : undefined);
         }

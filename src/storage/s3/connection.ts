@@ -86,7 +86,7 @@ export async function connect(
   const sdk = await import("@aws-sdk/client-s3");
   const tuned = { ...DEFAULTS, ...tuning };
   const region = config.regionName ?? "us-east-1";
-  const client = new sdk.S3Client(clientConfig(config, region, tuned));
+  const client = new sdk.S3Client(clientConfig(config, region, tuned, () => calls?.tellThrottled()));
   addContentMd5(client);
   watchClock(client, clock);
   if (calls !== undefined) watchCalls(client, calls, `${side} ${locationOf(config)}`);
@@ -132,7 +132,12 @@ export function locationOf(config: S3StorageConfig): string {
   return `s3://${config.bucket}${config.basePath === "" ? "" : `/${config.basePath}`}`;
 }
 
-function clientConfig(config: S3StorageConfig, region: string, tuned: Tuned): S3ClientConfig {
+function clientConfig(
+  config: S3StorageConfig,
+  region: string,
+  tuned: Tuned,
+  onThrottled: () => void,
+): S3ClientConfig {
   const agent = { keepAlive: true, maxSockets: tuned.sockets };
   return {
     region,
@@ -146,7 +151,7 @@ function clientConfig(config: S3StorageConfig, region: string, tuned: Tuned): S3
     // With it, every large part would get a connection of its own, and a TLS handshake.
     expectContinueHeader: false,
     maxAttempts: tuned.attempts,
-    retryStrategy: new PatientRetry(tuned.attempts, tuned.retryBaseMs),
+    retryStrategy: new PatientRetry(tuned.attempts, tuned.retryBaseMs, onThrottled),
     requestHandler: {
       connectionTimeout: tuned.connectTimeoutMs,
       socketTimeout: tuned.idleTimeoutMs,

@@ -48,11 +48,16 @@ const BROKEN_CONNECTION = new Set([
 export class PatientRetry {
   private readonly attempts: number;
   private readonly baseMs: number;
+  private readonly onThrottled: () => void;
 
-  /** `attempts` counts the first one; `baseMs` is the ceiling of the first delay, five times that when throttled. */
-  constructor(attempts: number, baseMs: number) {
+  /**
+   * `attempts` counts the first one; `baseMs` is the ceiling of the first delay, five times that when throttled;
+   * `onThrottled` is told of each attempt by which the server asked for fewer requests.
+   */
+  constructor(attempts: number, baseMs: number, onThrottled: () => void = () => {}) {
     this.attempts = attempts;
     this.baseMs = baseMs;
+    this.onThrottled = onThrottled;
   }
 
   async acquireInitialRetryToken(): Promise<RetryToken> {
@@ -61,8 +66,10 @@ export class PatientRetry {
 
   async refreshRetryTokenForRetry(last: RetryToken, info: RetryErrorInfo): Promise<RetryToken> {
     const retry = last.getRetryCount() + 1;
+    const throttled = isThrottled(info);
+    if (throttled) this.onThrottled();
     if (retry >= this.attempts || !isWorthRetrying(info)) throw new Error("not retried");
-    const base = info.errorType === "THROTTLING" ? 5 * this.baseMs : this.baseMs;
+    const base = throttled ? 5 * this.baseMs : this.baseMs;
     const delay = backoffMs(retry, base);
     const asked = info.retryAfterHint === undefined ? 0 : info.retryAfterHint.getTime() - Date.now();
     return token(retry, Math.max(delay, Math.min(asked, LONGEST_DELAY_MS)));
@@ -80,6 +87,12 @@ export function backoffMs(retry: number, baseMs: number): number {
 
 function token(count: number, delayMs: number): RetryToken {
   return { getRetryCount: () => count, getRetryDelay: () => delayMs };
+}
+
+/** An answer to HEAD has no body that says `SlowDown`, and the SDK takes a bare 503 for any accident. */
+function isThrottled({ error, errorType }: RetryErrorInfo): boolean {
+  const { status } = detailsOf(error);
+  return errorType === "THROTTLING" || status === 429 || status === 503;
 }
 
 function isWorthRetrying({ error, errorType }: RetryErrorInfo): boolean {
