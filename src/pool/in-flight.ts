@@ -2,17 +2,17 @@
  * What a pool has in flight, and whether one more task may join it: by their number (climb.ts) and by their weight. Pure.
  *
  * A task takes memory by its weight. As many as there may be at first are let in whatever they weigh; beside the heaviest
- * of those, others may be in flight as long as they are light in sum.
+ * of them there is room for light ones.
  */
 import { type Bounds, Climb } from "./climb.ts";
 
-/** Bytes of the tasks in flight beside the heaviest. A file takes up to three times its size in memory. */
-const LIGHT_BYTES = 16 * 1024 * 1024;
+const MIB = 2 ** 20;
+/** Of each task beside the heaviest, and of all these together: a file takes up to three times its bytes in memory. */
+const LIGHT_BYTES = MIB;
+const LIGHT_BYTES_IN_SUM = 8 * MIB;
 
 export class InFlight {
   readonly bounds: Bounds;
-  /** The most that were in flight at once. */
-  highest = 0;
   private readonly climb: Climb;
   /** Of the tasks in flight, in bytes. */
   private readonly weights: number[] = [];
@@ -32,13 +32,13 @@ export class InFlight {
     const { first } = this.bounds;
     if (this.weights.length >= this.limit) return false;
     if (this.weights.length < first) return true;
-    const lighter = [...this.weights, weight].sort((a, b) => a - b).slice(0, -first);
-    return lighter.reduce((sum, each) => sum + each, 0) <= LIGHT_BYTES;
+    const others = [...this.weights, weight].sort((a, b) => b - a).slice(first);
+    const sum = others.reduce((before, each) => before + each, 0);
+    return (others[0] ?? 0) <= LIGHT_BYTES && sum <= LIGHT_BYTES_IN_SUM;
   }
 
   begin(weight: number): void {
     this.weights.push(weight);
-    this.highest = Math.max(this.highest, this.weights.length);
   }
 
   /**

@@ -33,7 +33,7 @@ export function run(inFlight: InFlight, sizes: readonly number[], storage: Stora
   const random = mulberry(seed);
   const limits: number[] = [];
   const events: { at: number; size: number }[] = [];
-  let [next, now, busyUntil, refusals] = [0, 0, 0, 0];
+  let [next, now, busyUntil, refusals, highest] = [0, 0, 0, 0, 0];
   const endOf = (size: number, begun: number) => {
     const ready = begun + latency * (1 + noise * (2 * random() - 1));
     busyUntil = Math.max(ready, busyUntil) + work + (workPerMib * size) / MIB;
@@ -48,6 +48,7 @@ export function run(inFlight: InFlight, sizes: readonly number[], storage: Stora
       begun += RETRY_MS;
     }
     events.push({ at: endOf(size, begun), size });
+    highest = Math.max(highest, events.length);
   };
   const dispatch = () => {
     while (next < sizes.length && inFlight.admits(sizes[next] as number)) begin(sizes[next++] as number);
@@ -59,7 +60,7 @@ export function run(inFlight: InFlight, sizes: readonly number[], storage: Stora
     inFlight.complete(size, at, next < sizes.length);
     limits.push(inFlight.limit);
   }
-  return { seconds: now / 1000, highest: inFlight.highest, limits, refusals };
+  return { seconds: now / 1000, highest, limits, refusals };
 }
 
 function mulberry(seed: number): () => number {
