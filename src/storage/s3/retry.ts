@@ -89,10 +89,9 @@ function token(count: number, delayMs: number): RetryToken {
   return { getRetryCount: () => count, getRetryDelay: () => delayMs };
 }
 
-/** An answer to HEAD has no body that says `SlowDown`, and the SDK takes a bare 503 for any accident. */
+/** `SlowDown`, 429; and any 503: an answer to HEAD has no body that says more, and the SDK takes it for an accident. */
 function isThrottled({ error, errorType }: RetryErrorInfo): boolean {
-  const { status } = detailsOf(error);
-  return errorType === "THROTTLING" || status === 429 || status === 503;
+  return errorType === "THROTTLING" || detailsOf(error).status === 503;
 }
 
 function isWorthRetrying({ error, errorType }: RetryErrorInfo): boolean {

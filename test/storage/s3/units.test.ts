@@ -162,6 +162,26 @@ describe("retries", () => {
     );
   });
 
+  it.each([
+    ["SlowDown", { name: "SlowDown" }, "THROTTLING", 1],
+    ["429", { name: "Odd", $metadata: { httpStatusCode: 429 } }, "THROTTLING", 1],
+    // To HEAD, which has no body to say more.
+    ["a bare 503", { name: "Unknown", $metadata: { httpStatusCode: 503 } }, "TRANSIENT", 1],
+    ["500", { name: "InternalError", $metadata: { httpStatusCode: 500 } }, "TRANSIENT", 0],
+    ["a broken connection", { name: "Error", code: "ECONNRESET" }, "TRANSIENT", 0],
+  ] as const)(
+    "tell whether the server asked for fewer requests, of the last attempt too: %s",
+    async (_, error, errorType, expected) => {
+      let told = 0;
+      const watched = new PatientRetry(2, 1, () => told++);
+      const first = await watched.acquireInitialRetryToken();
+      const second = await watched.refreshRetryTokenForRetry(first, { error, errorType });
+      expect(told).toBe(expected);
+      await expect(watched.refreshRetryTokenForRetry(second, { error, errorType })).rejects.toThrow();
+      expect(told).toBe(2 * expected);
+    },
+  );
+
   it("wait as long as the server asks, within reason", async () => {
     const token = await retry.acquireInitialRetryToken();
     const hint = { errorType: "THROTTLING", retryAfterHint: new Date(Date.now() + 3_600_000) } as const;
