@@ -27,6 +27,8 @@ import { sortedBatches } from "../spill/sorted-batches.ts";
 import { JoinFindings } from "./backup-state.ts";
 import { clocksAgree } from "./clock.ts";
 import { type OpenDestination, openDestination, withSortedFallback } from "./destination.ts";
+import { filesInFlight } from "./files-in-flight.ts";
+import { limitOperations } from "./limit-operations.ts";
 import { MovePhase } from "./move-phase.ts";
 import { openSource, reservesNames } from "./open-source.ts";
 import { PlanPhase } from "./plan-phase.ts";
@@ -298,9 +300,10 @@ class Backup {
     else if (this.plan.keepsHistory) retireVanished(deletions, moves.unsettled, config.purgeDelayDays > 0);
     else markVanished(deletions, moves.unsettled);
     const { storage, sealer, sealTombstone } = destination;
-    const { reporter, signal, dryRun } = options;
+    const { reporter, signal, dryRun, calls } = options;
+    const limit = limitOperations(filesInFlight(config, "backup"), calls);
     const now = this.storageTime();
-    const context = { config, storage, sealer, sealTombstone, tally, reporter, signal, dryRun, now };
+    const context = { config, storage, sealer, sealTombstone, tally, reporter, signal, limit, dryRun, now };
     if (found.history.retires && !found.sawHistory && config.container === "classic")
       this.notes.add(NOT_FOR_THE_OLDER_TOOL);
     await found.history.carryOutRetirings(context);

@@ -6,10 +6,8 @@
  * successor is looked at once more before what it replaces is retired. That look also tells when the successor
  * began to be live, which is when the other one ceased to be.
  */
-import pLimit from "p-limit";
 import type { Purge } from "../plan/purge.ts";
 import { SpillList } from "../spill/spill-list.ts";
-import { filesInFlight } from "./files-in-flight.ts";
 import { type Ending, GroupOfChanges, type HistoryContext, type Retiring } from "./history-changes.ts";
 
 const PER_GROUP = 1000;
@@ -52,12 +50,11 @@ async function inGroups<T>(
   context: HistoryContext,
   step: (item: T, work: GroupOfChanges) => Promise<void>,
 ): Promise<void> {
-  const limit = pLimit(filesInFlight(context.config, "backup").first);
   let group: T[] = [];
   const carryOut = async () => {
     context.signal.throwIfAborted();
     const work = new GroupOfChanges(context);
-    await Promise.all(group.map((item) => limit(() => step(item, work))));
+    await Promise.all(group.map((item) => context.limit(() => step(item, work))));
     await work.finish();
     group = [];
   };

@@ -11,7 +11,9 @@ import { planPurge } from "../plan/purge.ts";
 import { dateStamp, Retention } from "../plan/retention.ts";
 import { clocksAgree } from "./clock.ts";
 import { withSortedFallback } from "./destination.ts";
+import { filesInFlight } from "./files-in-flight.ts";
 import { HistoryPhase } from "./history-phase.ts";
+import { limitOperations } from "./limit-operations.ts";
 import { reservesNames } from "./open-source.ts";
 import { Retirements } from "./retirements.ts";
 import { type RunOptions, withDefaults } from "./run-options.ts";
@@ -32,7 +34,7 @@ const DAY_SECONDS = 86_400;
  */
 export async function runPrune(config: Config, options: PruneOptions): Promise<RunResult> {
   const tally = new Tally(options.reporter);
-  const { now } = withDefaults(options);
+  const { now, calls } = withDefaults(options);
   return withDestination(config, options, tally, { mode: "verify" }, async (destination) => {
     const { storage, sealer, sealTombstone } = destination;
     if (!clocksAgree(storage, options.reporter)) return tally.result();
@@ -55,6 +57,7 @@ export async function runPrune(config: Config, options: PruneOptions): Promise<R
         tally,
         reporter,
         signal,
+        limit: limitOperations(filesInFlight(config, "backup"), calls),
         dryRun,
         now: moment,
       });

@@ -5,13 +5,12 @@
  * is looked at once more ("seen") before the version is removed: between a listing and now another run may have
  * removed it.
  */
-import pLimit from "p-limit";
 import type { Config } from "../config/config.ts";
 import { type ErrorReport, errorCode, reportOf } from "../errors.ts";
 import type { NameFields, StoredVersion } from "../names/stored-name.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import type { Storage } from "../storage/storage.ts";
-import { filesInFlight } from "./files-in-flight.ts";
+import type { LimitOperations } from "./limit-operations.ts";
 import { objectRules } from "./object-rules.ts";
 import type { ObjectSealer } from "./object-sealer.ts";
 import type { Reporter } from "./reporter.ts";
@@ -45,6 +44,8 @@ export interface RetireContext {
   readonly tally: Tally;
   readonly reporter: Reporter;
   readonly signal: AbortSignal;
+  /** For everything that is done to the storage one by one. */
+  readonly limit: LimitOperations;
   /** Only tell what would be done. */
   readonly dryRun: boolean;
 }
@@ -74,13 +75,12 @@ export class Retirements {
 
   /** Carries everything out. Failures are counted, one by one; only a signal ends it early. */
   async carryOut(context: RetireContext): Promise<void> {
-    const limit = pLimit(filesInFlight(context.config, "backup").first);
-    await removeAll(this.doubles, limit, context);
+    await removeAll(this.doubles, context);
     await inGroups(this.renamings, REMOVALS_PER_CALL, async (group) => {
-      await Promise.all(group.map((renaming) => limit(() => this.renameOne(renaming, context))));
+      await Promise.all(group.map((renaming) => context.limit(() => this.renameOne(renaming, context))));
       await context.storage.flush();
     });
-    await removeAll(this.removals, limit, context);
+    await removeAll(this.removals, context);
   }
 
   close(): void {
@@ -122,14 +122,12 @@ export class Retirements {
   }
 }
 
-async function removeAll(
-  removals: SpillList<Removal>,
-  limit: ReturnType<typeof pLimit>,
-  context: RetireContext,
-): Promise<void> {
+async function removeAll(removals: SpillList<Removal>, context: RetireContext): Promise<void> {
   await inGroups(removals, REMOVALS_PER_CALL, async (group) => {
     context.signal.throwIfAborted();
-    const seen = await Promise.all(group.map((removal) => limit(() => isSucceeded(removal, context))));
+    const seen = await Promise.all(
+      group.map((removal) => context.limit(() => isSucceeded(removal, context))),
+    );
     await removeGroup(
       group.filter((_, i) => seen[i]),
       context,

@@ -55,6 +55,20 @@ describe.skipIf(skip !== undefined)(`files in flight${skip === undefined ? "" : 
     expect(treeOf(world.restored)).toEqual(treeOf(world.src));
   });
 
+  it.each([
+    ["more without a setting", null, 6, 64],
+    ["no more than the setting says", 3, 3, 3],
+  ])("in a run's last phase are %s, when what was replaced goes", async (_, backupProcesses, least, most) => {
+    const config = configWith({ backupProcesses });
+    expect(await clean(backup(config))).toEqual({ new: FILES });
+    for (let i = 0; i < FILES; i++) world.write(`folder ${i % 7}/file ${i}`, `other content ${i}`);
+    proxy.fail({ operation: "HeadObject", effect: SLOW, times: ALWAYS });
+    expect(await clean(backup(config))).toEqual({ changed: FILES });
+    expect(proxy.atOnce("HeadObject").most).toBeGreaterThanOrEqual(least);
+    expect(proxy.atOnce("HeadObject").most).toBeLessThanOrEqual(most);
+    expect(await clean(verify(config))).toEqual({ intact: FILES });
+  });
+
   it.each([1, 3])("are never more than the setting says: %i", async (most) => {
     const config = configWith({ backupProcesses: most, restoreProcesses: most });
     expect(await clean(backup(config))).toEqual({ new: FILES });
