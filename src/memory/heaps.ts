@@ -7,8 +7,6 @@ const MUCH = 110 * 2 ** 20;
 const NURSERY = 16 * 2 ** 20;
 const LOOK_MS = 20;
 
-let alone = true;
-
 /**
  * Keeps heaps small: of this thread from now on, and of the threads that it starts. A run makes millions of short-lived
  * strings and buffers and keeps hardly any; V8 would let its heaps grow for them, to three times the size, and gain
@@ -18,21 +16,25 @@ let alone = true;
  * outlive it may take its time as long as there is little of it: a fifth less time for an unchanged run.
  */
 export function keepHeapsSmall(): void {
+  const waiting = new Map([
+    [() => nurseryBytes() >= NURSERY, () => setFlagsFromString("--semi-space-growth-factor=1")],
+    [() => process.memoryUsage.rss() >= MUCH, keepManyHeapsSmall],
+  ]);
   const timer = setInterval(() => {
-    if (alone && nurseryBytes() >= NURSERY) setFlagsFromString("--semi-space-growth-factor=1");
-    if (process.memoryUsage.rss() < MUCH) return;
-    clearInterval(timer);
-    keepManyHeapsSmall();
+    for (const [isTime, act] of waiting) {
+      if (!isTime()) continue;
+      waiting.delete(isTime);
+      act();
+    }
+    if (waiting.size === 0) clearInterval(timer);
   }, LOOK_MS).unref();
 }
 
 /**
  * For more threads than this one, before they start. Each begins with room for what it loads, so that it does not look
- * through that again and again, and with a small nursery, which may grow to its limit.
+ * through that again and again. Their nurseries have limits of their own.
  */
 export function keepManyHeapsSmall(): void {
-  alone = false;
-  setFlagsFromString("--semi-space-growth-factor=2");
   setFlagsFromString("--optimize-for-size");
   setFlagsFromString("--initial-heap-size=24");
 }
