@@ -22,8 +22,11 @@ import * as path from "node:path";
 import { threadId } from "node:worker_threads";
 
 const PREFIX = ".backup-tmp.";
-/** Files of one part: few enough for the folder to stay small, and the thread to have left it when they are renamed. */
-const PART_FILES = 256;
+/**
+ * Files of one part: the thread has left it when they are renamed, and the names in it are few, since ext4 looks through half
+ * of a block of them, twice, for each file that is made.
+ */
+const PART_FILES = 64;
 
 /** Whether a name directly below a storage's root is a folder of temporary files, ours or another process's. */
 export function isTemporaryFolder(name: string): boolean {
