@@ -1,24 +1,29 @@
 /**
- * What a pool has in flight, and whether one more task may join it: by their number (climb.ts) and by their weight. Pure.
+ * What a pool has in flight, and whether one more task may join it: by their number (climb.ts) and, where that is not
+ * chosen but found, by the memory that they take. Pure.
  *
- * A task takes memory by its weight. As many as there may be at first are let in whatever they weigh; beside the heaviest
- * of them there is room for light ones.
+ * There is room for a few heavy tasks, and beside as many as there may be at first for light ones.
  */
 import { type Bounds, Climb } from "./climb.ts";
 
 const MIB = 2 ** 20;
-/** Of each task beside the heaviest, and of all these together: a file takes up to three times its bytes in memory. */
+/** Bytes in memory of all tasks in flight, as far as that can be told. */
+const MEMORY_BYTES = 96 * MIB;
+/** Weights of each task beside the heaviest, and of all these together. */
 const LIGHT_BYTES = MIB;
 const LIGHT_BYTES_IN_SUM = 8 * MIB;
 
 export class InFlight {
   readonly bounds: Bounds;
   private readonly climb: Climb;
+  private readonly memoryOf: (weight: number) => number;
   /** Of the tasks in flight, in bytes. */
   private readonly weights: number[] = [];
 
-  constructor(bounds: Bounds) {
+  /** @param memoryOf what a task of some weight takes in memory, in bytes. */
+  constructor(bounds: Bounds, memoryOf: (weight: number) => number = (weight) => weight) {
     this.bounds = bounds;
+    this.memoryOf = memoryOf;
     this.climb = new Climb(bounds);
   }
 
@@ -29,12 +34,17 @@ export class InFlight {
 
   /** Whether a task of this weight may begin now. One may always, when nothing is in flight. */
   admits(weight: number): boolean {
-    const { first } = this.bounds;
+    const { first, most } = this.bounds;
+    if (this.weights.length === 0) return true;
     if (this.weights.length >= this.limit) return false;
-    if (this.weights.length < first) return true;
-    const others = [...this.weights, weight].sort((a, b) => b - a).slice(first);
-    const sum = others.reduce((before, each) => before + each, 0);
-    return (others[0] ?? 0) <= LIGHT_BYTES && sum <= LIGHT_BYTES_IN_SUM;
+    if (first === most) return true; // whoever chose the number chose the memory
+    const weights = [...this.weights, weight].sort((a, b) => b - a);
+    const others = weights.slice(first);
+    return (
+      sumOf(weights.map(this.memoryOf)) <= MEMORY_BYTES &&
+      (others[0] ?? 0) <= LIGHT_BYTES &&
+      sumOf(others) <= LIGHT_BYTES_IN_SUM
+    );
   }
 
   begin(weight: number): void {
@@ -62,4 +72,8 @@ export class InFlight {
   throttled(at: number): void {
     this.climb.throttled(this.weights.length, at);
   }
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, each) => sum + each, 0);
 }

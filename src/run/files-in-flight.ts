@@ -1,7 +1,10 @@
 /** How many files a run has in flight: as its settings say, else a usual number, or what it finds out to be best. */
 import type { Config } from "../config/config.ts";
+import { SOLID_MOST } from "../container/segmented.ts";
 import type { Bounds } from "../pool/climb.ts";
 import type { WorkerSettings } from "./worker.ts";
+
+const MIB = 2 ** 20;
 
 type Mode = WorkerSettings["mode"];
 
@@ -14,6 +17,15 @@ export function filesInFlight(config: Config, mode: Mode): Bounds {
   const chosen = mode === "backup" ? config.backupProcesses : config.restoreProcesses;
   const first = chosen ?? USUAL[mode];
   return { first, most: chosen === null && involvesBuckets(config, mode) ? MOST : first };
+}
+
+/**
+ * What a file takes in memory while it is in flight, in bytes, as measured. Smaller ones are held whole: as they are,
+ * compressed, and sealed. Of a larger one that goes to a bucket five parts may be there at once.
+ */
+export function memoryOf(mode: Mode): (size: number) => number {
+  const streamed = mode === "backup" ? 40 * MIB : 16 * MIB;
+  return (size) => (size > SOLID_MOST ? streamed : 3 * size);
 }
 
 /** Whether files come from a bucket or go to one. */

@@ -6,7 +6,7 @@ import type { Config } from "../config/config.ts";
 import { InFlight } from "../pool/in-flight.ts";
 import { Pool } from "../pool/pool.ts";
 import type { Threads } from "../pool/threads.ts";
-import { filesInFlight, involvesBuckets } from "./files-in-flight.ts";
+import { filesInFlight, involvesBuckets, memoryOf } from "./files-in-flight.ts";
 import type { RunOptions } from "./run-options.ts";
 import { type Outcome, type Task, weightOf } from "./tasks.ts";
 import type { WorkerNews, WorkerSettings } from "./worker.ts";
@@ -40,7 +40,7 @@ export function poolFor(
   const { config, mode } = settings;
   const { calls } = options;
   const remote = involvesBuckets(config, mode);
-  const inFlight = remote ? new InFlight(filesInFlight(config, mode)) : undefined;
+  const inFlight = remote ? new InFlight(filesInFlight(config, mode), memoryOf(mode)) : undefined;
   calls.onThrottled(() => inFlight?.throttled(performance.now()));
   return new Pool<Task, Outcome>({
     threads,

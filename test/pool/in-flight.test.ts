@@ -173,14 +173,14 @@ describe("what is in flight", () => {
     );
   });
 
-  it("are as many as at first, whatever they weigh, and beside the heaviest of these only light ones", () => {
+  it("are as many as at first, and beside the heaviest of these only light ones", () => {
     const inFlight = new InFlight(FINDING);
     run(inFlight, small(4000), { latency: 50 });
     for (let i = 0; i < 5; i++) {
-      expect(inFlight.admits(2 ** 40)).toBe(true);
-      inFlight.begin(2 ** 40);
+      expect(inFlight.admits(10 * MIB)).toBe(true);
+      inFlight.begin(10 * MIB);
     }
-    expect(inFlight.admits(2 ** 40)).toBe(false);
+    expect(inFlight.admits(10 * MIB)).toBe(false);
     expect(inFlight.admits(2 * MIB)).toBe(false);
     for (let i = 0; i < 8; i++) {
       expect(inFlight.admits(MIB)).toBe(true);
@@ -188,8 +188,25 @@ describe("what is in flight", () => {
     }
     expect(inFlight.admits(1)).toBe(false);
     expect(inFlight.admits(0)).toBe(true);
-    inFlight.complete(2 ** 40, 1e9, true);
+    inFlight.complete(10 * MIB, 1e9, true);
+    expect(inFlight.admits(10 * MIB)).toBe(true);
+  });
+
+  it("are fewer where they take much memory, but one always", () => {
+    const inFlight = new InFlight(FINDING, (weight) => Math.min(3 * weight, 40 * MIB));
     expect(inFlight.admits(2 ** 40)).toBe(true);
+    inFlight.begin(2 ** 40);
+    expect(inFlight.admits(2 ** 40)).toBe(true);
+    inFlight.begin(2 ** 40);
+    expect(inFlight.admits(2 ** 40)).toBe(false);
+    expect(inFlight.admits(5 * MIB)).toBe(true);
+    expect(inFlight.admits(6 * MIB)).toBe(false);
+    inFlight.complete(2 ** 40, 0, true);
+    expect(inFlight.admits(6 * MIB)).toBe(true);
+    const huge = new InFlight(FINDING);
+    expect(huge.admits(2 ** 40)).toBe(true);
+    huge.begin(2 ** 40);
+    expect(huge.admits(0)).toBe(false);
   });
 
   it("are as many as were chosen, whatever they weigh", () => {
