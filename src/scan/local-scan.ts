@@ -23,8 +23,8 @@ import { Recording } from "./recording.ts";
 import type { ScanFindings } from "./source.ts";
 
 const BATCH = 500;
-/** Entries that are looked at before the walk itself begins: some 6 MB. */
-const AHEAD_MOST = 10_000;
+/** Entries that are looked at before the walk itself begins: some 15 MB. */
+const AHEAD_MOST = 30_000;
 /** Entries between two looks at whether that is still needed. */
 const TURN = 500;
 
