@@ -8,6 +8,7 @@ import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { GetObjectCommandOutput } from "@aws-sdk/client-s3";
 import { StorageError } from "../../errors.ts";
+import { allocate } from "../../memory/release.ts";
 import type { ByteRange, ReadOptions } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 import { toStorageError } from "./errors.ts";
@@ -31,15 +32,19 @@ interface OpenBody {
 /**
  * Yields the bytes asked for, clamped to the object. Throws `StorageError`: `ENOENT`, `ECHANGED` when the object is
  * no longer the one of `etag` (or of the first byte), `ESHORT` when its end never came.
+ *
+ * @param onLength is told how many bytes will come, before they do.
  */
 export async function* readObject(
   connection: Connection,
   key: string,
   { range, etag, signal }: ReadOptions = {},
+  onLength: (bytes: number) => void = () => {},
 ): AsyncGenerator<Buffer> {
   let open = await openBody(connection, key, await plainRange(connection, key, range), etag, signal);
   if (open === undefined) return;
   const { end, at: start } = open;
+  onLength(end - start);
   const pin = etag ?? open.etag;
   const breaksAllowed = BREAKS_ALLOWED + Math.floor((end - start) / BYTES_PER_BREAK);
   let at = start;
@@ -81,12 +86,24 @@ export async function* readObject(
   }
 }
 
-/** The same, in one piece. */
+/**
+ * The same, in one piece. Each piece that comes is copied at once: they are views of 64 KiB that a socket was read into, and
+ * by the time that all are there the garbage collector would take them for long-lived.
+ */
 export async function readWhole(connection: Connection, key: string, options?: ReadOptions): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for await (const piece of readObject(connection, key, options)) pieces.push(piece);
-  const [first] = pieces;
-  return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces);
+  let length = 0;
+  let whole: Buffer | undefined;
+  let at = 0;
+  const pieces = readObject(connection, key, options, (bytes) => {
+    length = bytes;
+  });
+  for await (const piece of pieces) {
+    if (piece.length === length) return piece;
+    whole ??= allocate(length);
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole ?? Buffer.alloc(0);
 }
 
 async function nextChunk(
