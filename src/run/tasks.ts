@@ -126,3 +126,10 @@ export function weightOf(task: Task): number {
       return task.keys.length * WEIGHT_OF_NAME;
   }
 }
+
+/** The same where a bucket is involved, whose server copies by itself. */
+export function weightBesideServer(task: Task): number {
+  const isCopied =
+    task.do === "copy" || ((task.do === "store" || task.do === "hash") && task.byEtag === true);
+  return isCopied ? 0 : weightOf(task);
+}

@@ -8,7 +8,7 @@ import { Pool } from "../pool/pool.ts";
 import type { Threads } from "../pool/threads.ts";
 import { filesInFlight, involvesBuckets, memoryOf } from "./files-in-flight.ts";
 import type { RunOptions } from "./run-options.ts";
-import { type Outcome, type Task, weightOf } from "./tasks.ts";
+import { type Outcome, type Task, weightBesideServer, weightOf } from "./tasks.ts";
 import type { WorkerNews, WorkerSettings } from "./worker.ts";
 
 export type Workers = Pool<Task, Outcome>;
@@ -49,7 +49,7 @@ export function poolFor(
     ...(inFlight === undefined
       ? { batchesPerWorker: 2, batchTasks: LOCAL_BATCH }
       : { batchesPerWorker: inFlight.bounds.most, batchTasks: 1, inFlight }),
-    weigh: weightOf,
+    weigh: remote ? weightBesideServer : weightOf,
     lost: (_task, report) => ({ kind: "failed", report }),
     stopped: { kind: "stopped" },
     onProgress,
