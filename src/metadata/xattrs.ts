@@ -4,10 +4,8 @@
  * One walk of getfattr over the whole source tells which folders hold anything that has attributes; only those are
  * asked again, a folder at a time. So a tree without any costs one process.
  */
-import { type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
-import { Readable, type Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { bytesOfPath, isUtf8, pathOfBytes } from "../names/path-text.ts";
+import { spawn, spawnSync } from "node:child_process";
+import { bytesOfPath, pathOfBytes } from "../names/path-text.ts";
 
 /** All but what the system gives by itself (security.selinux) and what is not stored (system.nfs4_acl). */
 const WANTED = "^(user\\.|trusted\\.|security\\.capability$|system\\.posix_acl_(access|default)$)";
@@ -26,34 +24,14 @@ export interface XattrSurvey {
   readonly root: boolean;
 }
 
-/** Of everything below `root`. */
-export function surveyXattrs(root: string, signal?: AbortSignal): Promise<XattrSurvey> {
+export async function surveyXattrs(root: string, signal?: AbortSignal): Promise<XattrSurvey> {
+  const folders = new Set<string>();
+  let ofRoot = false;
   const child = spawn("getfattr", ["-R", "-P", "-h", "-m", WANTED, "."], {
     cwd: root,
     stdio: ["ignore", "pipe", "ignore"],
     ...(signal !== undefined && { signal }),
   });
-  return readSurvey(child);
-}
-
-/** Of these paths below `root` alone, the empty one being the root; those that are not there have none. */
-export function surveyXattrsOf(
-  root: string,
-  paths: Iterable<string>,
-  signal?: AbortSignal,
-): Promise<XattrSurvey> {
-  const child = spawn("xargs", ["-0", "-r", "getfattr", "-h", "-m", WANTED, "--"], {
-    cwd: root,
-    stdio: ["pipe", "pipe", "ignore"],
-    ...(signal !== undefined && { signal }),
-  });
-  pipeline(Readable.from(argumentsFor(paths)), child.stdin).catch(() => {}); // it ended early: its end says so
-  return readSurvey(child);
-}
-
-async function readSurvey(child: ChildProcessByStdio<Writable | null, Readable, null>): Promise<XattrSurvey> {
-  const folders = new Set<string>();
-  let ofRoot = false;
   const ended = new Promise<boolean>((resolve) => {
     child.once("error", () => resolve(false));
     child.once("close", () => resolve(true));
@@ -83,7 +61,7 @@ export function readXattrs(root: string, folder: string, names: readonly string[
     // Arguments are strings to Node: names that are not UTF-8 cannot be given so, and go through xargs.
     const { stdout } = spawnSync("xargs", ["-0", "getfattr", "-d", "-h", "-e", "hex", "-m", WANTED, "--"], {
       cwd: root,
-      input: Buffer.concat([...argumentsFor(some.map((name) => prefix + name))]),
+      input: Buffer.concat(some.flatMap((name) => [argumentFor(prefix + name), Buffer.of(0)])),
       stdio: ["pipe", "pipe", "ignore"],
       maxBuffer: OUTPUT_MOST,
     });
@@ -114,35 +92,6 @@ export function writeXattrs(root: string, files: readonly XattrsToSet[]): string
   });
   if (error !== undefined) return undefined;
   return stderr.toString("utf8").split("\n").filter(Boolean);
-}
-
-/**
- * Removes an attribute from entries below `root`, links not followed; one that has gone already is no failure (a file may
- * have several names). Returns what setfattr complained of; nothing where there is no setfattr.
- */
-export function removeXattr(root: string, name: string, paths: readonly string[]): string[] {
-  if (!isUtf8(name)) return [`an attribute whose name is not UTF-8 cannot be removed: ${name}`];
-  const { stderr } = spawnSync("xargs", ["-0", "setfattr", "-h", "-x", name, "--"], {
-    cwd: root,
-    env: { ...process.env, LC_ALL: "C" },
-    input: Buffer.concat([...argumentsFor(paths)]),
-    stdio: ["pipe", "ignore", "pipe"],
-    maxBuffer: OUTPUT_MOST,
-  });
-  const complaints = (stderr?.toString("utf8") ?? "").split("\n").filter(Boolean);
-  return complaints.filter((line) => !line.endsWith(": No such attribute"));
-}
-
-/** As xargs reads them, many at a time. */
-function* argumentsFor(paths: Iterable<string>): Generator<Buffer> {
-  let some: Buffer[] = [];
-  for (const path of paths) {
-    some.push(argumentFor(path), Buffer.of(0));
-    if (some.length < 2 * NAMES_PER_CALL) continue;
-    yield Buffer.concat(some);
-    some = [];
-  }
-  if (some.length > 0) yield Buffer.concat(some);
 }
 
 /** Relative to the root, and never taken for an option. */

@@ -12,7 +12,6 @@
 import * as fs from "node:fs";
 import { ExactTimes } from "../metadata/exact-times.ts";
 import type { Attributes } from "../metadata/manifest.ts";
-import { surveyXattrsOf } from "../metadata/xattrs.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import { TemporaryFolder } from "../storage/local/temporary.ts";
@@ -41,12 +40,14 @@ export class MetadataApplier {
   private readonly tree: RestoredTree;
   private readonly temporary: TemporaryFolder;
   private readonly report: MetadataReport;
+  private readonly setter: AttributeSetter;
 
   constructor(context: ApplyContext) {
     this.context = context;
     this.tree = new RestoredTree(context.root);
     this.temporary = new TemporaryFolder(context.root);
     this.report = new MetadataReport(context);
+    this.setter = new AttributeSetter(context, this.tree, this.report);
   }
 
   /**
@@ -59,8 +60,6 @@ export class MetadataApplier {
     const linking: LinkContext = { tree, temporary, overwrite, report, reporter, signal };
     let withRoot = false;
     let times: ExactTimes | undefined;
-    const surveyed = surveyXattrsOf(root, pathsOf(folders), signal);
-    surveyed.catch(() => {}); // awaited below
     const links = new ExternalSorter<LinkedFile>(({ group, path }) => `${group}\0${path}`);
     const own = new ExternalSorter<OwnFolder>(({ folder }) => depthKey(folder));
     const deepestFirst = new SpillList<OwnFolder>();
@@ -79,12 +78,11 @@ export class MetadataApplier {
       }
       joinHardLinks(links.sorted(), linking);
       for (const folder of folders) await makeLinksAndSpecials(folder, linking);
-      const setter = new AttributeSetter(this.context, tree, report, await surveyed);
       times = new ExactTimes(root);
-      await this.applyToEntries(folders, setter, times);
+      await this.applyToEntries(folders, times);
       temporary.remove(); // before the root gets its time
       for (const folder of own.sorted()) deepestFirst.append(folder);
-      await this.applyToFolders(deepestFirst, setter, times);
+      await this.applyToFolders(deepestFirst, times);
     } finally {
       times?.abandon();
       deepestFirst.close();
@@ -97,12 +95,8 @@ export class MetadataApplier {
   }
 
   /** Times are set by the end of `applyToFolders`. */
-  private async applyToEntries(
-    folders: Iterable<FolderMetadata>,
-    setter: AttributeSetter,
-    times: ExactTimes,
-  ): Promise<void> {
-    const { tree, report } = this;
+  private async applyToEntries(folders: Iterable<FolderMetadata>, times: ExactTimes): Promise<void> {
+    const { tree, report, setter } = this;
     for (const { folder, entries, ...names } of folders) {
       this.context.signal.throwIfAborted();
       if (entries.length === 0 || !tree.isRealFolder(folder)) continue;
@@ -123,27 +117,23 @@ export class MetadataApplier {
     }
   }
 
-  private async applyToFolders(
-    folders: Iterable<OwnFolder>,
-    setter: AttributeSetter,
-    times: ExactTimes,
-  ): Promise<void> {
-    for (const targets of this.folderTargets(folders, setter)) {
-      setter.setOwnersAndXattrs(targets);
-      await setter.setTimes(targets, times);
+  private async applyToFolders(folders: Iterable<OwnFolder>, times: ExactTimes): Promise<void> {
+    for (const targets of this.folderTargets(folders)) {
+      this.setter.setOwnersAndXattrs(targets);
+      await this.setter.setTimes(targets, times);
     }
     await this.finishTimes(times);
-    for (const targets of this.folderTargets(folders, setter)) setter.setModes(targets);
+    for (const targets of this.folderTargets(folders)) this.setter.setModes(targets);
   }
 
-  private *folderTargets(folders: Iterable<OwnFolder>, setter: AttributeSetter): Generator<Target[]> {
+  private *folderTargets(folders: Iterable<OwnFolder>): Generator<Target[]> {
     let targets: Target[] = [];
     for (const { folder, own, ...names } of folders) {
       this.context.signal.throwIfAborted();
       this.report.attempt(folder, () => {
         if (!this.tree.isRealFolder(folder)) return;
         const stat = fs.lstatSync(this.tree.locate(folder), { bigint: true });
-        targets.push(setter.targetOf(folder, own, stat, names));
+        targets.push(this.setter.targetOf(folder, own, stat, names));
       });
       if (targets.length < FOLDERS_PER_CALL) continue;
       yield targets;
@@ -156,14 +146,6 @@ export class MetadataApplier {
     for (const complaint of await times.finish()) this.report.complain(complaint);
     if (!times.exact)
       this.report.note("without perl or GNU touch, times are exact to a quarter of a microsecond");
-  }
-}
-
-/** Of everything that gets attributes. */
-function* pathsOf(folders: Iterable<FolderMetadata>): Generator<string> {
-  for (const { folder, own, entries } of folders) {
-    if (own !== undefined) yield folder;
-    for (const { name } of entries) yield below(folder, name);
   }
 }
 

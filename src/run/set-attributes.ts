@@ -1,15 +1,9 @@
-/** Setting owners, extended attributes, modes and times of what a restore has made or found, each only where it differs. */
+/** Setting owners, extended attributes, modes and times of what a restore has made, each only where it differs. */
 import * as fs from "node:fs";
 import { Accounts } from "../metadata/accounts.ts";
 import type { ExactTimes } from "../metadata/exact-times.ts";
 import type { Attributes } from "../metadata/manifest.ts";
-import {
-  readXattrs,
-  removeXattr,
-  writeXattrs,
-  type XattrSurvey,
-  type XattrsToSet,
-} from "../metadata/xattrs.ts";
+import { writeXattrs, type XattrsToSet } from "../metadata/xattrs.ts";
 import type { MetadataReport } from "./metadata-report.ts";
 import type { FolderMetadata } from "./restored-metadata.ts";
 import type { RestoredTree } from "./restored-tree.ts";
@@ -44,17 +38,14 @@ export class AttributeSetter {
   private readonly settings: AttributeSettings;
   private readonly tree: RestoredTree;
   private readonly report: MetadataReport;
-  private readonly survey: XattrSurvey;
   private readonly isRoot = process.geteuid?.() === 0;
   private readonly users = new Accounts("passwd");
   private readonly groups = new Accounts("group");
 
-  /** @param survey where attributes are before anything is set: of what was there already, or inherited from a folder. */
-  constructor(settings: AttributeSettings, tree: RestoredTree, report: MetadataReport, survey: XattrSurvey) {
+  constructor(settings: AttributeSettings, tree: RestoredTree, report: MetadataReport) {
     this.settings = settings;
     this.tree = tree;
     this.report = report;
-    this.survey = survey;
   }
 
   /** By name where this system knows the name, else by number. */
@@ -72,7 +63,6 @@ export class AttributeSetter {
   /** Owners first: a change drops some extended attributes. */
   setOwnersAndXattrs(targets: readonly Target[]): void {
     for (const target of targets) this.report.attempt(target.path, () => this.setOwner(target));
-    this.removeOtherXattrs(targets);
     this.setXattrs(targets);
   }
 
@@ -101,31 +91,6 @@ export class AttributeSetter {
     fs.lchownSync(this.tree.locate(path), uid, gid);
   }
 
-  /** What was not recorded: an ACL would let others in. */
-  private removeOtherXattrs(targets: readonly Target[]): void {
-    const { root } = this.settings;
-    const others = new Map<string, Target[]>();
-    for (const [folder, some] of Map.groupBy(targets, ({ path }) => folderOf(path))) {
-      if (!(folder === undefined ? this.survey.root : this.survey.folders.has(folder))) continue;
-      const there = readXattrs(root, folder ?? "", folder === undefined ? ["."] : some.map(nameOf));
-      for (const target of some) {
-        for (const name of Object.keys(there.get(nameOf(target)) ?? {})) {
-          if (Object.hasOwn(target.attributes.xattrs, name) || !this.isForUs(name)) continue;
-          others.set(name, [...(others.get(name) ?? []), target]);
-          target.mayHaveOtherMode = true;
-        }
-      }
-    }
-    for (const [name, some] of others) {
-      const complaints = removeXattr(
-        root,
-        name,
-        some.map(({ path }) => path),
-      );
-      for (const complaint of complaints) this.report.complain(complaint);
-    }
-  }
-
   private setXattrs(targets: readonly Target[]): void {
     const files: XattrsToSet[] = [];
     for (const target of targets) {
@@ -145,16 +110,12 @@ export class AttributeSetter {
   }
 
   private maySet(name: string): boolean {
+    if (/^(?:user\.|system\.posix_acl_(?:access|default)$)/.test(name)) return true;
     if (name === "security.capability" && !this.settings.setid) {
       this.report.note("file capabilities are not restored without --setid");
+      return false;
     }
-    return this.isForUs(name);
-  }
-
-  private isForUs(name: string): boolean {
-    if (/^(?:user\.|system\.posix_acl_(?:access|default)$)/.test(name)) return true;
-    if (name === "security.capability") return this.isRoot && this.settings.setid;
-    return this.isRoot && name.startsWith("trusted.");
+    return this.isRoot && /^(?:trusted\.|security\.capability$)/.test(name);
   }
 
   private setMode({ path, attributes, stat, mayHaveOtherMode }: Target): void {
@@ -170,13 +131,4 @@ export class AttributeSetter {
     const now = mayHaveOtherMode ? fs.lstatSync(location).mode & 0o7777 : before;
     if (now !== mode) fs.chmodSync(location, mode);
   }
-}
-
-/** Undefined for the root, which lies in none. */
-function folderOf(path: string): string | undefined {
-  return path === "" ? undefined : path.slice(0, Math.max(0, path.lastIndexOf("/")));
-}
-
-function nameOf({ path }: Target): string {
-  return path === "" ? "." : path.slice(path.lastIndexOf("/") + 1);
 }
