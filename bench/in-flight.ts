@@ -39,7 +39,7 @@ const home = mkdtempSync(join(tmpdir(), "backup-in-flight-"));
 try {
   makeFiles(join(home, "source"));
   console.log(
-    "| setting | backup, s | restore, s | peak, MiB: backup | restore | files at once: backup | restore |",
+    "| setting | backup, s | restore, s | peak, MiB: backup | restore | PutObject, GetObject at once: backup | restore |",
   );
   console.log("| --- | --: | --: | --: | --: | --: | --: |");
   for (const number of values.numbers.split(",")) {

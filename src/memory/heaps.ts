@@ -12,8 +12,9 @@ const LOOK_MS = 20;
  * strings and buffers and keeps hardly any; V8 would let its heaps grow for them, to three times the size, and gain
  * nothing. 20,000 files of up to 2 KiB, first backup: 148 MB instead of 226, in the same time.
  *
- * The nursery is kept at a size where next to nothing outlives it: 100,000 unchanged files with 95 MB instead of 131. What does
- * outlive it may take its time as long as there is little of it: a fifth less time for an unchanged run.
+ * The nursery is kept at a size where next to nothing outlives it: 100,000 unchanged files with 95 MiB instead of 131. Those
+ * of other threads then grow no more either, which was measured to cost nothing. What does outlive it may take its time as
+ * long as there is little of it: a fifth less time for an unchanged run.
  */
 export function keepHeapsSmall(): void {
   const waiting = new Map([
@@ -32,7 +33,7 @@ export function keepHeapsSmall(): void {
 
 /**
  * For more threads than this one, before they start. Each begins with room for what it loads, so that it does not look
- * through that again and again. Their nurseries have limits of their own.
+ * through that again and again.
  */
 export function keepManyHeapsSmall(): void {
   setFlagsFromString("--optimize-for-size");

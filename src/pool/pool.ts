@@ -268,24 +268,30 @@ export class Pool<Task, Outcome> {
     for (const { task } of done) inFlight.complete(weigh(task), performance.now(), this.queued() > 0);
   }
 
-  /** Hands batches to workers with a free place, one each in turn, and no second one while others will soon have nothing. */
   private dispatch(): void {
     this.startWorkers();
-    const starting = [...this.members].some(({ ready }) => !ready);
-    const deepest = starting ? 1 : this.options.batchesPerWorker;
-    for (let depth = 1; depth <= deepest && this.mayHandOut; depth++) {
-      for (const member of this.members) {
-        if (!this.mayHandOut) break;
-        if (member.ready && member.batches.size < this.depthFor(member, depth)) this.send(member);
-      }
-    }
+    this.handOut();
     if (this.queueStart > QUEUE_LIMIT) {
       this.queue = this.queue.slice(this.queueStart);
       this.queueStart = 0;
     }
   }
 
-  private get mayHandOut(): boolean {
+  /** Hands batches to workers with a free place, one each in turn, and no second one while others will soon have nothing. */
+  private handOut(): void {
+    const starting = [...this.members].some(({ ready }) => !ready);
+    const deepest = starting ? 1 : this.options.batchesPerWorker;
+    for (let depth = 1; depth <= deepest; depth++) {
+      for (const member of this.members) {
+        if (this.queued() === 0) return;
+        if (!member.ready || member.batches.size >= this.depthFor(member, depth)) continue;
+        if (!this.isNextAdmitted()) return; // asked last: it looks at all that is in flight
+        this.send(member);
+      }
+    }
+  }
+
+  private isNextAdmitted(): boolean {
     const { inFlight, weigh } = this.options;
     const next = this.queue[this.queueStart];
     return next !== undefined && (inFlight === undefined || inFlight.admits(weigh(next.task)));

@@ -34,7 +34,7 @@ const REMEDIES: Record<string, string> = {
   RequestTimeTooSkewed: "set this machine's clock; S3 accepts a difference of 15 minutes at most",
   SignatureDoesNotMatch:
     "check aws_access_key_id and aws_secret_access_key, and that a proxy does not change requests",
-  SlowDown: "the storage asks for fewer requests: lower backup_processes or restore_processes",
+  SlowDown: "the storage asks for fewer requests: set a lower backup_processes or restore_processes",
 };
 
 /** Makes the error that callers see. `what` says what did not work: "cannot be read". */
