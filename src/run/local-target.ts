@@ -14,6 +14,7 @@ import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import { secondsOfStat } from "../scan/mtime.ts";
 import { flushFileSystem } from "../storage/local/durability.ts";
 import { readPiecesReusing, removeQuietly, writeAroundZeros, writeFully } from "../storage/local/file-io.ts";
+import { foldersOf } from "../storage/local/real-folders.ts";
 import { isTemporaryFolder, TemporaryFolder } from "../storage/local/temporary.ts";
 import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
 import { WriteBehind } from "./write-behind.ts";
@@ -175,15 +176,6 @@ export function checkTargetPath(file: string): void {
   }
   if (isTemporaryFolder(components[0] ?? "")) throw refusal(file, "the name is reserved for temporary files");
   if (file.includes("\0")) throw refusal(file, "the path holds a zero byte");
-}
-
-/** The folders above a path, outermost first. */
-export function foldersOf(file: string): string[] {
-  const folders: string[] = [];
-  for (let slash = file.indexOf("/"); slash !== -1; slash = file.indexOf("/", slash + 1)) {
-    folders.push(file.slice(0, slash));
-  }
-  return folders;
 }
 
 export function refusal(file: string, reason: string): StorageError {

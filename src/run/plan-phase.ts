@@ -117,7 +117,7 @@ export class PlanPhase {
         return;
       }
       case "vanished":
-        if (context.source.isUnknown(group.path) || (await this.isExcluded(group, plan))) return;
+        if (this.mayBeThere(group.path) || (await this.isExcluded(group, plan))) return;
         found.vanished.append({ ...plan, versions: group.versions });
         return;
       case "gone":
@@ -142,7 +142,7 @@ export class PlanPhase {
         await context.storePhase.store(requestOf(group, plan.entry, [], plan.previous), found);
         return;
       case "vanished":
-        if (context.source.isUnknown(group.path) || (await this.isExcluded(group, undefined))) return;
+        if (this.mayBeThere(group.path) || (await this.isExcluded(group, undefined))) return;
         found.vanishedManifests.append({ ...plan, versions: group.versions });
         return;
       case "gone":
@@ -151,6 +151,11 @@ export class PlanPhase {
         }
         return;
     }
+  }
+
+  private mayBeThere(path: string): boolean {
+    const { source } = this.context;
+    return source.isUnknown(path) || source.cameSince?.(path) === true;
   }
 
   /** What a rule leaves out now stays as it is, unless it is to be treated like what was deleted. */

@@ -8,6 +8,7 @@ import type { Selection } from "../plan/selection.ts";
 import { stripPrefix } from "../plan/strip-prefix.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
+import { folderOf } from "../storage/local/real-folders.ts";
 import { checkTargetPath } from "./local-target.ts";
 
 /** What is to be applied in one folder. */
@@ -61,7 +62,7 @@ export class RestoredMetadata {
 
   /** Notes that a live file was restored: its folder should have a manifest. */
   expectFor(path: string): void {
-    const folder = path.slice(0, Math.max(0, path.lastIndexOf("/")));
+    const folder = folderOf(path);
     if (folder === this.lastFolder) return;
     this.lastFolder = folder;
     const target = stripPrefix(folder, this.prefix);

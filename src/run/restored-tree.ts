@@ -7,16 +7,18 @@ import type { Attributes, ManifestEntry } from "../metadata/manifest.ts";
 import { fsPath, pathOfBytes } from "../names/path-text.ts";
 import { kindOf } from "../scan/folder-record.ts";
 import { secondsOf, secondsOfNanoseconds } from "../scan/mtime.ts";
-import { foldersOf, refusal } from "./local-target.ts";
+import { folderOf, RealFolders } from "../storage/local/real-folders.ts";
+import { refusal } from "./local-target.ts";
 
 export class RestoredTree {
   private readonly root: string;
-  /** The folder that was looked at last. It stays a folder: what is done here replaces none. */
-  private realFolder: string | undefined;
+  /** What is one stays one: what is done here replaces no folder. */
+  private readonly folders: RealFolders;
 
   /** @param root absolute. */
   constructor(root: string) {
     this.root = root;
+    this.folders = new RealFolders(root);
   }
 
   /** Where a path lies; "" is the root itself. */
@@ -26,30 +28,24 @@ export class RestoredTree {
 
   /** Whether a folder and all above it are there and no links. */
   isRealFolder(folder: string): boolean {
-    if (folder === "" || folder === this.realFolder) return true;
-    const isReal = [...foldersOf(folder), folder].every((part) =>
-      fs.lstatSync(this.locate(part), { throwIfNoEntry: false })?.isDirectory(),
-    );
-    if (isReal) this.realFolder = folder;
-    return isReal;
+    return this.folders.isReal(folder);
   }
 
   /** Makes a folder and those above it. @throws StorageError (EREFUSED) where something else is in the way. */
   makeFolder(folder: string): void {
-    if (folder === "") return;
-    for (const part of [...foldersOf(folder), folder]) {
+    for (const part of this.folders.unseen(folder)) {
       const stat = fs.lstatSync(this.locate(part), { throwIfNoEntry: false });
       if (stat === undefined) fs.mkdirSync(this.locate(part));
       else if (stat.isSymbolicLink()) throw refusal(folder, "the path leads through a symbolic link");
       else if (!stat.isDirectory()) throw refusal(folder, "a file is in the place of a folder");
     }
+    this.folders.see(folder);
   }
 
   /** What is at a path, if it is what the manifest tells of: size and time of a file, target of a link. */
   statIfMatching(path: string, entry: ManifestEntry): fs.BigIntStats | undefined {
     const location = this.locate(path);
-    const folder = foldersOf(path).at(-1) ?? "";
-    if (!this.isRealFolder(folder)) return undefined;
+    if (!this.isRealFolder(folderOf(path))) return undefined;
     const stat = fs.lstatSync(location, { bigint: true, throwIfNoEntry: false });
     if (stat === undefined || stat.isDirectory() || kindOf(stat) !== entry.kind) return undefined;
     if (entry.kind === "file") {

@@ -65,6 +65,11 @@ export class CombinedSource implements Source {
     return part !== undefined && (this.unknown.has(part.name) || part.source.isUnknown(rest));
   }
 
+  cameSince(path: string): boolean {
+    const [part, rest] = this.partOf(path);
+    return part?.source.cameSince?.(rest) ?? false;
+  }
+
   async excludedBy(path: string): Promise<string | undefined> {
     const [part, rest] = this.partOf(path);
     return rest === "" ? undefined : part?.source.excludedBy(rest);

@@ -8,13 +8,14 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { StorageError } from "../errors.ts";
-import { unescapePath } from "../names/manifest-name.ts";
+import { parseManifestPath, unescapePath } from "../names/manifest-name.ts";
 import { fsPath } from "../names/path-text.ts";
 import type { Entry } from "./entry.ts";
 import type { Exclusions } from "./exclusions.ts";
 import type { LocalFindings, LocalScanSettings } from "./local-scan.ts";
 import { OpenLocalFile, sourceError } from "./open-local-file.ts";
 import { PreparedScan } from "./prepared-scan.ts";
+import { cameSince } from "./second-look.ts";
 import type { ScanFindings, Source, SourceFile } from "./source.ts";
 
 export interface LocalSourceOptions {
@@ -31,6 +32,8 @@ export class LocalSource implements Source {
   private readonly unknownPaths = new Set<string>();
   /** With a trailing slash; the empty one is the root. */
   private readonly unknownFolders = new Set<string>();
+  /** When the last scan began, in milliseconds since 1970. */
+  private since = 0;
   /** The next scan, where it was begun before. */
   private prepared: PreparedScan | undefined;
   private readonly closed = new AbortController();
@@ -48,6 +51,7 @@ export class LocalSource implements Source {
   prepare(signal?: AbortSignal): void {
     const { closed } = this;
     const either = signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal]);
+    this.since = Date.now();
     this.prepared = new PreparedScan(this.settings, this.exclusions, either);
   }
 
@@ -65,6 +69,16 @@ export class LocalSource implements Source {
       if (this.unknownFolders.has(file.slice(0, at))) return true;
     }
     return this.unknownPaths.has(file);
+  }
+
+  /** Manifests that another run has stored meanwhile may go: the next one makes them again. */
+  cameSince(stored: string): boolean {
+    const { root, metadata, escapes } = this.settings;
+    if (escapes && parseManifestPath(stored) !== undefined) return false;
+    const path = escapes ? unescapePath(stored) : stored;
+    if (this.exclusions.reasonFor(path) !== undefined) return false;
+    const isTooLarge = (file: string, size: number) => this.exclusions.isTooLarge(file, size);
+    return cameSince(path, { root, followsLinks: !metadata, since: this.since, isTooLarge });
   }
 
   async excludedBy(file: string): Promise<string | undefined> {

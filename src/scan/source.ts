@@ -31,6 +31,10 @@ export interface Source {
    */
   isUnknown(path: string): boolean;
   /**
+   * Of sources that take time to walk through: whether a file that the scan did not meet came since it began. Valid likewise.
+   */
+  cameSince?(path: string): boolean;
+  /**
    * The rule of `exclude` and the like that leaves out a path (as it is stored), for people; undefined where there is
    * none, and of `ignore_regex`, which treats what is stored already like deleted files. Valid once the scan has passed
    * its place.

@@ -325,6 +325,24 @@ describe("a file that is read", () => {
   });
 });
 
+describe("a file that the scan did not meet", () => {
+  it("may have come since, unless a rule leaves it out or it is a manifest", async () => {
+    put("a");
+    const exclusions = exclusionsOf({ exclude: ["*.tmp"], largerThan: 100 });
+    const { source } = await scan(exclusions, new LocalSource(root, exclusions, { metadata: true }));
+    put("b/file");
+    put("b/file.tmp");
+    put("b/large", "x".repeat(101));
+    put(".backup-meta.x");
+    expect(source.cameSince("b/file")).toBe(true);
+    expect(source.cameSince("b/file.tmp")).toBe(false);
+    expect(source.cameSince("b/large")).toBe(false);
+    expect(source.cameSince("c")).toBe(false);
+    expect(source.cameSince(".backup-meta=.x")).toBe(true);
+    expect(source.cameSince("b/.backup-meta.0.0")).toBe(false);
+  });
+});
+
 describe("a scan that was prepared", () => {
   const prepared = (signal = new AbortController().signal) => {
     const source = new LocalSource(root, NOTHING, { metadata: true });

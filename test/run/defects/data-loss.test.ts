@@ -119,6 +119,32 @@ describe("a source that was not there counted as empty, and everything was marke
   });
 });
 
+describe("a file that a scan missed counted as deleted", () => {
+  it("it came after its folder was read, and another run had stored it already", async () => {
+    world.write("first", "first");
+    const config = world.config();
+    await clean(backup(config));
+    const late = await backup(config, {
+      openStorage: async (storage, side) => {
+        const opened = await openStorage(storage, side);
+        const list = opened.list.bind(opened);
+        opened.list = async function* (signal) {
+          // By now this run has read the folder.
+          world.write("late", "late");
+          expect(await clean(backup(config))).toMatchObject({ new: 1 });
+          yield* list(signal);
+        };
+        return opened;
+      },
+    });
+    expect(late.told.errors).toEqual([]);
+    expect(late.outcomes).toEqual({ unchanged: 1 });
+    expect(await clean(restore(config))).toEqual({ restored: 2 });
+    world.remove("late");
+    expect(await clean(backup(config))).toEqual({ unchanged: 1, deleted: 1 });
+  });
+});
+
 it("with --allow-mass-delete an emptied source is marked deleted, and everything can come back", async () => {
   for (let i = 0; i < 12; i++) world.write(`${i}`, `content ${i}`);
   await clean(backup(world.config()));

@@ -1,0 +1,49 @@
+/** Which folders below a root are there, with neither them nor any above them a link. */
+import * as fs from "node:fs";
+import { fsPath } from "../../names/path-text.ts";
+
+export class RealFolders {
+  private readonly root: string;
+  /** The folder that was seen last; most of the next one's way is the same. Empty: the root. */
+  private last = "";
+
+  /** @param root absolute; taken for real. */
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  /** Whether a folder (its path without a slash at the end) is real. What was seen last is not looked at again. */
+  isReal(folder: string): boolean {
+    const isReal = this.unseen(folder).every((part) =>
+      fs.lstatSync(fsPath(`${this.root}/${part}`), { throwIfNoEntry: false })?.isDirectory(),
+    );
+    if (isReal) this.see(folder);
+    return isReal;
+  }
+
+  /** Of a folder and those above it, outermost first, the ones that were not seen last. */
+  unseen(folder: string): string[] {
+    if (folder === "" || folder === this.last) return [];
+    const seen = `${this.last}/`;
+    return [...foldersOf(folder), folder].filter((part) => !seen.startsWith(`${part}/`));
+  }
+
+  /** Notes that a folder, and so all above it, is real. */
+  see(folder: string): void {
+    if (folder !== "") this.last = folder;
+  }
+}
+
+/** The folders above a path, outermost first. */
+export function foldersOf(path: string): string[] {
+  const folders: string[] = [];
+  for (let slash = path.indexOf("/"); slash !== -1; slash = path.indexOf("/", slash + 1)) {
+    folders.push(path.slice(0, slash));
+  }
+  return folders;
+}
+
+/** The folder that a path lies in; empty for the root. */
+export function folderOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}

@@ -1,0 +1,73 @@
+import * as fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { cameSince, type SecondLook } from "../../src/scan/second-look.ts";
+
+const HOUR = 3_600_000;
+let root: string;
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(os.tmpdir(), "second-look-"));
+});
+afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
+
+const put = (file: string) => {
+  fs.mkdirSync(path.dirname(`${root}/${file}`), { recursive: true });
+  fs.writeFileSync(`${root}/${file}`, file);
+};
+const look = (file: string, settings: Partial<SecondLook> = {}) =>
+  cameSince(file, { root, followsLinks: false, since: Date.now(), isTooLarge: () => false, ...settings });
+
+describe("a second look", () => {
+  it("finds a file that is there now, and none that is not", () => {
+    put("a/b/file");
+    put("top");
+    expect(look("a/b/file")).toBe(true);
+    expect(look("top")).toBe(true);
+    for (const gone of ["a/b/other", "a/c/file", "a/b/file/below", "a/b", "x"])
+      expect(look(gone), gone).toBe(false);
+  });
+
+  it("takes what was there all the time for something that a scan would have met", () => {
+    put("file");
+    expect(look("file", { since: Date.now() + HOUR })).toBe(false);
+  });
+
+  it("takes what is too large for something that is left out", () => {
+    put("file");
+    const isTooLarge = (file: string, size: number) => file === "file" && size === 4;
+    expect(look("file", { isTooLarge })).toBe(false);
+  });
+
+  it("goes through no link, and takes one for a file only where links are followed", () => {
+    put("real/file");
+    fs.symlinkSync("real", `${root}/linked`);
+    fs.symlinkSync("real/file", `${root}/link`);
+    fs.symlinkSync("itself", `${root}/itself`);
+    fs.symlinkSync("nowhere", `${root}/dangling`);
+    for (const followsLinks of [false, true]) {
+      expect(look("linked/file", { followsLinks })).toBe(false);
+      expect(look("link", { followsLinks })).toBe(followsLinks);
+      expect(look("itself", { followsLinks })).toBe(false);
+      expect(look("dangling", { followsLinks })).toBe(false);
+      expect(look("real", { followsLinks })).toBe(false);
+    }
+  });
+
+  it("leaves the source for no path, and survives what is none", () => {
+    put("file");
+    fs.mkdirSync(`${root}/below`);
+    for (const path of [
+      "../file",
+      "below/../file",
+      "./file",
+      "/file",
+      "below//file",
+      "",
+      "a\0b",
+      "x".repeat(256),
+    ]) {
+      expect(look(path, { root: path.startsWith("../") ? `${root}/below` : root }), path).toBe(false);
+    }
+  });
+});
