@@ -8,7 +8,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { errorCode, messageOf, type Side, StorageError } from "../../errors.ts";
+import { errorCode, type Side, StorageError } from "../../errors.ts";
 import { bytesOfPath, fsPath } from "../../names/path-text.ts";
 import type {
   ByteRange,
@@ -26,13 +26,12 @@ import type {
 import { flushFiles } from "./durability.ts";
 import { readPieces, readUpTo, removeQuietly, writeFully } from "./file-io.ts";
 import { Folders } from "./folders.ts";
+import { localKeyProblem } from "./key-problem.ts";
 import { listFolder } from "./list.ts";
+import { localError } from "./local-error.ts";
 import { LocalWriter, type WriterPlace } from "./local-writer.ts";
-import { isTemporaryFolder, sweepTemporaryFolders, TemporaryFolder } from "./temporary.ts";
+import { sweepTemporaryFolders, TemporaryFolder } from "./temporary.ts";
 
-/** Linux: NAME_MAX and PATH_MAX, the latter with its closing zero byte. */
-const NAME_MAX = 255;
-const PATH_MAX = 4095;
 /** Some 3 ms. */
 const MOVED_AT_ONCE = 200;
 
@@ -59,22 +58,7 @@ export class LocalStorage implements Storage {
   }
 
   keyProblem(key: string): string | undefined {
-    const components = key.split("/");
-    if (components.some((name) => name === "" || name === "." || name === "..")) {
-      return "a local folder cannot hold a path with an empty, '.' or '..' component";
-    }
-    if (key.includes("\0")) return "a file name cannot hold a zero byte";
-    if (isTemporaryFolder(components[0] ?? "")) return "the name is reserved for temporary files";
-    if (components.some((name) => name.length * 3 > NAME_MAX && bytesOfPath(name).length > NAME_MAX)) {
-      return `a component of the stored name is longer than ${NAME_MAX} bytes`;
-    }
-    if (
-      this.rootBytes + 1 + key.length * 3 > PATH_MAX &&
-      this.rootBytes + 1 + bytesOfPath(key).length > PATH_MAX
-    ) {
-      return `the stored path is longer than ${PATH_MAX} bytes`;
-    }
-    return undefined;
+    return localKeyProblem(key, this.rootBytes);
   }
 
   async *list(signal?: AbortSignal): AsyncGenerator<ListedObject[]> {
@@ -341,24 +325,9 @@ export class LocalStorage implements Storage {
   }
 
   private wrap(error: unknown, what: string, key?: string): StorageError {
-    if (error instanceof StorageError) return error;
-    const code = errorCode(error);
-    return new StorageError(this.side, `${what} (${code ?? messageOf(error)})`, {
-      path: key ?? this.location,
-      cause: error,
-      ...(code !== undefined && REMEDIES[code] !== undefined && { remedy: REMEDIES[code] }),
-    });
+    return localError(this.side, error, what, key ?? this.location);
   }
 }
-
-const REMEDIES: Record<string, string> = {
-  EACCES: "give the user that runs this tool access to it",
-  EPERM: "give the user that runs this tool access to it",
-  ENOSPC: "free some space on this file system",
-  EDQUOT: "free some space, or raise the quota",
-  EROFS: "mount the file system for writing",
-  ENOENT: "check that the path is right and mounted",
-};
 
 /** Before the flush, which makes it durable with the data. A failure shows when the object is put in its place. */
 function setTime(temporary: string | undefined, at: number): void {

@@ -1,0 +1,26 @@
+/** What a file system says, as an error of ours. */
+import { errorCode, messageOf, type Side, StorageError } from "../../errors.ts";
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  EACCES: "give the user that runs this tool access to it",
+  EPERM: "give the user that runs this tool access to it",
+  ENOSPC: "free some space on this file system",
+  EDQUOT: "free some space, or raise the quota",
+  EROFS: "mount the file system for writing",
+  ENOENT: "check that the path is right and mounted",
+};
+
+/**
+ * @param what could not be done, as the end of a sentence about `path`.
+ * @param path a key, or the folder itself.
+ */
+export function localError(side: Side, error: unknown, what: string, path: string): StorageError {
+  if (error instanceof StorageError) return error;
+  const code = errorCode(error);
+  const remedy = code === undefined ? undefined : REMEDIES[code];
+  return new StorageError(side, `${what} (${code ?? messageOf(error)})`, {
+    path,
+    cause: error,
+    ...(remedy !== undefined && { remedy }),
+  });
+}
