@@ -40,7 +40,7 @@ export async function* join(
         if (entries.step()) await entries.fill();
       } else {
         open.leaveFor(versions.key, complete);
-        open.at(version.path).versions.push(version);
+        addOnce(version, versions.key, open.at(version.path));
         if (versions.step()) await versions.fill();
       }
       if (complete.length >= BATCH) {
@@ -54,6 +54,19 @@ export async function* join(
     await entries.close();
     await versions.close();
   }
+}
+
+/**
+ * A listing may repeat a key (a page that begins with the last key of the one before, say). Taken for two versions, the
+ * one would have to go in favour of the other: itself.
+ */
+function addOnce(version: Version, orderKey: string, { versions }: PathGroup): void {
+  for (let i = versions.length - 1; i >= 0; i--) {
+    const other = versions[i] as Version;
+    if (other.key === version.key) return;
+    if (orderKeyOf(other) !== orderKey) break; // what is equal comes together
+  }
+  versions.push(version);
 }
 
 /** The chain of paths whose range of keys the join is in, shortest first. */

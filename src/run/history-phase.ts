@@ -16,8 +16,10 @@ export class HistoryPhase {
   private readonly retirings = new SpillList<Retiring>();
   private readonly endings = new SpillList<Ending>();
 
+  /** Nothing is retired in favour of itself. */
   retire(retiring: Retiring): void {
-    if (retiring.versions.length > 0) this.retirings.append(retiring);
+    const versions = retiring.versions.filter(({ key }) => key !== retiring.successor?.key);
+    if (versions.length > 0) this.retirings.append({ ...retiring, versions });
   }
 
   purge(purge: Purge, isManifest: boolean): void {

@@ -58,7 +58,7 @@ export class Retirements {
   private readonly renamings = new SpillList<Renaming>();
 
   remove(removal: Removal): void {
-    this.removals.append(removal);
+    if (!isItsOwnSuccessor(removal)) this.removals.append(removal);
   }
 
   /**
@@ -66,7 +66,7 @@ export class Retirements {
    * round a kill in between would leave the older version live, and the next run would keep that one.
    */
   removeFirst(removal: Removal): void {
-    this.doubles.append(removal);
+    if (!isItsOwnSuccessor(removal)) this.doubles.append(removal);
   }
 
   rename(renaming: Renaming): void {
@@ -120,6 +120,11 @@ export class Retirements {
     }
     for (const other of surplus) this.remove({ version: other, successor: { key }, why: "surplus" });
   }
+}
+
+/** Whatever led to it: what is there under this very name is not to be removed in favour of itself. */
+function isItsOwnSuccessor({ version, successor }: Removal): boolean {
+  return version.key === successor?.key;
 }
 
 async function removeAll(removals: SpillList<Removal>, context: RetireContext): Promise<void> {

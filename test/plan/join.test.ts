@@ -47,6 +47,28 @@ describe("the join", () => {
     );
   });
 
+  it("takes a key that a listing repeats for one version", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyWorld, fc.infiniteStream(fc.nat({ max: 2 })), cuts, async (world, more, a) => {
+        const { entries, versions } = world;
+        const repeated = versions.flatMap(
+          (version) => Array(1 + (more.next().value ?? 0)).fill(version) as Version[],
+        );
+        expect(content(await joined(entries, repeated, a))).toEqual(
+          content(await joined(entries, versions, a)),
+        );
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("does so also where several objects have one plain name", async () => {
+    const sealed = (key: string) => ({ ...versionOf("a"), key, sealed: true });
+    const [one, other] = [sealed("one.enc"), sealed("other.enc")];
+    const groups = await joined([], [one, other, one, other, other, one]);
+    expect(content(groups)).toEqual([{ path: "a", entry: undefined, versions: ["one.enc", "other.enc"] }]);
+  });
+
   it("holds back no more than the paths that begin the current one", async () => {
     await fc.assert(
       fc.asyncProperty(anyWorld, async ({ entries, versions }) => {

@@ -4,6 +4,7 @@ import path from "node:path";
 import { setEnvironmentData } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { S3StorageConfig, StorageConfig } from "../../../src/config/config.ts";
+import type { BackupOptions } from "../../../src/run/backup.ts";
 import { openStorage } from "../../../src/storage/open.ts";
 import { FaultProxy } from "../../s3-server/fault-proxy.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../../s3-server/s3-server.ts";
@@ -117,6 +118,45 @@ describe("a source that was not there counted as empty, and everything was marke
       expect(errors).toEqual(allowMassDelete ? { failed: 1 } : { failed: 1, refused: 1 });
     }
   });
+});
+
+describe("an object that was listed twice was removed in favour of itself", () => {
+  const repeating =
+    (times: "adjacent" | "again"): BackupOptions["openStorage"] =>
+    async (storage, side) => {
+      const opened = await openStorage(storage, side);
+      const list = opened.list.bind(opened);
+      opened.list = async function* (signal) {
+        for await (const objects of list(signal)) {
+          yield times === "adjacent" ? objects.flatMap((object) => [object, object]) : objects;
+          if (times === "again") yield objects;
+        }
+      };
+      return opened;
+    };
+
+  for (const container of ["segmented", "classic"] as const) {
+    for (const encryptFilenames of [false, true]) {
+      for (const versionsKeepDays of [null, 30]) {
+        for (const times of ["adjacent", "again"] as const) {
+          it(`${container}, names ${encryptFilenames ? "encrypted" : "plain"}, history ${versionsKeepDays}, ${times}`, async () => {
+            world.write("only", "only");
+            world.write("gone", "gone");
+            const config = world.config({ container, encryptFilenames, versionsKeepDays });
+            await clean(backup(config));
+            const before = world.stored();
+            const again = await backup(config, { openStorage: repeating(times) });
+            expect(again.outcomes).toEqual({ unchanged: 2 });
+            expect(world.stored()).toEqual(before);
+            world.remove("gone");
+            await clean(backup(config, { openStorage: repeating(times) }));
+            expect(world.stored()).toHaveLength(2);
+            expect(await clean(restore(config, { choice: { deleted: true } }))).toEqual({ restored: 2 });
+          });
+        }
+      }
+    }
+  }
 });
 
 describe("a file that a scan missed counted as deleted", () => {
