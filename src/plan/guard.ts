@@ -13,6 +13,12 @@ export interface GuardFacts {
   readonly lost: number;
   /** Whether part of the source could not be listed. */
   readonly partial: boolean;
+  /** Whether at its place there is nothing any more, or something else than when the run began. */
+  readonly replaced: boolean;
+  /** Files that had to be read. */
+  readonly toRead: number;
+  /** Of these, how many were not there any more. */
+  readonly gone: number;
 }
 
 export interface GuardSettings {
@@ -30,8 +36,19 @@ export const A_HANDFUL = 10;
  * whatever is allowed.
  */
 export function guardAgainstLoss(facts: GuardFacts, settings: GuardSettings): RefusedError | undefined {
-  const { sourceFiles, livePaths, lost, partial } = facts;
+  const { sourceFiles, livePaths, lost, partial, replaced, toRead, gone } = facts;
+  if (replaced) {
+    return refusal("the source went away, or became another, while it was read: nothing was marked deleted", {
+      code: "EREPLACED",
+      remedy: "check that it is mounted, and run again",
+    });
+  }
   if (settings.allowMassDelete) return undefined;
+  if (gone > A_HANDFUL && gone > settings.massDeleteShare * toRead) {
+    return refusal(
+      `${gone} of ${toRead} files were gone when they were to be read: nothing was marked deleted`,
+    );
+  }
   if (partial) return refusal("part of the source could not be listed: nothing was marked deleted");
   if (lost === 0) return undefined;
   if (sourceFiles === 0) return refusal(`the source is empty: ${lost} files were not marked deleted`);
@@ -75,9 +92,12 @@ function removalRefusal(message: string): RefusedError {
   });
 }
 
-function refusal(message: string): RefusedError {
-  return new RefusedError("source", message, {
+function refusal(
+  message: string,
+  about = {
     code: "EMASSDELETE",
     remedy: "check the source; if the files are meant to be gone, run again with --allow-mass-delete",
-  });
+  },
+): RefusedError {
+  return new RefusedError("source", message, about);
 }

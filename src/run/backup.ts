@@ -291,8 +291,10 @@ class Backup {
     const { found, config, options, destination, tally } = this;
     const { sourceFiles, livePaths } = found;
     const lost = found.vanished.length - moves.explained;
+    const gone = tally.of("vanished while running").files;
+    const replaced = this.source.isStillThere?.() === false;
     const refusal = guardAgainstLoss(
-      { sourceFiles, livePaths, lost, partial: this.partial },
+      { sourceFiles, livePaths, lost, partial: this.partial, replaced, toRead: tally.changing, gone },
       { massDeleteShare: config.massDeleteShare, allowMassDelete: options.allowMassDelete },
     );
     const deletions = { found, deletedKeepDays: config.deletedKeepDays, today: this.plan.today };

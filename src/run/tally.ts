@@ -105,6 +105,11 @@ export class Tally {
     return this.outcomes.get(outcome) ?? { files: 0, bytes: 0 };
   }
 
+  /** Files that came to their end in some other way than by being unchanged. */
+  get changing(): number {
+    return this.files - this.of("unchanged").files;
+  }
+
   get failed(): boolean {
     return this.errors.size > 0;
   }

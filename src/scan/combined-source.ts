@@ -70,6 +70,12 @@ export class CombinedSource implements Source {
     return part?.source.cameSince?.(rest) ?? false;
   }
 
+  isStillThere(): boolean {
+    return this.parts.every(
+      ({ name, source }) => this.unknown.has(name) || source.isStillThere?.() !== false,
+    );
+  }
+
   async excludedBy(path: string): Promise<string | undefined> {
     const [part, rest] = this.partOf(path);
     return rest === "" ? undefined : part?.source.excludedBy(rest);

@@ -32,8 +32,9 @@ export class LocalSource implements Source {
   private readonly unknownPaths = new Set<string>();
   /** With a trailing slash; the empty one is the root. */
   private readonly unknownFolders = new Set<string>();
-  /** When the last scan began, in milliseconds since 1970. */
+  /** When the last scan began, in milliseconds since 1970, and what was there. */
   private since = 0;
+  private began: string | undefined;
   /** The next scan, where it was begun before. */
   private prepared: PreparedScan | undefined;
   private readonly closed = new AbortController();
@@ -52,6 +53,7 @@ export class LocalSource implements Source {
     const { closed } = this;
     const either = signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal]);
     this.since = Date.now();
+    this.began ??= this.identity();
     this.prepared = new PreparedScan(this.settings, this.exclusions, either);
   }
 
@@ -69,6 +71,10 @@ export class LocalSource implements Source {
       if (this.unknownFolders.has(file.slice(0, at))) return true;
     }
     return this.unknownPaths.has(file);
+  }
+
+  isStillThere(): boolean {
+    return this.identity() === this.began;
   }
 
   /** Manifests that another run has stored meanwhile may go: the next one makes them again. */
@@ -108,6 +114,15 @@ export class LocalSource implements Source {
 
   async close(): Promise<void> {
     this.closed.abort();
+  }
+
+  private identity(): string | undefined {
+    try {
+      const { dev, ino } = fs.statSync(this.location);
+      return `${dev}:${ino}`;
+    } catch {
+      return undefined; // not there, or out of reach
+    }
   }
 
   private checkRoot(): void {

@@ -40,6 +40,8 @@ export interface Source {
    * its place.
    */
   excludedBy(path: string): Promise<string | undefined>;
+  /** Of folders: whether at the source's place is what was there when the scan began. */
+  isStillThere?(): boolean;
   /** The rule of any kind that leaves out a path of the source (a folder with a slash at its end). Valid likewise. */
   ruleFor(path: string): Promise<string | undefined>;
   /**

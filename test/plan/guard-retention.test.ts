@@ -4,7 +4,15 @@ import { A_HANDFUL, type GuardFacts, guardAgainstLoss, guardAgainstRemoval } fro
 import { dateStamp, daysBetween, isExpired } from "../../src/plan/retention.ts";
 
 const settings = { massDeleteShare: 0.5, allowMassDelete: false };
-const facts: GuardFacts = { sourceFiles: 100, livePaths: 100, lost: 0, partial: false };
+const facts: GuardFacts = {
+  sourceFiles: 100,
+  livePaths: 100,
+  lost: 0,
+  partial: false,
+  replaced: false,
+  toRead: 20,
+  gone: 0,
+};
 const guard = (some: Partial<GuardFacts>, others: Partial<typeof settings> = {}) =>
   guardAgainstLoss({ ...facts, ...some }, { ...settings, ...others });
 
@@ -15,6 +23,8 @@ describe("the guard", () => {
     ["an empty source whose files were all deleted long ago", { sourceFiles: 0, livePaths: 0, lost: 0 }],
     ["a handful, whatever its share", { sourceFiles: 1, livePaths: A_HANDFUL + 1, lost: A_HANDFUL }],
     ["exactly the share", { sourceFiles: 50, lost: 50 }],
+    ["a handful that was gone when it was to be read", { toRead: A_HANDFUL, gone: A_HANDFUL }],
+    ["exactly the share gone when it was to be read", { toRead: 40, gone: 20 }],
   ])("lets pass: %s", (_, some) => {
     expect(guard(some)).toBeUndefined();
   });
@@ -23,6 +33,7 @@ describe("the guard", () => {
     ["one file missing from a source that is empty", { sourceFiles: 0, livePaths: 1, lost: 1 }],
     ["one more than the share", { sourceFiles: 49, lost: 51 }],
     ["one more than a handful when that is everything stored", { sourceFiles: 500, livePaths: 11, lost: 11 }],
+    ["one more than the share gone when it was to be read", { toRead: 40, gone: 21 }],
     ["a part that could not be listed", { partial: true }],
     ["a part that could not be listed, with few missing", { partial: true, lost: 1 }],
   ])("refuses: %s", (_, some) => {
@@ -30,6 +41,16 @@ describe("the guard", () => {
     expect(refusal).toMatchObject({ kind: "refused", side: "source", code: "EMASSDELETE" });
     expect(refusal?.remedy).toMatch(/--allow-mass-delete/);
     expect(guard(some, { allowMassDelete: true })).toBeUndefined();
+  });
+
+  it("refuses a source that went away, whatever is allowed", () => {
+    for (const allowMassDelete of [false, true]) {
+      expect(guard({ replaced: true }, { allowMassDelete })).toMatchObject({
+        kind: "refused",
+        side: "source",
+        code: "EREPLACED",
+      });
+    }
   });
 
   it("follows the share that is set, 0 and 1 included", () => {

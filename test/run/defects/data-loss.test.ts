@@ -185,6 +185,50 @@ describe("a file that a scan missed counted as deleted", () => {
   });
 });
 
+describe("a source that went away during the run was a lot of files that vanished, and all was well", () => {
+  const whileListing =
+    (act: () => void): BackupOptions["openStorage"] =>
+    async (storage, side) => {
+      const opened = await openStorage(storage, side);
+      const list = opened.list.bind(opened);
+      opened.list = async function* (signal) {
+        yield* list(signal);
+        act(); // at the end of its first listing, when the source has been looked at, too
+      };
+      return opened;
+    };
+
+  beforeEach(async () => {
+    for (let i = 0; i < 20; i++) world.write(`folder/${i}`, `content ${i}`);
+    world.write("old", "old");
+    await clean(backup(world.config()));
+    for (let i = 0; i < 20; i++) world.write(`folder/${i}`, `changed ${i}`, 10);
+  });
+
+  it("another folder is in its place", async () => {
+    const before = world.stored();
+    const { outcomes, errors, told } = await backup(world.config({ deletedKeepDays: 0 }), {
+      openStorage: whileListing(() => {
+        if (fs.existsSync(world.at("aside"))) return;
+        fs.renameSync(world.src, world.at("aside"));
+        fs.mkdirSync(world.src);
+      }),
+    });
+    expect(outcomes).toMatchObject({ "vanished while running": 20 });
+    expect(errors).toEqual({ refused: 1 });
+    expect(told.errors).toMatchObject([{ side: "source", code: "EREPLACED" }]);
+    expect(world.stored()).toEqual(before);
+  });
+
+  it("most of what was to be read is gone", async () => {
+    const { errors, told } = await backup(world.config(), {
+      openStorage: whileListing(() => world.remove("folder")),
+    });
+    expect(errors).toEqual({ refused: 1 });
+    expect(told.errors[0]?.message).toContain("20 of 20 files were gone");
+  });
+});
+
 it("with --allow-mass-delete an emptied source is marked deleted, and everything can come back", async () => {
   for (let i = 0; i < 12; i++) world.write(`${i}`, `content ${i}`);
   await clean(backup(world.config()));
