@@ -23,12 +23,18 @@ import type { FolderMetadata } from "./restored-metadata.ts";
 import { below, RestoredTree } from "./restored-tree.ts";
 import { type AccountNames, AttributeSetter, type AttributeSettings, type Target } from "./set-attributes.ts";
 import type { Tally } from "./tally.ts";
+import { settleUnrecorded } from "./unrecorded-files.ts";
 
 export interface ApplyContext extends AttributeSettings {
   readonly overwrite: Overwrite;
   readonly tally: Tally;
   readonly reporter: Reporter;
   readonly signal: AbortSignal;
+  /** Files that are there now by this restore, or were the same before. */
+  readonly files: number;
+  /** Paths of those that it has made. */
+  readonly made: Iterable<string>;
+  isRecorded(path: string): boolean;
 }
 
 type OwnFolder = AccountNames & { readonly folder: string; readonly own: Attributes };
@@ -41,6 +47,8 @@ export class MetadataApplier {
   private readonly temporary: TemporaryFolder;
   private readonly report: MetadataReport;
   private readonly setter: AttributeSetter;
+  /** Files that an entry fits. */
+  private fitting = 0;
 
   constructor(context: ApplyContext) {
     this.context = context;
@@ -80,6 +88,7 @@ export class MetadataApplier {
       for (const folder of folders) await makeLinksAndSpecials(folder, linking);
       times = new ExactTimes(root);
       await this.applyToEntries(folders, times);
+      if (this.fitting !== this.context.files) this.settleOthers(folders);
       temporary.remove(); // before the root gets its time
       for (const folder of own.sorted()) deepestFirst.append(folder);
       await this.applyToFolders(deepestFirst, times);
@@ -105,8 +114,10 @@ export class MetadataApplier {
         const path = below(folder, entry.name);
         report.attempt(path, () => {
           const stat = tree.statIfMatching(path, entry);
-          if (stat !== undefined) targets.push(setter.targetOf(path, entry, stat, names));
-          else if (fs.lstatSync(tree.locate(path), { throwIfNoEntry: false })) {
+          if (stat !== undefined) {
+            targets.push(setter.targetOf(path, entry, stat, names));
+            if (entry.kind === "file") this.fitting++;
+          } else if (fs.lstatSync(tree.locate(path), { throwIfNoEntry: false })) {
             report.count("entries left as they are, since they differ from what was recorded");
           }
         });
@@ -115,6 +126,23 @@ export class MetadataApplier {
       setter.setModes(targets);
       await setter.setTimes(targets, times);
     }
+  }
+
+  /** Before folders get their modes, which may close them. */
+  private settleOthers(folders: Iterable<FolderMetadata>): void {
+    const { root, made, reporter, isRecorded } = this.context;
+    const { tree } = this;
+    const fitting = function* () {
+      for (const { folder, entries } of folders) {
+        for (const entry of entries) {
+          const path = below(folder, entry.name);
+          if (entry.kind === "file" && tree.statIfMatching(path, entry) !== undefined) yield path;
+        }
+      }
+    };
+    this.report.attempt("", () => {
+      settleUnrecorded(made, fitting(), { root, reporter, isRecorded });
+    });
   }
 
   private async applyToFolders(folders: Iterable<OwnFolder>, times: ExactTimes): Promise<void> {

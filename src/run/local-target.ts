@@ -17,12 +17,10 @@ import { readPiecesReusing, removeQuietly, writeAroundZeros, writeFully } from "
 import { foldersOf } from "../storage/local/real-folders.ts";
 import { isTemporaryFolder, TemporaryFolder } from "../storage/local/temporary.ts";
 import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
+import { isClosed, NEW_MODE, PRIVATE } from "./unrecorded-files.ts";
 import { WriteBehind } from "./write-behind.ts";
 
 const REMEMBERED = 50_000;
-const PRIVATE = 0o600;
-/** Of a new file, as far as the process's umask allows. */
-const NEW_MODE = 0o666;
 
 export class LocalTarget implements RestoreTarget {
   readonly takesAtOnce = true;
@@ -31,9 +29,14 @@ export class LocalTarget implements RestoreTarget {
   private readonly folders = new Set<string>();
   /** What a restore found there it may replace. */
   private readonly wasEmpty: boolean;
+  private readonly awaitsMetadata: boolean;
+  /** Of files that nothing was in the place of. */
+  private newMode: number | undefined;
 
-  constructor(root: string) {
+  /** @param awaitsMetadata what is made is open to nobody else until it gets the mode that was recorded. */
+  constructor(root: string, awaitsMetadata = false) {
     this.root = path.resolve(root);
+    this.awaitsMetadata = awaitsMetadata;
     this.wasEmpty = isEmpty(this.root);
     this.temporary = new TemporaryFolder(this.root);
   }
@@ -71,8 +74,9 @@ export class LocalTarget implements RestoreTarget {
     let behind: WriteBehind | undefined;
     try {
       temporary = this.temporary.newPath();
+      this.newMode ??= this.awaitsMetadata && !isClosed(this.root) ? PRIVATE : NEW_MODE;
       // Nobody else gets into the folder that it lies in, so what is new can have its mode at once.
-      fd = fs.openSync(temporary, "wx", kept === undefined ? NEW_MODE : PRIVATE);
+      fd = fs.openSync(temporary, "wx", kept === undefined ? this.newMode : PRIVATE);
       if (writer !== undefined) behind = new WriteBehind(writer, temporary, sparse);
       let position = 0;
       for await (const piece of content) {

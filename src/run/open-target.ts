@@ -1,11 +1,13 @@
-import type { StorageConfig } from "../config/config.ts";
+import type { Config } from "../config/config.ts";
 import type { OpenStorage } from "../storage/open.ts";
 import { LocalTarget } from "./local-target.ts";
+import { reservesNames } from "./open-source.ts";
 import type { RestoreTarget } from "./restore-target.ts";
 import { S3Target } from "./s3-target.ts";
 
 /** Opens the place where restored files go. */
-export async function openTarget(config: StorageConfig, openStorage: OpenStorage): Promise<RestoreTarget> {
-  if (config.kind === "local") return new LocalTarget(config.path);
-  return new S3Target(await openStorage(config, "restore"));
+export async function openTarget(config: Config, openStorage: OpenStorage): Promise<RestoreTarget> {
+  const { restore } = config;
+  if (restore.kind === "local") return new LocalTarget(restore.path, reservesNames(config));
+  return new S3Target(await openStorage(restore, "restore"));
 }

@@ -45,7 +45,7 @@ export async function restoreFile(
     const options = { sparse, ...given, ...(existing && { existing }) };
     await context.target.put(version, content, context.signal, options);
     if (whole !== undefined) release(whole);
-    return { kind: "restored" };
+    return existing?.regular ? { kind: "restored", replaced: true } : { kind: "restored" };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
     return { kind: "failed", report: reportOf(error, "restore", stored.path) };

@@ -11,6 +11,7 @@ import { type Choice, chooseLife, isAmbiguous } from "../plan/choice.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
 import { historyOf } from "../plan/history.ts";
 import { PastMatches, Selection } from "../plan/selection.ts";
+import { stripPrefixOfFile } from "../plan/strip-prefix.ts";
 import { SPARSE_LEAST } from "../scan/folder-record.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import { MetadataApplier } from "./apply-metadata.ts";
@@ -26,6 +27,7 @@ import { type RunOptions, withDefaults } from "./run-options.ts";
 import { storedGroups, withStoredTimes } from "./stored-groups.ts";
 import { type RunResult, Tally } from "./tally.ts";
 import type { ManifestOutcome, RestoreOutcome } from "./tasks.ts";
+import { isClosed, settleUnrecorded } from "./unrecorded-files.ts";
 import { withDestination } from "./with-destination.ts";
 
 const REMEDY =
@@ -60,7 +62,7 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
   const wanted = stripPrefix !== undefined && only.length === 0 ? [stripPrefix] : only;
   const selection = new Selection(wanted);
   const matches = new PastMatches(wanted);
-  const target = await openTarget(config.restore, complete.openStorage);
+  const target = await openTarget(config, complete.openStorage);
   const opening = { mode: "restore", readsObjects: true, overwrite, checksum, dryRun, stripPrefix } as const;
   try {
     await withDestination(config, options, tally, opening, async (destination) => {
@@ -89,6 +91,9 @@ class Restore {
   private large = new SpillList<Version>();
   private hasManifests: boolean;
   private unapplied = false;
+  /** Files that are there by this restore, or were the same before; of those that it has made, the paths. */
+  private present = 0;
+  private made = new SpillList<string>();
   private readonly destination: OpenDestination;
   private readonly options: RestoreOptions;
   private readonly tally: Tally;
@@ -122,6 +127,8 @@ class Restore {
     this.close();
     this.metadata = new RestoredMetadata(this.selection, this.options.stripPrefix);
     this.large = new SpillList<Version>();
+    this.made = new SpillList<string>();
+    this.present = 0;
     this.files = 0;
     this.bytes = 0;
     for await (const groups of storedGroups(versions)) {
@@ -144,7 +151,7 @@ class Restore {
     if (options.dryRun) return;
     await destination.workers.close(); // what they hold is half of all memory, and nothing is left for them
     if (config.restore.kind === "local") {
-      const isRootDone = metadata.folders.length > 0 && (await this.applyMetadata(config.restore.path));
+      const isRootDone = await this.applyMetadata(path.resolve(config.restore.path));
       if (!isRootDone) reopen();
       for (const folder of metadata.lost()) tally.error(lostManifest(folder || config.restore.path));
     } else if (this.unapplied) {
@@ -156,20 +163,36 @@ class Restore {
 
   close(): void {
     this.large.close();
+    this.made.close();
     this.metadata.close();
   }
 
   /** Whether the target itself got a mode. */
   private async applyMetadata(root: string): Promise<boolean> {
-    const { options, tally, metadata } = this;
+    const { options, tally, metadata, made } = this;
+    const { reporter } = options;
+    const isRecorded = (file: string) => metadata.isRecorded(file);
+    if (metadata.folders.length === 0) {
+      // What is made in a closed folder has the usual mode already.
+      const settles = reservesNames(this.config) && (metadata.isRecordedAnywhere || !isClosed(root));
+      try {
+        if (settles) settleUnrecorded(made, [], { root, reporter, isRecorded });
+      } catch (error) {
+        tally.error(reportOf(error, "restore", root));
+      }
+      return false;
+    }
     const applier = new MetadataApplier({
-      root: path.resolve(root),
+      root,
       overwrite: options.overwrite ?? "always",
       owner: options.owner ?? process.geteuid?.() === 0,
       setid: options.setid ?? false,
       tally,
-      reporter: options.reporter,
+      reporter,
       signal: options.signal,
+      files: this.present,
+      made,
+      isRecorded,
     });
     return applier.run(metadata.folders);
   }
@@ -180,6 +203,10 @@ class Restore {
       this.selection.selects(file) || this.selection.selects(unescapePath(file));
     if (manifest === undefined ? !isSelected(listed.path) : !this.selection.maySelectIn(manifest.folder))
       return;
+    if (manifest !== undefined && this.choice.md5 !== undefined && listed.versions.some(mayBeManifest)) {
+      this.metadata.noteRecorded(listed.path); // no manifest has that md5
+      return;
+    }
     const group = await withStoredTimes(listed, this.destination.storage, this.choice.at !== undefined);
     const history = historyOf(group.versions);
     if (this.choice.md5 !== undefined && isAmbiguous(history, this.choice.md5)) {
@@ -237,8 +264,16 @@ class Restore {
     );
   }
 
+  private noteMade(stored: string): void {
+    if (!reservesNames(this.config) || this.config.restore.kind !== "local") return;
+    const target = stripPrefixOfFile(unescapePath(stored), this.options.stripPrefix);
+    if (target !== undefined) this.made.append(target);
+  }
+
   private settle({ path: file, size }: Version, outcome: RestoreOutcome): void {
     if (outcome.kind === "stopped") return;
+    if (outcome.kind === "restored" || outcome.kind === "identical") this.present++;
+    if (outcome.kind === "restored" && !outcome.replaced) this.noteMade(file);
     this.tally.count(outcome.kind, size, { processed: outcome.kind === "restored" ? size : 0 });
     if (outcome.kind === "failed") {
       this.tally.error({ ...outcome.report, path: outcome.report.path ?? file });

@@ -60,6 +60,13 @@ export class RestoredMetadata {
     this.folders.append({ folder: target, ...(withFolder && { own }), users, groups, entries: selected });
   }
 
+  /** Notes a manifest that is not to be applied. */
+  noteRecorded(path: string): void {
+    const { folder } = parseManifestPath(path) as { folder: string };
+    const target = stripPrefix(folder, this.prefix);
+    if (target !== undefined) this.recorded.add(firstOf(target));
+  }
+
   /** Notes that a live file was restored: its folder should have a manifest. */
   expectFor(path: string): void {
     const folder = folderOf(path);
@@ -75,7 +82,7 @@ export class RestoredMetadata {
    */
   *lost(): Generator<string> {
     for (const folder of this.incomplete()) {
-      if (this.recorded.has("") || this.recorded.has(firstOf(folder))) yield folder;
+      if (this.isRecorded(folder)) yield folder;
     }
   }
 
@@ -93,6 +100,15 @@ export class RestoredMetadata {
       if (log !== undefined) manifests.set(log, (manifests.get(log) ?? 0) + 1);
     }
     if (current !== undefined && !isComplete()) yield current;
+  }
+
+  /** Whether the folders of the source that a path comes from have manifests. */
+  isRecorded(path: string): boolean {
+    return this.recorded.has("") || this.recorded.has(firstOf(path));
+  }
+
+  get isRecordedAnywhere(): boolean {
+    return this.recorded.size > 0;
   }
 
   close(): void {

@@ -77,7 +77,8 @@ export type CopyOutcome =
   { readonly kind: "copied"; readonly staged: StagedObject; readonly renewed: boolean } | Failed | Stopped;
 
 export type RestoreOutcome =
-  | { readonly kind: "restored" }
+  /** `replaced`: a file that was there, whose mode it keeps until metadata say otherwise. */
+  | { readonly kind: "restored"; readonly replaced?: boolean }
   /** It is there already, the same. */
   | { readonly kind: "identical" }
   /** Another file is there, and `--overwrite` says to leave it. */

@@ -80,7 +80,7 @@ async function open(
   const source = mode === "backup" ? await openSource(config, openStorage) : undefined;
   const learned: Learned = { cannotCopyParts: false, cannotImportFrom: new Set() };
   const sealer = openSealer(config, keys, settings.salt, () => new Date(), threads);
-  const target = mode === "restore" ? await openTarget(config.restore, openStorage) : undefined;
+  const target = mode === "restore" ? await openTarget(config, openStorage) : undefined;
 
   const handle = async (task: Task): Promise<Outcome> => {
     switch (task.do) {

@@ -1,5 +1,6 @@
 /** Metadata from end to end: recorded by a backup, applied by a restore. */
 import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -335,6 +336,65 @@ describe("a machine without the tools", () => {
   });
 });
 
+describe("files that no recorded metadata fit came back open to everyone", () => {
+  const modes = (...files: string[]) => files.map((file) => modeOf(path.join(world.restored, file)));
+  const usual = 0o666 & ~process.umask();
+  const unknown = (told: Recorder) => told.warnings.filter((text) => text.includes("not known"));
+  beforeEach(() => {
+    for (const file of ["key", "folder/key"]) world.write(file, "one");
+    world.write("open", "open");
+    for (const file of ["key", "folder/key"]) fs.chmodSync(path.join(world.src, file), 0o640);
+  });
+
+  for (const open of [false, true]) {
+    const target = () => {
+      fs.mkdirSync(world.restored, { mode: 0o755 });
+      if (open) fs.writeFileSync(path.join(world.restored, "there"), "before", { mode: 0o644 });
+    };
+
+    it(`a deleted one, in a folder ${open ? "with files in it" : "that was empty"}`, async () => {
+      await clean(backup(segmented()));
+      world.remove("key");
+      world.remove("folder");
+      await clean(backup(segmented()));
+      target();
+      const { told } = await restore(segmented(), { choice: { deleted: true } });
+      expect(modes("key", "folder/key", "open")).toEqual([0o600, 0o600, usual]);
+      expect(unknown(told)).toHaveLength(2);
+    });
+
+    it(`an older version, in a folder ${open ? "with files in it" : "that was empty"}`, async () => {
+      const config = segmented({ versionsKeepDays: 30 });
+      await clean(backup(config));
+      world.write("key", "another", 10);
+      await clean(backup(config));
+      target();
+      const choice = { md5: createHash("md5").update("one").digest("hex").slice(0, 8) };
+      const { outcomes, told } = await restore(config, { choice, only: ["key"] });
+      expect(outcomes).toEqual({ restored: 1 });
+      expect(modes("key")).toEqual([0o600]);
+      expect(unknown(told)).toHaveLength(1);
+    });
+
+    it(`but those that they fit get theirs, in a folder ${open ? "with files in it" : "that was empty"}`, async () => {
+      await clean(backup(segmented()));
+      target();
+      const { told } = await restore(segmented());
+      expect(modes("key", "folder/key", "open")).toEqual([0o640, 0o640, usual]);
+      expect(unknown(told)).toEqual([]);
+    });
+
+    it(`and where none were recorded, the usual mode, in a folder ${open ? "with files in it" : "that was empty"}`, async () => {
+      const config = segmented({ metadata: false });
+      await clean(backup(config));
+      target();
+      const { told } = await restore(config);
+      expect(modes("key", "folder/key", "open")).toEqual([usual, usual, usual]);
+      expect(unknown(told)).toEqual([]);
+    });
+  }
+});
+
 describe("hostile manifests", () => {
   const shared = { mode: 0o777, uid: 12_345, gid: 12_345, seconds: T0, nanoseconds: 0, xattrs: {} };
   const plain = (name: string, size: number, more: Partial<ManifestEntry> = {}): ManifestEntry => ({
@@ -355,6 +415,9 @@ describe("hostile manifests", () => {
       tally: new Tally(reporter),
       reporter,
       signal: new AbortController().signal,
+      files: 0,
+      made: [],
+      isRecorded: () => true,
     });
     await applier.run(
       folders.map((folder) => ({ folder: "", users: {}, groups: {}, entries: [], ...folder })),
