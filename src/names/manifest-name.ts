@@ -8,6 +8,7 @@ import { bytesOfPath } from "./path-text.ts";
 
 const RESERVED = ".backup-meta";
 const ESCAPE = "=";
+const DOT = 0x2e;
 const MANIFEST = /(?:^|\/)\.backup-meta\.([0-9a-z])\.(0|[1-9a-z][0-9a-z]{0,3})$/;
 
 /** Manifests have no time of their own, so that equal metadata give equal names. */
@@ -27,6 +28,13 @@ export function manifestPath(folder: string, log: number, index: number): string
 export function manifestIndex(name: string, log: number): number {
   const digest = digestOf("sha256", bytesOfPath(name));
   return log === 0 ? 0 : digest.readUInt32BE(0) >>> (32 - log);
+}
+
+/** Whether a file comes before the manifests of its folder, in the order of paths. */
+export function isBeforeManifests(path: string): boolean {
+  const name = path.lastIndexOf("/") + 1;
+  const first = path.charCodeAt(name);
+  return first < DOT || (first === DOT && path.slice(name) < RESERVED);
 }
 
 /** Which manifest a path names; undefined when it names none. */

@@ -5,6 +5,7 @@ import type { Version } from "../plan/group.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import { HistoryPhase } from "./history-phase.ts";
 import { Retirements } from "./retirements.ts";
+import { RewrittenFiles } from "./rewritten-files.ts";
 import type { StoreRequest } from "./store-phase.ts";
 import type { SourceRef } from "./tasks.ts";
 
@@ -25,6 +26,7 @@ export class JoinFindings {
   readonly vanishedManifests = new SpillList<Vanished>();
   readonly retirements = new Retirements();
   readonly history = new HistoryPhase();
+  readonly rewritten = new RewrittenFiles();
   /** Files that a retired version could not be copied for. */
   readonly uncopied = new SpillList<StoreRequest>();
   /** Whether anything at the destination is of a history already. */
@@ -43,6 +45,7 @@ export class JoinFindings {
     this.newFiles.close();
     this.vanished.close();
     this.vanishedManifests.close();
+    this.rewritten.close();
     this.uncopied.close();
     this.retirements.close();
     this.history.close();

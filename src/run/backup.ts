@@ -141,6 +141,7 @@ class Backup {
       if (!dryRun) await this.clearLitter();
       await withSortedFallback(this.destination, (versions, sorted) => this.joinListings(versions, sorted));
       this.tally.expect(this.found.sourceFiles, this.found.sourceBytes);
+      await this.storeRewritten();
       this.countUnchanged();
       const moves = await this.storeNewFiles();
       await this.settle();
@@ -199,6 +200,20 @@ class Backup {
     }
   }
 
+  /** Between phases 1 and 2: what counted as unchanged and may not be, and the manifests that tell so. */
+  private async storeRewritten(): Promise<void> {
+    const { found, storePhase, destination } = this;
+    await found.rewritten.storeAll({
+      workers: destination.workers,
+      store: (request) => storePhase.store(request, found),
+      onSuspect: ({ file }) => {
+        found.unchangedFiles--;
+        found.unchangedBytes -= file.size;
+      },
+      settle: () => this.settle(),
+    });
+  }
+
   private planPhase(): PlanPhase {
     const { config, options, tally, source, destination, storePhase, plan, retention } = this;
     return new PlanPhase(
@@ -210,6 +225,7 @@ class Backup {
         reporter: options.reporter,
         plan,
         reservesNames: reservesNames(config),
+        recordsMetadata: config.metadata,
         mayHaveMoved: !destination.empty,
         retention,
         retireExcluded: options.retireExcluded,

@@ -28,6 +28,8 @@ export interface PlanContext {
   readonly plan: PlanSettings;
   /** Whether some names of the source are stored in another form, so that manifests have theirs. */
   readonly reservesNames: boolean;
+  /** Whether the source has manifests. */
+  readonly recordsMetadata: boolean;
   /** New files may be moved ones: they wait. False where the destination was empty. */
   readonly mayHaveMoved: boolean;
   /** Undefined: nothing expires in this run. */
@@ -67,20 +69,24 @@ export class PlanPhase {
       if (group.versions.some(({ stamp }) => stamp.form !== "live")) found.sawHistory = true;
     }
     if (plan.kind === "nothing") return undefined;
-    if (plan.kind === "unchanged") {
-      this.takeUnchanged(group, plan, isManifest);
-      return undefined;
-    }
+    if (plan.kind === "unchanged") return this.takeUnchanged(group, plan, isManifest);
     return isManifest ? this.takeManifest(group, plan) : this.takeFile(group, plan);
   }
 
-  private takeUnchanged(group: PathGroup, plan: PathPlan & { kind: "unchanged" }, isManifest: boolean): void {
+  private takeUnchanged(
+    group: PathGroup,
+    plan: PathPlan & { kind: "unchanged" },
+    isManifest: boolean,
+  ): Promise<void> | undefined {
+    const { context, found } = this;
     const { version, surplus } = plan;
-    if (!isManifest) {
-      this.found.unchangedFiles++;
-      this.found.unchangedBytes += version.size;
-    }
     if (surplus.length > 0) this.removeSurplus(version, surplus, group);
+    if (isManifest) return undefined;
+    found.unchangedFiles++;
+    found.unchangedBytes += version.size;
+    if (!context.recordsMetadata || !found.rewritten.mayConcern(group.path)) return undefined;
+    const request = requestOf(group, group.entry as Entry, [version], [version]);
+    return found.rewritten.consider(request, version, context.storage);
   }
 
   private count({ entry }: PathGroup, plan: PathPlan): void {
@@ -138,9 +144,12 @@ export class PlanPhase {
           await context.storePhase.store(requestOf(group, plan.entry, [], plan.surplus), found);
         } else this.renameToLive(plan.entry, plan.version, plan.surplus);
         return;
-      case "upload":
-        await context.storePhase.store(requestOf(group, plan.entry, [], plan.previous), found);
+      case "upload": {
+        const request = requestOf(group, plan.entry, [], plan.previous);
+        if (plan.previous.some(isLive)) found.rewritten.hold(request);
+        else await context.storePhase.store(request, found);
         return;
+      }
       case "vanished":
         if (this.mayBeThere(group.path) || (await this.isExcluded(group, undefined))) return;
         found.vanishedManifests.append({ ...plan, versions: group.versions });
