@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ConfigError, errorCode } from "../errors.ts";
 import { pathOfBytes } from "../names/path-text.ts";
+import { GitignoreRules, rulesIn } from "../scan/gitignore.ts";
 import type { Config, StorageConfig } from "./config.ts";
 import { describeSettings } from "./describe.ts";
 import { readConfigFile } from "./file.ts";
@@ -102,8 +103,15 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     problems.push("restore lies inside dest: restore to a place outside of the backup");
   }
   if (problems.length > 0) throw problemsError(problems);
+  const moreRules = await rulesFileOf(settings.exclude_file, cwd);
+  warnOfRules(settings.exclude, origin("exclude"), warnings);
+  warnOfRules(moreRules, origin("exclude_file"), warnings);
+  warnOfRules(settings.include, origin("include"), warnings);
+  for (const [i, { match }] of (settings.rules ?? []).entries()) {
+    warnOfRules(match, origin(`rules[${i}].match`), warnings);
+  }
   const exclusions = {
-    exclude: [...settings.exclude, ...(await rulesFileOf(settings.exclude_file, cwd))],
+    exclude: [...settings.exclude, ...moreRules],
     include: settings.include,
     caches: settings.exclude_caches,
     ...(settings.exclude_larger_than != null && { largerThan: settings.exclude_larger_than }),
@@ -251,6 +259,13 @@ function expressionsOf(
   });
 }
 
+/** Rules that cannot mean what somebody meant by them: with git, they match nothing, without a word. */
+function warnOfRules(lines: readonly string[], key: string, warnings: string[]): void {
+  for (const { rule, why } of new GitignoreRules(lines).problems) {
+    warnings.push(`${key}: the rule ${quoted(rule)} can match nothing: ${why}`);
+  }
+}
+
 /** The paths in a file, one a line, or each ended by a zero byte where there is one (`find -print0`). */
 async function pathsOf(file: string, cwd: string): Promise<string[]> {
   const bytes = await readBytes(file, cwd);
@@ -270,10 +285,7 @@ async function readBytes(file: string, cwd: string): Promise<Buffer> {
 /** The lines of `exclude_file`, which has to be there: without its rules more would be stored than is meant. */
 async function rulesFileOf(file: string | null | undefined, cwd: string): Promise<string[]> {
   if (file == null) return [];
-  return (await readBytes(file, cwd))
-    .toString("utf8")
-    .replace(/^\ufeff/, "")
-    .split(/\r?\n/);
+  return rulesIn((await readBytes(file, cwd)).toString("utf8"));
 }
 
 function saltOf(settings: Settings): { salt?: Uint8Array } {

@@ -168,11 +168,17 @@ export class LocalScan {
       const file = prefix + name;
       try {
         const text = fs.readFileSync(fsPath(`${this.settings.root}/${file}`), "utf8");
-        if (name === RULES_FILE) exclusions.addRules(prefix, rulesIn(text));
+        if (name === RULES_FILE) this.addRules(prefix, file, rulesIn(text));
         else if (text.startsWith(CACHE_SIGNATURE)) exclusions.leaveOut(prefix, "exclude_caches");
       } catch (error) {
         this.tellError(error, file);
       }
+    }
+  }
+
+  private addRules(prefix: string, file: string, lines: readonly string[]): void {
+    for (const { line, rule, why } of this.exclusions.addRules(prefix, lines)) {
+      this.findings.onSkipped(`${file}:${line}`, `the rule ${rule} can match nothing: ${why}`);
     }
   }
 

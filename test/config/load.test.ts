@@ -223,6 +223,26 @@ describe("a list of files", () => {
   });
 });
 
+describe("rules", () => {
+  it("that can match nothing get a warning", async () => {
+    const file = join(folder, "rules");
+    writeFileSync(file, "*.tmp\r\nx[[:digits:]]\r\n");
+    const settings = {
+      exclude: ["[a-z", "[a-z]"],
+      exclude_file: file,
+      include: ["\u001b\\"],
+      rules: [{ match: ["*.jpg", "["], encrypt: false }],
+    };
+    const warnings = await warningsOf({ ...BASE, container: "segmented", ...settings });
+    expect(warnings.split("\n")).toEqual([
+      expect.stringContaining('exclude: the rule "[a-z" can match nothing: its [ has no ]'),
+      expect.stringContaining('exclude_file: the rule "x[[:digits:]]" can match nothing: there is no class'),
+      expect.stringContaining('include: the rule "\\u{1b}\\" can match nothing: it ends in a backslash'),
+      expect.stringContaining('rules[0].match: the rule "[" can match nothing: its [ has no ]'),
+    ]);
+  });
+});
+
 describe("history", () => {
   it("has days or for ever, and a rule that thins out", async () => {
     const keep = { daily: 7, monthly: 12 };

@@ -64,6 +64,31 @@ describe("what is considered", () => {
     expect(await why(config, "a/c")).toBe("no: a/.backupignore: /c/");
   });
 
+  it("takes what an inner rule takes back for considered, with all that lies in it", async () => {
+    // It was left out.
+    write("dir/f", "dir/sub/g", "dir/sub/deep/h", "top");
+    world.write(".backupignore", "/dir/*\n");
+    world.write("dir/.backupignore", "!sub/\n");
+    const config = configOf({});
+    expect(await considered(config)).toEqual([".backupignore", "dir/sub/deep/h", "dir/sub/g", "top"]);
+    expect(await why(config, "dir/f")).toBe("no: .backupignore: /dir/*");
+    world.write(".backupignore", "!dir/\n");
+    world.write("dir/.backupignore", "deep\n");
+    const later = configOf({ exclude: ["dir", "top"] });
+    expect(await considered(later)).toEqual([".backupignore", "dir/.backupignore", "dir/f", "dir/sub/g"]);
+    expect(await why(later, "dir/sub/deep/h")).toBe("no: dir/.backupignore: deep");
+  });
+
+  it("tells of rules that can match nothing", async () => {
+    write("a");
+    world.write("dir/.backupignore", "*.tmp\n[[:alpa:]]\n");
+    const { told, outcomes } = await backup(configOf({}));
+    expect(told.warnings).toEqual([
+      "dir/.backupignore:2: skipped, the rule [[:alpa:]] can match nothing: there is no class [:alpa:]",
+    ]);
+    expect(outcomes).toEqual({ new: 2 });
+  });
+
   it("leaves out caches but for their tag, and large files", async () => {
     write("cache/x", "cache/deep/y", "no cache/x");
     world.write("cache/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n# a cache\n");
