@@ -6,6 +6,7 @@
  * before, but not what lies in a folder that stays left out; `include`, which takes back any of these, also inside of
  * such folders; last size, caches and other file systems, which the scan sees by itself.
  */
+import type { FilesFrom } from "./files-from.ts";
 import { foldersOf, parentOf } from "./folders.ts";
 import { GitignoreRules, type RuleProblem } from "./gitignore.ts";
 
@@ -26,8 +27,8 @@ export interface ExclusionSettings {
   /** Bytes. */
   readonly largerThan?: number;
   readonly oneFileSystem: boolean;
-  /** Only these files, and what lies in these folders; paths without slashes at their ends. */
-  readonly only?: readonly string[];
+  /** Nothing but what it lists. */
+  readonly only?: FilesFrom;
 }
 
 /** Why a path is left out. `classic`: by a rule that treats what is stored already like deleted files. */
@@ -59,9 +60,6 @@ export class Exclusions {
   private readonly ofFolders = new Map<string, GitignoreRules>();
   /** From the root to the folder that was asked about last: the next path mostly lies in it, or close by. */
   private readonly way: Step[] = [];
-  private readonly only: ReadonlySet<string> | undefined;
-  /** Folders on the way to one of those, with a trailing slash. */
-  private readonly towards = new Set<string>();
   /** Folders whose content is left out for what the scan found there. */
   private readonly leftOut = new Map<string, string>();
 
@@ -71,10 +69,6 @@ export class Exclusions {
     this.oneFileSystem = settings.oneFileSystem;
     this.exclude = new GitignoreRules(settings.exclude);
     this.include = new GitignoreRules(settings.include);
-    this.only = settings.only && new Set(settings.only);
-    for (const path of settings.only ?? []) {
-      for (const folder of foldersOf(path)) this.towards.add(folder);
-    }
   }
 
   /** Rules of one folder (its path with a slash; empty: the root) for everything in it. Tells which cannot match. */
@@ -83,6 +77,11 @@ export class Exclusions {
     this.ofFolders.set(folder, rules);
     this.way.length = 0;
     return rules.problems;
+  }
+
+  /** Notes that a scan found a file or folder, whatever becomes of it. */
+  meet(path: string): void {
+    this.settings.only?.meet(path);
   }
 
   /** Notes that a folder's content is left out, but for the tag that may lie in it. */
@@ -112,15 +111,13 @@ export class Exclusions {
   /** Whether a folder (with a trailing slash) need not be entered. */
   skipsFolder(folder: string): boolean {
     if (this.settings.prefixes.some((prefix) => folder.startsWith(prefix))) return true;
-    if (!this.towards.has(folder) && this.listed(folder) !== undefined) return true;
+    if (this.listed(folder) !== undefined && !this.settings.only?.leadsThrough(folder)) return true;
     return this.include.isEmpty && (this.ruleFor(folder) ?? this.foundFor(folder)) !== undefined;
   }
 
   private listed(path: string): string | undefined {
-    const { only } = this;
-    if (only === undefined || only.has(path.replace(/\/$/, ""))) return undefined;
-    for (const folder of foldersOf(path)) if (only.has(folder.slice(0, -1))) return undefined;
-    return "files_from";
+    const { only } = this.settings;
+    return only === undefined || only.takes(path) ? undefined : "files_from";
   }
 
   private classicReason(path: string): string | undefined {

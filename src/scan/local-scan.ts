@@ -146,6 +146,7 @@ export class LocalScan {
     const record = this.settings.metadata ? new FolderRecord(prefix.slice(0, -1)) : undefined;
     for (const { name, kind } of listed ?? []) {
       const file = prefix + name;
+      exclusions.meet(file);
       if (kind === "folder") {
         const folder = `${file}/`;
         if (prefix === "" && isTemporaryFolder(name))

@@ -113,6 +113,44 @@ describe("what is considered", () => {
     expect(await why(config, "c/f")).toBe("no: files_from");
   });
 
+  it("tells what of a list is not there", async () => {
+    // Not a word was said.
+    write("a", "b/x", "c/y");
+    for (const metadata of [false, true]) {
+      const config = configOf({ only: ["a", "b", "c/gone", "d"], exclude: ["/a"] }, { metadata });
+      const { told, outcomes } = await backup(config, { dryRun: true });
+      expect(outcomes).toEqual({ new: 1 });
+      expect(told.errors).toEqual([]);
+      expect(told.warnings).toEqual([
+        "c/gone: skipped, listed in files_from, but not found",
+        "d: skipped, listed in files_from, but not found",
+      ]);
+      expect(await why(config, "c/gone")).toBe("no: listed in files_from, but not found");
+    }
+  });
+
+  it("refuses a list of which nothing is there, and marks nothing as deleted", async () => {
+    for (const metadata of [false, true]) {
+      write("a", "b/x", "c/y");
+      const container = "segmented";
+      await clean(backup(world.config({ container, metadata })));
+      const before = world.stored();
+      world.remove("b");
+      const config = configOf({ only: ["b", "c/gone"] }, { container, metadata });
+      const run = backup(config, { allowMassDelete: true });
+      await expect(run).rejects.toMatchObject({
+        kind: "refused",
+        message: "the source has nothing of what files_from lists: nothing was marked deleted",
+      });
+      expect(world.stored()).toEqual(before);
+      await expect(considered(config)).rejects.toThrow(/nothing of what files_from lists/);
+      expect((await backup(configOf({ only: [] }, { container, metadata }))).told.errors).toEqual([]);
+      const some = await backup(configOf({ only: ["b", "a"] }, { container, metadata }));
+      expect(some.outcomes).toMatchObject({ deleted: 1, unchanged: 1, "excluded, kept as they are": 1 });
+      fs.rmSync(world.dest, { recursive: true });
+    }
+  });
+
   it("records nothing in metadata of what is left out", async () => {
     write("a/x", "a/y.tmp");
     fs.symlinkSync("x", path.join(world.src, "a/link.tmp"));

@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { FilesFrom } from "../../src/scan/files-from.ts";
 import { exclusionsOf } from "./exclusions.ts";
 
 const name = fc.constantFrom("a", "b", "c", "dir", "x.tmp", "keep");
@@ -90,6 +91,33 @@ describe("rules of several levels", () => {
       "a//x/b",
       "y/",
     ]);
+  });
+});
+
+describe("a list of files", () => {
+  it("knows what of it was met, by itself or by what lies in it", () => {
+    const list = new FilesFrom(["a", "b/c", "b/c/d", "e"]);
+    expect(list.isMet).toBe(false);
+    list.meet("b");
+    expect(list.isMet).toBe(false);
+    list.meet("b/c/d/f");
+    expect(list.isMet).toBe(true);
+    expect([...list.missing]).toEqual(["a", "e"]);
+    expect(["a", "a/x", "ab", "b/", "b/c/", "b/c/x"].map((file) => list.takes(file))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      true,
+      true,
+    ]);
+  });
+
+  it("may be empty, or name the source as a whole", () => {
+    expect(new FilesFrom([]).isMet).toBe(true);
+    expect(new FilesFrom([]).takes("a")).toBe(false);
+    const whole = new FilesFrom([""]);
+    expect([whole.isMet, whole.takes("a/b"), [...whole.missing]]).toEqual([true, true, []]);
   });
 });
 
