@@ -4,15 +4,15 @@
  * All problems that can be found are reported together, one line each, every line with the name of its setting.
  * No line holds a secret.
  */
-import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { ConfigError, errorCode } from "../errors.ts";
-import { pathOfBytes } from "../names/path-text.ts";
+import { join } from "node:path";
+import { ConfigError } from "../errors.ts";
+import { GitignoreRules } from "../scan/gitignore.ts";
 import type { Config, StorageConfig } from "./config.ts";
 import { describeSettings } from "./describe.ts";
 import { readConfigFile } from "./file.ts";
 import { CONFIG_VARIABLE, STORAGES, type StorageName } from "./keys.ts";
 import { mergeLayers } from "./layers.ts";
+import { pathsListed, rulesListed } from "./lists.ts";
 import { passwordOf } from "./password.ts";
 import { compilePythonRegex } from "./python-regex.ts";
 import { pathInside, sourceExcludesOf } from "./relations.ts";
@@ -102,13 +102,25 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     problems.push("restore lies inside dest: restore to a place outside of the backup");
   }
   if (problems.length > 0) throw problemsError(problems);
+  const { exclude_file, files_from } = settings;
+  const moreRules = exclude_file == null ? [] : await rulesListed(exclude_file, cwd);
+  warnOfRules(settings.exclude, origin("exclude"), warnings);
+  warnOfRules(moreRules, origin("exclude_file"), warnings);
+  warnOfRules(settings.include, origin("include"), warnings);
+  for (const [i, { match }] of (settings.rules ?? []).entries()) {
+    warnOfRules(match, origin(`rules[${i}].match`), warnings);
+  }
+  // A restore to another place must not depend on what there is to back up.
+  const usesSource = mode === "backup" || options.inPlace === true;
+  const only = usesSource && files_from != null ? await pathsListed(files_from, cwd) : undefined;
+  if (only?.length === 0) warnings.push(`${origin("files_from")} lists nothing: no file is considered`);
   const exclusions = {
-    exclude: [...settings.exclude, ...(await rulesFileOf(settings.exclude_file, cwd))],
+    exclude: [...settings.exclude, ...moreRules],
     include: settings.include,
     caches: settings.exclude_caches,
     ...(settings.exclude_larger_than != null && { largerThan: settings.exclude_larger_than }),
     oneFileSystem: settings.one_file_system,
-    ...(settings.files_from != null && { only: await pathsOf(settings.files_from, cwd) }),
+    ...(only !== undefined && { only }),
   };
   // Last, since a command may ask somebody for it.
   const password = await passwordOf(
@@ -251,29 +263,11 @@ function expressionsOf(
   });
 }
 
-/** The paths in a file, one a line, or each ended by a zero byte where there is one (`find -print0`). */
-async function pathsOf(file: string, cwd: string): Promise<string[]> {
-  const bytes = await readBytes(file, cwd);
-  const separator = bytes.includes(0) ? "\0" : "\n";
-  const paths = pathOfBytes(bytes).split(separator);
-  return paths.map((path) => path.replace(/^(?:\.?\/)+|\/+$/g, "")).filter((path) => path !== "");
-}
-
-async function readBytes(file: string, cwd: string): Promise<Buffer> {
-  try {
-    return await readFile(resolve(cwd, file));
-  } catch (error) {
-    throw new ConfigError(`cannot be read (${errorCode(error)})`, { path: file, cause: error });
+/** Rules that cannot mean what somebody meant by them: with git, they match nothing, without a word. */
+function warnOfRules(lines: readonly string[], key: string, warnings: string[]): void {
+  for (const { rule, why } of new GitignoreRules(lines).problems) {
+    warnings.push(`${key}: the rule ${quoted(rule)} can match nothing: ${why}`);
   }
-}
-
-/** The lines of `exclude_file`, which has to be there: without its rules more would be stored than is meant. */
-async function rulesFileOf(file: string | null | undefined, cwd: string): Promise<string[]> {
-  if (file == null) return [];
-  return (await readBytes(file, cwd))
-    .toString("utf8")
-    .replace(/^\ufeff/, "")
-    .split(/\r?\n/);
 }
 
 function saltOf(settings: Settings): { salt?: Uint8Array } {

@@ -4,6 +4,8 @@ import { ConfigError } from "../errors.ts";
 import { CombinedSource, type NamedPart } from "../scan/combined-source.ts";
 import { EtagTrial } from "../scan/etag-trial.ts";
 import { Exclusions } from "../scan/exclusions.ts";
+import { FilesFrom } from "../scan/files-from.ts";
+import { ListedSource } from "../scan/listed-source.ts";
 import { LocalSource } from "../scan/local-source.ts";
 import { S3Source } from "../scan/s3-source.ts";
 import type { Source } from "../scan/source.ts";
@@ -11,12 +13,26 @@ import type { OpenStorage } from "../storage/open.ts";
 
 /** Opens what is to be backed up. */
 export async function openSource(config: Config, openStorage: OpenStorage): Promise<Source> {
-  const { src, sources, sourceExcludes } = config;
-  if (src !== undefined) return openOne(src, sourceExcludes, config, openStorage);
+  const { only: paths } = config.exclusions;
+  if (paths === undefined) return openAll({ config, openStorage });
+  const only = new FilesFrom(paths);
+  return new ListedSource(await openAll({ config, openStorage, only }), only);
+}
+
+interface Opening {
+  readonly config: Config;
+  readonly openStorage: OpenStorage;
+  /** For all sources together: what is listed need be in one of them. */
+  readonly only?: FilesFrom;
+}
+
+async function openAll(opening: Opening): Promise<Source> {
+  const { src, sources, sourceExcludes } = opening.config;
+  if (src !== undefined) return openOne(src, sourceExcludes, opening);
   if (sources === undefined) throw new ConfigError("a backup needs `src`", { path: "src" });
   const parts: NamedPart[] = [];
   for (const { name, storage, excludes } of sources) {
-    parts.push({ name, source: await openOne(storage, excludes, config, openStorage) });
+    parts.push({ name, source: await openOne(storage, excludes, opening) });
   }
   return new CombinedSource(parts);
 }
@@ -24,11 +40,12 @@ export async function openSource(config: Config, openStorage: OpenStorage): Prom
 async function openOne(
   src: StorageConfig,
   prefixes: readonly string[],
-  config: Config,
-  openStorage: OpenStorage,
+  { config, openStorage, only }: Opening,
 ): Promise<Source> {
+  const { only: _, ...settings } = config.exclusions;
   const exclusions = new Exclusions({
-    ...config.exclusions,
+    ...settings,
+    ...(only !== undefined && { only }),
     expressions: config.ignore,
     prefixes,
   });

@@ -3,10 +3,12 @@
  *
  * In this order: places of the tool's own and `ignore_regex`, which nothing takes back; then `exclude`, then the
  * `.backupignore` files from the outermost folder to the innermost, each of which can add to or take back what came
- * before; `include`, which takes back any of these, also inside of folders that they leave out; last size, caches and
- * other file systems, which the scan sees by itself.
+ * before, but not what lies in a folder that stays left out; `include`, which takes back any of these, also inside of
+ * such folders; last size, caches and other file systems, which the scan sees by itself.
  */
-import { GitignoreRules } from "./gitignore.ts";
+import type { FilesFrom } from "./files-from.ts";
+import { foldersOf, parentOf } from "./folders.ts";
+import { GitignoreRules, type RuleProblem } from "./gitignore.ts";
 
 export const RULES_FILE = ".backupignore";
 export const CACHE_TAG = "CACHEDIR.TAG";
@@ -25,8 +27,8 @@ export interface ExclusionSettings {
   /** Bytes. */
   readonly largerThan?: number;
   readonly oneFileSystem: boolean;
-  /** Only these files, and what lies in these folders; paths without slashes at their ends. */
-  readonly only?: readonly string[];
+  /** Nothing but what it lists. */
+  readonly only?: FilesFrom;
 }
 
 /** Why a path is left out. `classic`: by a rule that treats what is stored already like deleted files. */
@@ -35,17 +37,29 @@ export interface Reason {
   readonly classic: boolean;
 }
 
+/** The rules that lie in one folder, its path with a slash at its end. */
+interface Level {
+  readonly folder: string;
+  readonly rules: GitignoreRules;
+}
+
+/** What the rules make of a folder, and which of those that lie in folders apply in it, innermost first. */
+interface Step {
+  readonly folder: string;
+  readonly leftOut: string | undefined;
+  readonly levels: readonly Level[];
+}
+
 export class Exclusions {
   readonly caches: boolean;
   readonly oneFileSystem: boolean;
   private readonly settings: ExclusionSettings;
   private readonly exclude: GitignoreRules;
   private readonly include: GitignoreRules;
-  /** Of folders with a file of rules: their path with a slash, outermost first as they are met. */
+  /** Of folders with a file of rules: their path with a slash. */
   private readonly ofFolders = new Map<string, GitignoreRules>();
-  private readonly only: ReadonlySet<string> | undefined;
-  /** Folders on the way to one of those, with a trailing slash. */
-  private readonly towards = new Set<string>();
+  /** From the root to the folder that was asked about last: the next path mostly lies in it, or close by. */
+  private readonly way: Step[] = [];
   /** Folders whose content is left out for what the scan found there. */
   private readonly leftOut = new Map<string, string>();
 
@@ -55,15 +69,19 @@ export class Exclusions {
     this.oneFileSystem = settings.oneFileSystem;
     this.exclude = new GitignoreRules(settings.exclude);
     this.include = new GitignoreRules(settings.include);
-    this.only = settings.only && new Set(settings.only);
-    for (const path of settings.only ?? []) {
-      for (const folder of foldersOf(path)) this.towards.add(folder);
-    }
   }
 
-  /** Rules of one folder (its path with a slash; empty: the root) for everything in it. */
-  addRules(folder: string, lines: readonly string[]): void {
-    this.ofFolders.set(folder, new GitignoreRules(lines));
+  /** Rules of one folder (its path with a slash; empty: the root) for everything in it. Tells which cannot match. */
+  addRules(folder: string, lines: readonly string[]): readonly RuleProblem[] {
+    const rules = new GitignoreRules(lines);
+    this.ofFolders.set(folder, rules);
+    this.way.length = 0;
+    return rules.problems;
+  }
+
+  /** Notes that a scan found a file or folder, whatever becomes of it. */
+  meet(path: string): void {
+    this.settings.only?.meet(path);
   }
 
   /** Notes that a folder's content is left out, but for the tag that may lie in it. */
@@ -93,15 +111,13 @@ export class Exclusions {
   /** Whether a folder (with a trailing slash) need not be entered. */
   skipsFolder(folder: string): boolean {
     if (this.settings.prefixes.some((prefix) => folder.startsWith(prefix))) return true;
-    if (!this.towards.has(folder) && this.listed(folder) !== undefined) return true;
+    if (this.listed(folder) !== undefined && !this.settings.only?.leadsThrough(folder)) return true;
     return this.include.isEmpty && (this.ruleFor(folder) ?? this.foundFor(folder)) !== undefined;
   }
 
   private listed(path: string): string | undefined {
-    const { only } = this;
-    if (only === undefined || only.has(path.replace(/\/$/, ""))) return undefined;
-    for (const folder of foldersOf(path)) if (only.has(folder.slice(0, -1))) return undefined;
-    return "files_from";
+    const { only } = this.settings;
+    return only === undefined || only.takes(path) ? undefined : "files_from";
   }
 
   private classicReason(path: string): string | undefined {
@@ -121,21 +137,43 @@ export class Exclusions {
   /** The rule of `exclude` or of a folder that leaves it out, unless another takes it back. */
   private ruleFor(path: string): string | undefined {
     if (this.exclude.isEmpty && this.ofFolders.size === 0) return undefined;
-    const global = this.exclude.judge(path);
-    let found = global.excluded ? `exclude: ${global.rule}` : undefined;
-    // From the root down to the folder that the path lies in.
-    for (let at = 0; this.ofFolders.size > 0; ) {
-      const folder = path.slice(0, at);
-      const rules = this.ofFolders.get(folder);
-      if (rules !== undefined) {
-        const { excluded, included, rule } = rules.judge(path.slice(at));
-        if (excluded) found = `${folder}${RULES_FILE}: ${rule}`;
-        else if (included) found = undefined;
-      }
-      at = path.indexOf("/", at) + 1;
-      if (at === 0 || at === path.length) break;
-    }
+    const { leftOut, levels } = this.wayTo(parentOf(path));
+    const found = leftOut ?? this.ruleAmong(levels, path);
     return found !== undefined && this.isIncluded(path) ? undefined : found;
+  }
+
+  /** The last step to a folder: itself, or the first one that is left out. */
+  private wayTo(folder: string): Step {
+    const { way } = this;
+    let last = way.at(-1);
+    while (last !== undefined && !folder.startsWith(last.folder)) {
+      way.pop();
+      last = way.at(-1);
+    }
+    last ??= this.stepInto("", undefined, []);
+    while (last.leftOut === undefined && last.folder.length < folder.length) {
+      const next = folder.slice(0, folder.indexOf("/", last.folder.length) + 1);
+      last = this.stepInto(next, this.ruleAmong(last.levels, next), last.levels);
+    }
+    return last;
+  }
+
+  private stepInto(folder: string, leftOut: string | undefined, outer: readonly Level[]): Step {
+    const rules = this.ofFolders.get(folder);
+    const step = { folder, leftOut, levels: rules === undefined ? outer : [{ folder, rules }, ...outer] };
+    this.way.push(step);
+    return step;
+  }
+
+  /** The rule that leaves out a path itself: the innermost level that says anything of it decides. */
+  private ruleAmong(levels: readonly Level[], path: string): string | undefined {
+    for (const { folder, rules } of levels) {
+      const { excluded, included, rule } = rules.match(path.slice(folder.length));
+      if (excluded) return `${folder}${RULES_FILE}: ${rule}`;
+      if (included) return undefined;
+    }
+    const { excluded, rule } = this.exclude.match(path);
+    return excluded ? `exclude: ${rule}` : undefined;
   }
 
   private foundFor(path: string): string | undefined {
@@ -147,9 +185,4 @@ export class Exclusions {
     }
     return undefined;
   }
-}
-
-/** The folders that a path lies in, outermost first, with a trailing slash; of a folder also itself. */
-function* foldersOf(path: string): Generator<string> {
-  for (let at = path.indexOf("/"); at >= 0; at = path.indexOf("/", at + 1)) yield path.slice(0, at + 1);
 }

@@ -1,7 +1,8 @@
 /**
- * Rules in the syntax of gitignore(5), through the `ignore` package.
+ * Rules in the syntax of gitignore(5). Pure.
  */
-import ignore, { type Ignore } from "ignore";
+import { foldersOf, parentOf } from "./folders.ts";
+import { compileWildcards } from "./wildcards.ts";
 
 /** What the rules say of one path. `rule`: the line that decided. */
 export interface Verdict {
@@ -11,57 +12,111 @@ export interface Verdict {
   readonly rule?: string;
 }
 
-/** The package remembers every path that it was asked about, so it is made anew after so many. */
-const REMEMBERED = 10_000;
+/** A line that can match nothing. */
+export interface RuleProblem {
+  /** From 1. */
+  readonly line: number;
+  readonly rule: string;
+  readonly why: string;
+}
+
+interface Rule {
+  readonly text: string;
+  readonly isNegative: boolean;
+  readonly foldersOnly: boolean;
+  /** Matches the last component in any folder, not the whole path. */
+  readonly ofNames: boolean;
+  readonly expression: RegExp;
+}
+
+const NOTHING_SAID: Verdict = { excluded: false, included: false };
 
 export class GitignoreRules {
-  private readonly lines: readonly string[];
-  private rules: Ignore | undefined;
-  private asked = 0;
+  /** No lines at all, not even such as say nothing. */
+  readonly isEmpty: boolean;
+  readonly problems: readonly RuleProblem[];
+  /** The last first, since it wins. */
+  private readonly rules: readonly Rule[];
+  /** The folder of the path that was judged last, and what is said of it. */
+  private folder = "";
+  private ofFolder = NOTHING_SAID;
 
   constructor(lines: readonly string[]) {
-    this.lines = lines.filter((line) => line.trim() !== "!").map(withPositiveClasses);
-  }
-
-  get isEmpty(): boolean {
-    return this.lines.length === 0;
-  }
-
-  /** @param path relative to where the rules lie; of a folder with a slash at its end */
-  judge(path: string): Verdict {
-    if (this.lines.length === 0) return { excluded: false, included: false };
-    if (this.rules === undefined || ++this.asked > REMEMBERED) {
-      this.rules = ignore({ ignorecase: false, allowRelativePaths: true }).add([...this.lines]);
-      this.asked = 0;
+    const rules: Rule[] = [];
+    const problems: RuleProblem[] = [];
+    for (const [i, line] of lines.entries()) {
+      const text = withoutTrailingBlanks(line);
+      if (text === "" || text.startsWith("#")) continue;
+      const rule = ruleOf(text);
+      if (typeof rule === "string") problems.push({ line: i + 1, rule: text, why: rule });
+      else rules.push(rule);
     }
-    const { ignored, unignored, rule } = this.rules.test(path);
-    return { excluded: ignored, included: unignored, ...(rule && { rule: rule.pattern }) };
+    this.isEmpty = lines.length === 0;
+    this.problems = problems;
+    this.rules = rules.reverse();
+  }
+
+  /**
+   * What is said of a path where nobody else has a say: what lies in an excluded folder is excluded.
+   *
+   * @param path relative to where the rules lie; of a folder with a slash at its end
+   */
+  judge(path: string): Verdict {
+    if (this.rules.length === 0) return NOTHING_SAID;
+    const folder = parentOf(path);
+    if (folder !== this.folder) {
+      this.folder = folder;
+      this.ofFolder = this.judgeWay(folder);
+    }
+    return this.ofFolder.excluded ? this.ofFolder : this.match(path);
+  }
+
+  /** What is said of a path itself, whatever becomes of the folders that it lies in. */
+  match(path: string): Verdict {
+    if (this.rules.length === 0) return NOTHING_SAID;
+    const isFolder = path.endsWith("/");
+    const whole = isFolder ? path.slice(0, -1) : path;
+    const name = whole.slice(whole.lastIndexOf("/") + 1);
+    for (const { text, isNegative, foldersOnly, ofNames, expression } of this.rules) {
+      if ((foldersOnly && !isFolder) || !expression.test(ofNames ? name : whole)) continue;
+      return isNegative
+        ? { excluded: false, included: true }
+        : { excluded: true, included: false, rule: text };
+    }
+    return NOTHING_SAID;
+  }
+
+  private judgeWay(folder: string): Verdict {
+    for (const outer of foldersOf(folder)) {
+      const verdict = this.match(outer);
+      if (verdict.excluded) return verdict;
+    }
+    return NOTHING_SAID;
   }
 }
 
-const LAST = 0xffff;
-const SLASH = 0x2f;
-/** Characters that the package could not take as the end of a range. */
-const AWKWARD = /[\\\][^-]/;
+/** A rule, or why there is none. */
+function ruleOf(text: string): Rule | string {
+  const isNegative = text.startsWith("!");
+  const given = isNegative ? text.slice(1) : text;
+  const foldersOnly = given.endsWith("/");
+  const pattern = foldersOnly ? given.slice(0, -1) : given;
+  if (pattern === "") return "it names nothing";
+  const ofNames = !pattern.includes("/");
+  const compiled = compileWildcards(pattern.replace(/^\//, ""));
+  if ("problem" in compiled) return compiled.problem;
+  return { text, isNegative, foldersOnly, ofNames, expression: compiled.expression };
+}
 
-/** The package does not know `[!a-c]`, any one but these: it gets the ranges of all others. */
-function withPositiveClasses(line: string): string {
-  return line.replace(/(?<!\\)\[[!^]([^\]/]+)\]/g, (whole, content: string) => {
-    const taken = [...content.matchAll(/(.)-(.)|(.)/gs)].map(
-      ([, from = "", to = "", one]): [number, number] =>
-        one === undefined ? [from.charCodeAt(0), to.charCodeAt(0)] : [one.charCodeAt(0), one.charCodeAt(0)],
-    );
-    taken.push([SLASH, SLASH]);
-    taken.sort((a, b) => a[0] - b[0]);
-    const edges: string[] = [];
-    let next = 1;
-    for (const [from, to] of [...taken, [LAST + 1, LAST + 1] as const]) {
-      if (from > next) edges.push(String.fromCharCode(next), String.fromCharCode(from - 1));
-      next = Math.max(next, to + 1);
-    }
-    if (AWKWARD.test(edges.join(""))) return whole;
-    return `[${edges.map((edge, i) => (i % 2 === 0 ? `${edge}-` : edge)).join("")}]`;
-  });
+/** Blanks at the end do not count, unless a backslash stands in front. */
+function withoutTrailingBlanks(line: string): string {
+  let end = 0;
+  for (let at = 0; at < line.length; at++) {
+    if (line[at] === "\\") at++;
+    else if (line[at] === " ") continue;
+    end = at + 1;
+  }
+  return line.slice(0, end);
 }
 
 /** The lines of a file of rules. */

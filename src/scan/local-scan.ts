@@ -146,6 +146,7 @@ export class LocalScan {
     const record = this.settings.metadata ? new FolderRecord(prefix.slice(0, -1)) : undefined;
     for (const { name, kind } of listed ?? []) {
       const file = prefix + name;
+      exclusions.meet(file);
       if (kind === "folder") {
         const folder = `${file}/`;
         if (prefix === "" && isTemporaryFolder(name))
@@ -168,11 +169,17 @@ export class LocalScan {
       const file = prefix + name;
       try {
         const text = fs.readFileSync(fsPath(`${this.settings.root}/${file}`), "utf8");
-        if (name === RULES_FILE) exclusions.addRules(prefix, rulesIn(text));
+        if (name === RULES_FILE) this.addRules(prefix, file, rulesIn(text));
         else if (text.startsWith(CACHE_SIGNATURE)) exclusions.leaveOut(prefix, "exclude_caches");
       } catch (error) {
         this.tellError(error, file);
       }
+    }
+  }
+
+  private addRules(prefix: string, file: string, lines: readonly string[]): void {
+    for (const { line, rule, why } of this.exclusions.addRules(prefix, lines)) {
+      this.findings.onSkipped(`${file}:${line}`, `the rule ${rule} can match nothing: ${why}`);
     }
   }
 

@@ -109,6 +109,7 @@ export class S3Source implements Source {
 
   private examine(object: ListedObject, findings: ScanFindings): Entry | undefined {
     const { key, size = 0, modified = 0, etag } = object;
+    this.exclusions.meet(key);
     if (this.exclusions.reasonFor(key) !== undefined || this.exclusions.isTooLarge(key, size))
       return undefined;
     if (key.endsWith("/")) {

@@ -207,19 +207,67 @@ describe("numbers", () => {
 });
 
 describe("a list of files", () => {
-  it.each([
-    ["lines", "./a\n\nb c/\n/d\n"],
-    ["zero bytes", "./a\0b c/\0/d\0"],
-  ])("is read with %s between them", async (_, text) => {
-    const file = join(mkdtempSync(join(tmpdir(), "backup-files-from-")), "list");
+  const listing = async (text: string, settings: object = {}, options: Partial<LoadOptions> = {}) => {
+    const file = join(folder, "list");
     writeFileSync(file, text);
-    expect((await configOf({ ...BASE, files_from: file })).exclusions.only).toEqual(["a", "b c", "d"]);
-    rmSync(dirname(file), { recursive: true });
+    return load({ ...BASE, files_from: file, ...settings }, {}, options);
+  };
+  const listed = async (text: string) => (await listing(text)).config.exclusions.only;
+
+  it.each([
+    ["lines", "./a\n\nb c/\nd\n"],
+    ["zero bytes", "./a\0b c/\0d\0"],
+    // These selected nothing.
+    ["lines of Windows", "\ufeff./a\r\n\r\nb c/\r\nd\r"],
+  ])("is read with %s between them", async (_, text) => {
+    expect(await listed(text)).toEqual(["a", "b c", "d"]);
+  });
+
+  it("is taken by what its paths mean", async () => {
+    expect(await listed("c//g\n./c/g\n././c/./g//\n...\n")).toEqual(["c/g", "c/g", "c/g", "..."]);
+    expect(await listed(".\n./\n")).toEqual(["", ""]);
+    expect(await listed("a\r\0b\nc\0")).toEqual(["a\r", "b\nc"]);
+  });
+
+  it("refuses what cannot be below the source, but not for a restore to another place", async () => {
+    await expect(listing("a\n/b\u001b\n")).rejects.toMatchObject({
+      message: 'files_from lists "/b\\u{1b}"',
+      remedy: expect.stringMatching(/relative to the source/),
+    });
+    await expect(listing("../a\nb/..\n/c\n")).rejects.toThrow('files_from lists "../a", and 2 more like it');
+    const { config } = await listing("/b\n", {}, { mode: "restore" });
+    expect(config.exclusions.only).toBeUndefined();
+    await expect(listing("/b\n", {}, { mode: "restore", inPlace: true })).rejects.toThrow(/files_from/);
+  });
+
+  it("that lists nothing gets a warning", async () => {
+    expect((await listing("\n\n")).warnings.join()).toMatch(/files_from lists nothing/);
+    expect((await listing("a\n")).warnings).toEqual([]);
   });
 
   it("has to be there", async () => {
     await expect(load({ ...BASE, files_from: "/nowhere" })).rejects.toThrow(/cannot be read/);
     await expect(load({ ...BASE, exclude_file: "/nowhere" })).rejects.toThrow(/cannot be read/);
+  });
+});
+
+describe("rules", () => {
+  it("that can match nothing get a warning", async () => {
+    const file = join(folder, "rules");
+    writeFileSync(file, "*.tmp\r\nx[[:digits:]]\r\n");
+    const settings = {
+      exclude: ["[a-z", "[a-z]"],
+      exclude_file: file,
+      include: ["\u001b\\"],
+      rules: [{ match: ["*.jpg", "["], encrypt: false }],
+    };
+    const warnings = await warningsOf({ ...BASE, container: "segmented", ...settings });
+    expect(warnings.split("\n")).toEqual([
+      expect.stringContaining('exclude: the rule "[a-z" can match nothing: its [ has no ]'),
+      expect.stringContaining('exclude_file: the rule "x[[:digits:]]" can match nothing: there is no class'),
+      expect.stringContaining('include: the rule "\\u{1b}\\" can match nothing: it ends in a backslash'),
+      expect.stringContaining('rules[0].match: the rule "[" can match nothing: its [ has no ]'),
+    ]);
   });
 });
 

@@ -64,6 +64,31 @@ describe("what is considered", () => {
     expect(await why(config, "a/c")).toBe("no: a/.backupignore: /c/");
   });
 
+  it("takes what an inner rule takes back for considered, with all that lies in it", async () => {
+    // It was left out.
+    write("dir/f", "dir/sub/g", "dir/sub/deep/h", "top");
+    world.write(".backupignore", "/dir/*\n");
+    world.write("dir/.backupignore", "!sub/\n");
+    const config = configOf({});
+    expect(await considered(config)).toEqual([".backupignore", "dir/sub/deep/h", "dir/sub/g", "top"]);
+    expect(await why(config, "dir/f")).toBe("no: .backupignore: /dir/*");
+    world.write(".backupignore", "!dir/\n");
+    world.write("dir/.backupignore", "deep\n");
+    const later = configOf({ exclude: ["dir", "top"] });
+    expect(await considered(later)).toEqual([".backupignore", "dir/.backupignore", "dir/f", "dir/sub/g"]);
+    expect(await why(later, "dir/sub/deep/h")).toBe("no: dir/.backupignore: deep");
+  });
+
+  it("tells of rules that can match nothing", async () => {
+    write("a");
+    world.write("dir/.backupignore", "*.tmp\n[[:alpa:]]\n");
+    const { told, outcomes } = await backup(configOf({}));
+    expect(told.warnings).toEqual([
+      "dir/.backupignore:2: skipped, the rule [[:alpa:]] can match nothing: there is no class [:alpa:]",
+    ]);
+    expect(outcomes).toEqual({ new: 2 });
+  });
+
   it("leaves out caches but for their tag, and large files", async () => {
     write("cache/x", "cache/deep/y", "no cache/x");
     world.write("cache/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n# a cache\n");
@@ -86,6 +111,44 @@ describe("what is considered", () => {
     expect(await considered(config)).toEqual(["a", "b/x", "c/d/e"]);
     expect(await why(config, "ab")).toBe("no: files_from");
     expect(await why(config, "c/f")).toBe("no: files_from");
+  });
+
+  it("tells what of a list is not there", async () => {
+    // Not a word was said.
+    write("a", "b/x", "c/y");
+    for (const metadata of [false, true]) {
+      const config = configOf({ only: ["a", "b", "c/gone", "d"], exclude: ["/a"] }, { metadata });
+      const { told, outcomes } = await backup(config, { dryRun: true });
+      expect(outcomes).toEqual({ new: 1 });
+      expect(told.errors).toEqual([]);
+      expect(told.warnings).toEqual([
+        "c/gone: skipped, listed in files_from, but not found",
+        "d: skipped, listed in files_from, but not found",
+      ]);
+      expect(await why(config, "c/gone")).toBe("no: listed in files_from, but not found");
+    }
+  });
+
+  it("refuses a list of which nothing is there, and marks nothing as deleted", async () => {
+    for (const metadata of [false, true]) {
+      write("a", "b/x", "c/y");
+      const container = "segmented";
+      await clean(backup(world.config({ container, metadata })));
+      const before = world.stored();
+      world.remove("b");
+      const config = configOf({ only: ["b", "c/gone"] }, { container, metadata });
+      const run = backup(config, { allowMassDelete: true });
+      await expect(run).rejects.toMatchObject({
+        kind: "refused",
+        message: "the source has nothing of what files_from lists: nothing was marked deleted",
+      });
+      expect(world.stored()).toEqual(before);
+      await expect(considered(config)).rejects.toThrow(/nothing of what files_from lists/);
+      expect((await backup(configOf({ only: [] }, { container, metadata }))).told.errors).toEqual([]);
+      const some = await backup(configOf({ only: ["b", "a"] }, { container, metadata }));
+      expect(some.outcomes).toMatchObject({ deleted: 1, unchanged: 1, "excluded, kept as they are": 1 });
+      fs.rmSync(world.dest, { recursive: true });
+    }
   });
 
   it("records nothing in metadata of what is left out", async () => {

@@ -80,6 +80,17 @@ describe("several sources", () => {
     expect(outcomes).toEqual({ new: 3 });
     expect(told.files.sort()).toEqual(["new one/x.log", "new two/.backupignore", "new two/folder/top.tmp"]);
   });
+
+  it("share a list of files, whose paths need be in one of them", async () => {
+    const exclusions = { exclude: [], include: [], caches: false, oneFileSystem: false };
+    const config = configOf(["one", "two"], { exclusions: { ...exclusions, only: ["a", "b", "c"] } });
+    write("one/a");
+    write("one/x");
+    write("two/b/y");
+    const { outcomes, told } = await backup(config);
+    expect(outcomes).toEqual({ new: 2 });
+    expect(told.warnings).toEqual(["c: skipped, listed in files_from, but not found"]);
+  });
 });
 
 const skip = whyNoServer();

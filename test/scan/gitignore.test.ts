@@ -37,6 +37,24 @@ const pattern = fc.oneof(
     "**/x",
     "a/**",
     "a/**/b",
+    "a/**/",
+    "**/",
+    "**",
+    "a/***/b",
+    "a**/b",
+    "*/**/a",
+    "[[:alpha:]]",
+    "[![:alpha:]]*",
+    "[[:punct:]]x*",
+    "*[[:upper:][:space:]b]",
+    "[]x]*",
+    "[a-c-e]",
+    "[a-",
+    "[[:alpa:]]",
+    "[c-a]",
+    "a\\",
+    "/",
+    "//a",
     "[!x]",
     "\\[x\\]",
     "\\#a",
@@ -79,10 +97,40 @@ describe("rules", () => {
     );
   });
 
-  it("go on after they were asked about many paths", () => {
-    const rules = new GitignoreRules(["*.tmp"]);
-    for (let i = 0; i < 25_000; i++) expect(rules.judge(`${i}.tmp`).excluded).toBe(true);
-    expect(rules.judge("a.txt")).toEqual({ excluded: false, included: false });
+  it("of folders alone leave the files beside these", () => {
+    // They were taken for everything in it.
+    const rules = new GitignoreRules(["dir/**/"]);
+    expect(["dir/f", "dir/sub/g", "dir"].filter((file) => rules.judge(file).excluded)).toEqual(["dir/sub/g"]);
+  });
+
+  it("know the classes of POSIX", () => {
+    // They matched nothing.
+    const rules = new GitignoreRules(["[[:alpha:]][![:digit:]_]", "x[[:space:]-]"]);
+    const files = ["ab", "a1", "a_", "1b", "éb", "x ", "x-", "xé"];
+    expect(files.filter((file) => rules.judge(file).excluded)).toEqual(["ab", "x ", "x-", "xé"]);
+  });
+
+  it("take a character for one, however many units it has", () => {
+    const rules = new GitignoreRules(["?", "[😀-😂]x"]);
+    expect(["😀", "é", "\udc80", "😁x"].every((file) => rules.judge(file).excluded)).toBe(true);
+  });
+
+  it("that can match nothing are told", () => {
+    const lines = ["# [", "", "  ", "ok", "[a-", "[[:alpa:]]", "b\\", "!", "/", "[]", "!x[[:digit:]"];
+    expect(new GitignoreRules(lines).problems).toEqual([
+      { line: 5, rule: "[a-", why: "its [ has no ]" },
+      { line: 6, rule: "[[:alpa:]]", why: "there is no class [:alpa:]" },
+      { line: 7, rule: "b\\", why: "it ends in a backslash" },
+      { line: 8, rule: "!", why: "it names nothing" },
+      { line: 9, rule: "/", why: "it names nothing" },
+      { line: 10, rule: "[]", why: "its [ has no ]" },
+      { line: 11, rule: "!x[[:digit:]", why: "its [ has no ]" },
+    ]);
+  });
+
+  it("with many wildcards take no time beyond measure", () => {
+    const rules = new GitignoreRules([`${"**/".repeat(50)}x`, `${"*".repeat(50)}y`]);
+    expect(rules.judge(`${"a/".repeat(500)}${"b".repeat(200)}`).excluded).toBe(false);
   });
 
   it("are read from files of any make", () => {

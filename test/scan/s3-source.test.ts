@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { comparePaths } from "../../src/names/path-text.ts";
 import { sortKeyOf } from "../../src/names/stored-name.ts";
 import type { Entry } from "../../src/scan/entry.ts";
+import { FilesFrom } from "../../src/scan/files-from.ts";
 import { S3Source } from "../../src/scan/s3-source.ts";
 import type { ListedObject, Storage } from "../../src/storage/storage.ts";
 import { anyPath, cut } from "../plan/worlds.ts";
@@ -119,6 +120,17 @@ describe("a bucket as a source", () => {
     );
     expect(entries.map(({ path }) => path)).toEqual(["y"]);
     expect(skipped).toEqual(["folder/"]);
+  });
+
+  it("meets what a list names, also where only keys below it tell", async () => {
+    const only = new FilesFrom(["a", "b/c", "d", "e"]);
+    const ignore = exclusionsOf({ only, exclude: ["a"] });
+    const { entries } = await scan(
+      ["a", "b/c/x", "b/d", "d/"].map((key) => ({ key, size: 1, modified: 0 })),
+      { ignore },
+    );
+    expect(entries.map(({ path }) => path)).toEqual(["b/c/x"]);
+    expect([...only.missing]).toEqual(["e"]);
   });
 
   it("pins what it reads to what was listed; looked at afresh, to what is there now", async () => {
