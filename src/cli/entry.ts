@@ -38,11 +38,12 @@ async function carryOut(argv: readonly string[], streams: Streams): Promise<numb
         return await (await import("./reading.ts")).runReading(commandLine, streams);
       case "init": {
         const { initialize } = await import("./init.ts");
+        const { workingFolder } = await import("../config/working-folder.ts");
         const { questionsAt } = await import("./questions.ts");
         const { escapeText } = await import("./escape.ts");
         const questions = questionsAt(process.stdin, process.stdout);
         try {
-          const lines = await initialize(commandLine, questions, process.cwd());
+          const lines = await initialize(commandLine, questions, workingFolder());
           return print(lines.map((line) => `${escapeText(line)}\n`).join(""));
         } finally {
           questions?.close();

@@ -4,6 +4,7 @@
 import { tmpdir } from "node:os";
 import { describeSettings } from "../config/describe.ts";
 import { loadConfig } from "../config/load.ts";
+import { resolveFrom, workingFolder } from "../config/working-folder.ts";
 import { InterruptedError } from "../errors.ts";
 import { keepHeapsSmall } from "../memory/heaps.ts";
 import { deriveAhead } from "../run/derive-ahead.ts";
@@ -48,7 +49,7 @@ export async function runCommand(commandLine: RunCommand, { out, err }: Streams)
     const { config, warnings } = await loadConfig({
       file: commandLine.config,
       env: process.env,
-      cwd: process.cwd(),
+      cwd: workingFolder(),
       mode: command,
       tmpdir: tmpdir(),
       ...(command === "restore" && { inPlace: commandLine.inPlace }),
@@ -87,10 +88,12 @@ export async function runDecrypt(
   const stopping = stopOnSignals();
   out.onFailure(() => stopping.controller.abort());
   try {
+    const cwd = workingFolder();
+    for (const named of [file, output]) if (named !== undefined) resolveFrom(cwd, named);
     const { config } = await loadConfig({
       file: settings,
       env: process.env,
-      cwd: process.cwd(),
+      cwd,
       mode: "decrypt",
       tmpdir: tmpdir(),
     });

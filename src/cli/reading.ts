@@ -1,6 +1,7 @@
 /** The commands whose product is what they print. */
 import { tmpdir } from "node:os";
 import { loadConfig } from "../config/load.ts";
+import { workingFolder } from "../config/working-folder.ts";
 import { keepHeapsSmall } from "../memory/heaps.ts";
 import { runCat } from "../run/cat.ts";
 import { checkLooking, choiceOf, momentsOf } from "./choices.ts";
@@ -29,7 +30,7 @@ export async function runReading(commandLine: ReadingCommand, { out, err }: Stre
     const { config, warnings } = await loadConfig({
       file: commandLine.config,
       env: process.env,
-      cwd: process.cwd(),
+      cwd: workingFolder(),
       mode: "source" in commandLine && commandLine.source ? "backup" : "verify",
       tmpdir: tmpdir(),
     });

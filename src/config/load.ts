@@ -5,7 +5,7 @@
  * No line holds a secret.
  */
 import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { ConfigError, errorCode } from "../errors.ts";
 import { pathOfBytes } from "../names/path-text.ts";
 import type { Config, StorageConfig } from "./config.ts";
@@ -20,6 +20,7 @@ import { rulesOf } from "./rules.ts";
 import { isSurprisingYes, type Settings, validateSettings } from "./schema.ts";
 import { storageOf } from "./storages.ts";
 import { quoted } from "./text.ts";
+import { resolveFrom } from "./working-folder.ts";
 
 export const DEFAULT_CONFIG_FILE = "config.json";
 export const DEFAULT_RESTORE_FOLDER = "encrypted_s3_backup_restore";
@@ -33,7 +34,8 @@ export interface LoadOptions {
   /** `--config`; undefined: `BACKUP_CONFIG`, else `config.json`, which may be absent if the environment suffices. */
   readonly file: string | undefined;
   readonly env: NodeJS.ProcessEnv;
-  readonly cwd: string;
+  /** Undefined where that folder was removed: then every path that is used has to be absolute. */
+  readonly cwd: string | undefined;
   /** `decrypt` opens a single file: it needs no storage at all. */
   readonly mode: "backup" | "restore" | "verify" | "prune" | "decrypt";
   /** A folder to restore to, in place of the configured one. */
@@ -87,6 +89,12 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     kind: "local",
     path: join(options.tmpdir, DEFAULT_RESTORE_FOLDER),
   };
+  const used = [
+    storages.dest,
+    ...(mode === "backup" || options.inPlace ? [src, ...namedSources.map(({ storage }) => storage)] : []),
+    ...(mode === "restore" && !options.inPlace ? [restore] : []),
+  ];
+  for (const storage of used) if (storage?.kind === "local") resolveFrom(cwd, storage.path);
   const sourceExcludes =
     (mode === "backup" || options.inPlace) && src !== undefined
       ? await sourceExcludesOf(src, dest, cwd, problems, warnings)
@@ -252,23 +260,23 @@ function expressionsOf(
 }
 
 /** The paths in a file, one a line, or each ended by a zero byte where there is one (`find -print0`). */
-async function pathsOf(file: string, cwd: string): Promise<string[]> {
+async function pathsOf(file: string, cwd: string | undefined): Promise<string[]> {
   const bytes = await readBytes(file, cwd);
   const separator = bytes.includes(0) ? "\0" : "\n";
   const paths = pathOfBytes(bytes).split(separator);
   return paths.map((path) => path.replace(/^(?:\.?\/)+|\/+$/g, "")).filter((path) => path !== "");
 }
 
-async function readBytes(file: string, cwd: string): Promise<Buffer> {
+async function readBytes(file: string, cwd: string | undefined): Promise<Buffer> {
   try {
-    return await readFile(resolve(cwd, file));
+    return await readFile(resolveFrom(cwd, file));
   } catch (error) {
     throw new ConfigError(`cannot be read (${errorCode(error)})`, { path: file, cause: error });
   }
 }
 
 /** The lines of `exclude_file`, which has to be there: without its rules more would be stored than is meant. */
-async function rulesFileOf(file: string | null | undefined, cwd: string): Promise<string[]> {
+async function rulesFileOf(file: string | null | undefined, cwd: string | undefined): Promise<string[]> {
   if (file == null) return [];
   return (await readBytes(file, cwd))
     .toString("utf8")
