@@ -6,7 +6,7 @@
  */
 
 /** Which part of the world failed. */
-export type Side = "source" | "destination" | "restore" | "crypto" | "config" | "internal";
+export type Side = "source" | "destination" | "restore" | "crypto" | "config" | "output" | "internal";
 
 /**
  * What kind of failure it is; decides the exit code and whether the run goes on.

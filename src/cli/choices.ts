@@ -12,7 +12,7 @@ export function choiceOf({ at, md5 }: Chosen, deleted: boolean): Choice {
     throw new ConfigError("a moment, a version and deleted files exclude each other: give one of them");
   }
   if (md5 !== undefined && !/^[0-9a-f]{4,32}$/.test(md5)) {
-    throw new ConfigError("must be 4 to 32 hexadecimal digits, in lower case", { path: "--version" });
+    throw new ConfigError("must be 4 to 32 hexadecimal digits, in lower case", { path: "--md5" });
   }
   const [moment] = momentsOf(at, 1);
   return { ...(moment !== undefined && { at: moment }), ...(md5 !== undefined && { md5 }), deleted };

@@ -1,10 +1,10 @@
 /** `backup decrypt FILE [-o OUT]`: the original of one stored object, into a file or to standard output. */
-import { once } from "node:events";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Config } from "../config/config.ts";
 import { BackupError, errorCode } from "../errors.ts";
 import { type OpenedFile, openFile } from "../run/decrypt.ts";
+import type { Outlet } from "./outlet.ts";
 
 /**
  * Nothing leaves before it is authenticated: a file gets its name when all is verified; to standard output a segmented
@@ -14,13 +14,13 @@ import { type OpenedFile, openFile } from "../run/decrypt.ts";
  */
 export async function decryptFile(
   file: string,
-  output: string | undefined,
+  output: string | Outlet,
   config: Config,
   signal: AbortSignal,
 ): Promise<void> {
   const opened = await openFile(file, config);
-  if (output !== undefined) await writeTo(output, opened, signal);
-  else await print(opened, signal);
+  if (typeof output === "string") await writeTo(output, opened, signal);
+  else await print(opened, output, signal);
 }
 
 async function writeTo(output: string, opened: OpenedFile, signal: AbortSignal): Promise<void> {
@@ -55,9 +55,10 @@ function alreadyThere(output: string): BackupError {
   });
 }
 
-async function print(opened: OpenedFile, signal: AbortSignal): Promise<void> {
+async function print(opened: OpenedFile, out: Outlet, signal: AbortSignal): Promise<void> {
   if (!opened.authenticatesPieces) for await (const _ of opened.read(signal)) signal.throwIfAborted();
   for await (const piece of opened.read(signal)) {
-    if (!process.stdout.write(piece)) await once(process.stdout, "drain", { signal });
+    out.write(piece);
+    await out.room(signal);
   }
 }

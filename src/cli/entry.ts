@@ -1,10 +1,20 @@
 /**
  * The first module behind the command: what needs nothing is answered before anything else is loaded.
  */
+import { type Streams, settle, standardStreams } from "./streams.ts";
 import { version } from "./version.ts";
 
 /** Does what the arguments say. Resolves to the exit code; never throws. */
 export async function main(argv: readonly string[]): Promise<number> {
+  const streams = standardStreams();
+  return settle(streams, await carryOut(argv, streams));
+}
+
+async function carryOut(argv: readonly string[], streams: Streams): Promise<number> {
+  const print = (text: string) => {
+    streams.out.write(text);
+    return 0;
+  };
   if (argv.length === 1 && argv[0] === "--version") return print(`${version()}\n`);
   const { parseCommandLine } = await import("./options.ts");
   const { runCommand, runDecrypt } = await import("./main.ts");
@@ -25,30 +35,26 @@ export async function main(argv: readonly string[]): Promise<number> {
       case "diff":
       case "stats":
       case "cat":
-        return await (await import("./reading.ts")).runReading(commandLine);
+        return await (await import("./reading.ts")).runReading(commandLine, streams);
       case "init": {
         const { initialize } = await import("./init.ts");
+        const { workingFolder } = await import("../config/working-folder.ts");
         const { questionsAt } = await import("./questions.ts");
         const { escapeText } = await import("./escape.ts");
         const questions = questionsAt(process.stdin, process.stdout);
         try {
-          const lines = await initialize(commandLine, questions, process.cwd());
+          const lines = await initialize(commandLine, questions, workingFolder());
           return print(lines.map((line) => `${escapeText(line)}\n`).join(""));
         } finally {
           questions?.close();
         }
       }
       case "decrypt":
-        return await runDecrypt(commandLine);
+        return await runDecrypt(commandLine, streams);
       default:
-        return await runCommand(commandLine);
+        return await runCommand(commandLine, streams);
     }
   } catch (error) {
-    return printError(error);
+    return printError(error, streams.err);
   }
-}
-
-function print(text: string): number {
-  process.stdout.write(text);
-  return 0;
 }

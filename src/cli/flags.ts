@@ -67,7 +67,7 @@ export const FLAGS = {
     name: "md5",
     takes: "one",
     value: "HEX",
-    describe: "the version whose md5 begins so; list --all-versions shows them",
+    describe: "the version whose md5 begins so; list --all-versions shows them (--version HEX is the same)",
   },
   to: { name: "to", takes: "one", value: "FOLDER", describe: "restore to this folder" },
   stripPrefix: {

@@ -29,17 +29,21 @@ export async function helpText(command: Command | undefined): Promise<string> {
     )
     .epilogue(EXIT_CODES);
   const about = [FLAGS.help, FLAGS.version];
+  const added = new Set<string>();
+  const addFlags = (flags: readonly Flag[], group: string) => {
+    for (const flag of flags) addFlag(parser, flag, group, added.has(flag.name));
+    for (const { name } of flags) added.add(name);
+  };
   if (command !== undefined) {
     parser.usage(`\n${command.describe}`);
-    addFlags(parser, command.flags, "Flags:");
+    addFlags(command.flags, "Flags:");
   } else {
     for (const { verb, operands, describe } of COMMANDS)
       parser.command(operands ? `${verb} ${yargsOperand(operands)}` : verb, describe);
     const shared = [FLAGS.config, ...COMMANDS.flatMap(({ flag }) => flag ?? [])];
-    addFlags(parser, [...shared, ...about], "Flags:");
+    addFlags([...shared, ...about], "Flags:");
     for (const { verb, flags } of COMMANDS) {
       addFlags(
-        parser,
         flags.filter((flag) => !shared.includes(flag)),
         `Flags of ${verb}:`,
       );
@@ -59,15 +63,15 @@ function yargsOperand({ name, many, needed }: NonNullable<Command["operands"]>):
   return needed ? `<${text}>` : `[${text}]`;
 }
 
-function addFlags(parser: ReturnType<typeof yargs>, flags: readonly Flag[], group: string): void {
-  for (const { name, short, takes, describe, value, choices, default: usual } of flags) {
-    parser.option(name, {
-      describe: value === undefined ? describe : `${value}: ${describe}`,
-      group,
-      ...(short !== undefined && { alias: short }),
-      type: takes === "switch" ? "boolean" : takes === "many" ? "array" : "string",
-      ...(choices !== undefined && { choices }),
-      ...(usual !== undefined && { default: usual }),
-    });
-  }
+/** @param again of a flag that is in another group, too: yargs would add its choices to those it knows. */
+function addFlag(parser: ReturnType<typeof yargs>, flag: Flag, group: string, again: boolean): void {
+  const { name, short, takes, describe, value, choices, default: usual } = flag;
+  parser.option(name, {
+    describe: value === undefined ? describe : `${value}: ${describe}`,
+    group,
+    ...(short !== undefined && { alias: short }),
+    type: takes === "switch" ? "boolean" : takes === "many" ? "array" : "string",
+    ...(choices !== undefined && !again && { choices }),
+    ...(usual !== undefined && { default: usual }),
+  });
 }

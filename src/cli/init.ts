@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { DEFAULT_CONFIG_FILE, loadConfig } from "../config/load.ts";
+import { resolveFrom } from "../config/working-folder.ts";
 import { ConfigError, errorCode } from "../errors.ts";
 import { openStorage } from "../storage/open.ts";
 import { SALT_BYTES } from "./generate-salt.ts";
@@ -35,9 +36,9 @@ const EXCLUDED = ["lost+found/", ".Trash-*/", ".cache/"];
 export async function initialize(
   answers: InitAnswers,
   questions: Questions | undefined,
-  cwd: string,
+  cwd: string | undefined,
 ): Promise<string[]> {
-  const file = path.resolve(cwd, answers.config ?? DEFAULT_CONFIG_FILE);
+  const file = resolveFrom(cwd, answers.config ?? DEFAULT_CONFIG_FILE);
   if (fs.existsSync(file)) {
     throw new ConfigError("is there already, and is not replaced", {
       path: file,
@@ -73,7 +74,7 @@ export async function initialize(
     }
     writeNew(file, `${JSON.stringify(settings, null, 2)}\n`);
     made.push(file);
-    await loadConfig({ file, env: {}, cwd, mode: "backup", tmpdir: cwd });
+    await loadConfig({ file, env: {}, cwd, mode: "backup", tmpdir: path.dirname(file) });
   } catch (error) {
     for (const name of made) fs.rmSync(name, { force: true });
     throw error;
@@ -101,9 +102,9 @@ async function ask(questions: Questions | undefined, question: string, flag: str
 
 type StorageSettings = { local_path: string } | { s3_bucket: string; base_path?: string };
 
-function storageOf(text: string, cwd: string): StorageSettings {
+function storageOf(text: string, cwd: string | undefined): StorageSettings {
   const [, bucket, base = ""] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(text) ?? [];
-  if (bucket === undefined) return { local_path: path.resolve(cwd, text) };
+  if (bucket === undefined) return { local_path: resolveFrom(cwd, text) };
   const basePath = base.replace(/\/+$/, "");
   return { s3_bucket: bucket, ...(basePath !== "" && { base_path: basePath }) };
 }
@@ -136,10 +137,10 @@ async function passwordOf(
   given: string | undefined,
   questions: Questions | undefined,
   folder: string,
-  cwd: string,
+  cwd: string | undefined,
 ): Promise<{ file: string; text?: string }> {
   if (given !== undefined) {
-    const file = path.resolve(cwd, given);
+    const file = resolveFrom(cwd, given);
     return fs.existsSync(file) ? { file } : { file, text: randomPassword() };
   }
   if (questions === undefined) await ask(questions, "", "--password-file");

@@ -4,6 +4,7 @@
 import { tmpdir } from "node:os";
 import { describeSettings } from "../config/describe.ts";
 import { loadConfig } from "../config/load.ts";
+import { resolveFrom, workingFolder } from "../config/working-folder.ts";
 import { InterruptedError } from "../errors.ts";
 import { keepHeapsSmall } from "../memory/heaps.ts";
 import { deriveAhead } from "../run/derive-ahead.ts";
@@ -14,6 +15,7 @@ import type { CommandLine } from "./options.ts";
 import { Output } from "./output.ts";
 import { printError } from "./print-error.ts";
 import { stopOnSignals } from "./signals.ts";
+import type { Streams } from "./streams.ts";
 import { exitCodeOf, summaryLines, verdict } from "./summary.ts";
 
 export type RunCommand = CommandLine & { command: "backup" | "restore" | "verify" | "prune" };
@@ -27,12 +29,9 @@ const STARTING = {
 } as const;
 
 /** Does what the command line says. Resolves to the exit code; never throws. */
-export async function runCommand(commandLine: RunCommand): Promise<number> {
+export async function runCommand(commandLine: RunCommand, { out, err }: Streams): Promise<number> {
   keepHeapsSmall();
-  const output =
-    "json" in commandLine && commandLine.json
-      ? new JsonOutput(process.stdout, process.stderr)
-      : new Output(process.stdout, process.stderr);
+  const output = "json" in commandLine && commandLine.json ? new JsonOutput(out, err) : new Output(out, err);
   const { command, stats, slow } = commandLine;
   const calls = new CallStats({
     ...(slow !== undefined && { slowMs: slow }),
@@ -43,11 +42,14 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
   const stopping = stopOnSignals((signal) =>
     output.info(`Interrupted by ${signal}: ending the files in flight`),
   );
+  // What changes something goes on unheard; what only tells is for nobody then.
+  const onlyTells = "dryRun" in commandLine && commandLine.dryRun;
+  if (onlyTells) out.onFailure(() => stopping.controller.abort());
   try {
     const { config, warnings } = await loadConfig({
       file: commandLine.config,
       env: process.env,
-      cwd: process.cwd(),
+      cwd: workingFolder(),
       mode: command,
       tmpdir: tmpdir(),
       ...(command === "restore" && { inPlace: commandLine.inPlace }),
@@ -55,7 +57,7 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
     });
     for (const warning of warnings) output.warning(warning);
     output.info(`${STARTING[command]}: ${describeSettings(config)}`);
-    if ("dryRun" in commandLine && commandLine.dryRun) output.info("Dry run: nothing is changed");
+    if (onlyTells) output.info("Dry run: nothing is changed");
     const keysAhead = deriveAhead(config);
     const { carryOut } = await import("./carry-out.ts");
     const options = { reporter: output, signal: stopping.controller.signal, calls, keysAhead };
@@ -65,34 +67,41 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
     return stopping.code() ?? exitCodeOf(result.errors);
   } catch (error) {
     if (error instanceof InterruptedError) {
+      if (onlyTells && out.failure !== undefined) return stopping.code() ?? 0;
       output.info("Interrupted: what was complete is kept, nothing was left behind; run again to go on");
       return stopping.code() ?? 130;
     }
     output.close();
-    return printError(error);
+    return printError(error, err);
   } finally {
     output.close();
-    if (stats !== undefined) process.stdout.write(callReport(calls, stats));
+    if (stats !== undefined) out.write(callReport(calls, stats));
     stopping.done();
   }
 }
 
 /** Opens one stored object. Resolves to the exit code; never throws. */
-export async function runDecrypt({ file, output, config: settings }: DecryptCommand): Promise<number> {
+export async function runDecrypt(
+  { file, output, config: settings }: DecryptCommand,
+  { out, err }: Streams,
+): Promise<number> {
   const stopping = stopOnSignals();
+  out.onFailure(() => stopping.controller.abort());
   try {
+    const cwd = workingFolder();
+    for (const named of [file, output]) if (named !== undefined) resolveFrom(cwd, named);
     const { config } = await loadConfig({
       file: settings,
       env: process.env,
-      cwd: process.cwd(),
+      cwd,
       mode: "decrypt",
       tmpdir: tmpdir(),
     });
     const { decryptFile } = await import("./decrypt.ts");
-    await decryptFile(file, output, config, stopping.controller.signal);
+    await decryptFile(file, output ?? out, config, stopping.controller.signal);
     return 0;
   } catch (error) {
-    return stopping.code() ?? printError(error);
+    return stopping.code() ?? (out.failure ? 0 : printError(error, err));
   } finally {
     stopping.done();
   }

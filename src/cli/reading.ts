@@ -1,7 +1,7 @@
 /** The commands whose product is what they print. */
-import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { loadConfig } from "../config/load.ts";
+import { workingFolder } from "../config/working-folder.ts";
 import { keepHeapsSmall } from "../memory/heaps.ts";
 import { runCat } from "../run/cat.ts";
 import { checkLooking, choiceOf, momentsOf } from "./choices.ts";
@@ -11,25 +11,26 @@ import { type LookCommand, runLook } from "./looking.ts";
 import { StderrReporter } from "./output.ts";
 import { printError } from "./print-error.ts";
 import { stopOnSignals } from "./signals.ts";
+import type { Streams } from "./streams.ts";
 import { exitCodeOf } from "./summary.ts";
 
 export type ReadingCommand = LookCommand | (CommandLine & { command: "cat" });
 
 /** Runs a command whose product is what it prints. Resolves to the exit code; never throws. */
-export async function runReading(commandLine: ReadingCommand): Promise<number> {
+export async function runReading(commandLine: ReadingCommand, { out, err }: Streams): Promise<number> {
   keepHeapsSmall();
   const stopping = stopOnSignals();
   const { signal } = stopping.controller;
   // Everything that is not the product goes to stderr, so that it can be piped.
-  const reporter = new StderrReporter(process.stderr);
-  const lines = new Lines(process.stdout);
-  process.stdout.on("error", () => stopping.controller.abort());
+  const reporter = new StderrReporter(err);
+  const lines = new Lines(out);
+  out.onFailure(() => stopping.controller.abort());
   try {
     checkLooking(commandLine);
     const { config, warnings } = await loadConfig({
       file: commandLine.config,
       env: process.env,
-      cwd: process.cwd(),
+      cwd: workingFolder(),
       mode: "source" in commandLine && commandLine.source ? "backup" : "verify",
       tmpdir: tmpdir(),
     });
@@ -39,7 +40,8 @@ export async function runReading(commandLine: ReadingCommand): Promise<number> {
       const { path, deleted, offset, length } = commandLine;
       const choice = choiceOf(commandLine, deleted);
       await runCat(config, { ...options, path, choice, offset, length }, async (piece) => {
-        if (!process.stdout.write(piece)) await once(process.stdout, "drain", { signal });
+        out.write(piece);
+        await out.room(signal);
       });
       return 0;
     }
@@ -49,7 +51,7 @@ export async function runReading(commandLine: ReadingCommand): Promise<number> {
     return exitCodeOf(errors);
   } catch (error) {
     lines.flush();
-    return stopping.code() ?? (process.stdout.errored ? 0 : printError(error));
+    return stopping.code() ?? (out.failure ? 0 : printError(error, err));
   } finally {
     stopping.done();
   }

@@ -38,9 +38,7 @@ export async function restore(
     throw new ConfigError("--in-place has its place: it excludes --to and --strip-prefix");
   }
   if (commandLine.delete && (restoreDeleted || commandLine.md5 !== undefined)) {
-    throw new ConfigError(
-      "--delete needs the state of one moment: it excludes --restore-deleted and --version",
-    );
+    throw new ConfigError("--delete needs the state of one moment: it excludes --restore-deleted and --md5");
   }
   const inPlace = { ...common, delete: commandLine.delete, allowMassDelete: commandLine.allowMassDelete };
   if (dryRun || commandLine.yes) return restoreInPlace(config, inPlace);

@@ -1,10 +1,10 @@
 /** Reads the configuration file: JSON to plain values, with the names and the permissions looked at. */
 import { readFile, stat } from "node:fs/promises";
-import { resolve } from "node:path";
 import { ConfigError, errorCode } from "../errors.ts";
 import { JsonSyntaxError, parseJson } from "./json.ts";
 import { PASSWORD_KEYS, SECRET_KEYS, STORAGE_KEYS, STORAGES, TOP_KEYS } from "./keys.ts";
 import { nearest, quoted } from "./text.ts";
+import { resolveFrom } from "./working-folder.ts";
 
 export type PlainObject = Readonly<Record<string, unknown>>;
 
@@ -25,12 +25,14 @@ export function isPlainObject(value: unknown): value is PlainObject {
  */
 export async function readConfigFile(
   name: string,
-  cwd: string,
+  cwd: string | undefined,
   required: boolean,
   problems: string[],
   warnings: string[],
 ): Promise<FileSettings | undefined> {
-  const path = resolve(cwd, name);
+  // A folder that was removed holds nothing.
+  if (cwd === undefined && !required) return undefined;
+  const path = resolveFrom(cwd, name);
   let bytes: Buffer;
   try {
     bytes = await readFile(path);

@@ -1,13 +1,13 @@
 /** Lists in files of their own: the rules of `exclude_file`, and the paths of `files_from`. */
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { ConfigError, errorCode } from "../errors.ts";
 import { pathOfBytes } from "../names/path-text.ts";
 import { rulesIn } from "../scan/gitignore.ts";
 import { quoted } from "./text.ts";
+import { resolveFrom } from "./working-folder.ts";
 
 /** The lines of `exclude_file`, which has to be there: without its rules more would be stored than is meant. */
-export async function rulesListed(file: string, cwd: string): Promise<string[]> {
+export async function rulesListed(file: string, cwd: string | undefined): Promise<string[]> {
   return rulesIn((await readBytes(file, cwd)).toString("utf8"));
 }
 
@@ -17,7 +17,7 @@ export async function rulesListed(file: string, cwd: string): Promise<string[]> 
  *
  * @throws ConfigError for a path that cannot be below the source: it would select nothing
  */
-export async function pathsListed(file: string, cwd: string): Promise<string[]> {
+export async function pathsListed(file: string, cwd: string | undefined): Promise<string[]> {
   const bytes = await readBytes(file, cwd);
   const text = pathOfBytes(bytes);
   const given = bytes.includes(0) ? text.split("\0") : text.replace(/^\ufeff/, "").split(/\r?\n|\r$/);
@@ -37,9 +37,9 @@ function isName(component: string): boolean {
   return component !== "" && component !== ".";
 }
 
-async function readBytes(file: string, cwd: string): Promise<Buffer> {
+async function readBytes(file: string, cwd: string | undefined): Promise<Buffer> {
   try {
-    return await readFile(resolve(cwd, file));
+    return await readFile(resolveFrom(cwd, file));
   } catch (error) {
     throw new ConfigError(`cannot be read (${errorCode(error)})`, { path: file, cause: error });
   }

@@ -20,6 +20,7 @@ import { rulesOf } from "./rules.ts";
 import { isSurprisingYes, type Settings, validateSettings } from "./schema.ts";
 import { storageOf } from "./storages.ts";
 import { quoted } from "./text.ts";
+import { resolveFrom } from "./working-folder.ts";
 
 export const DEFAULT_CONFIG_FILE = "config.json";
 export const DEFAULT_RESTORE_FOLDER = "encrypted_s3_backup_restore";
@@ -33,7 +34,8 @@ export interface LoadOptions {
   /** `--config`; undefined: `BACKUP_CONFIG`, else `config.json`, which may be absent if the environment suffices. */
   readonly file: string | undefined;
   readonly env: NodeJS.ProcessEnv;
-  readonly cwd: string;
+  /** Undefined where that folder was removed: then every path that is used has to be absolute. */
+  readonly cwd: string | undefined;
   /** `decrypt` opens a single file: it needs no storage at all. */
   readonly mode: "backup" | "restore" | "verify" | "prune" | "decrypt";
   /** A folder to restore to, in place of the configured one. */
@@ -87,6 +89,12 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     kind: "local",
     path: join(options.tmpdir, DEFAULT_RESTORE_FOLDER),
   };
+  const used = [
+    storages.dest,
+    ...(mode === "backup" || options.inPlace ? [src, ...namedSources.map(({ storage }) => storage)] : []),
+    ...(mode === "restore" && !options.inPlace ? [restore] : []),
+  ];
+  for (const storage of used) if (storage?.kind === "local") resolveFrom(cwd, storage.path);
   const sourceExcludes =
     (mode === "backup" || options.inPlace) && src !== undefined
       ? await sourceExcludesOf(src, dest, cwd, problems, warnings)

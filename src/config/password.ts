@@ -1,11 +1,11 @@
 /** Finds the password: in the settings, in a file, or from a command. It never shows in a message. */
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { ConfigError, errorCode } from "../errors.ts";
 import { PASSWORD_KEYS, secretVariables } from "./keys.ts";
 import type { Settings } from "./schema.ts";
 import { quoted } from "./text.ts";
+import { resolveFrom } from "./working-folder.ts";
 
 /** A password longer than this is a mistake in a file name or a command; characters. */
 const LONGEST = 65_536;
@@ -14,7 +14,7 @@ export const PLACEHOLDER_PASSWORD = "change me: this password is in the public e
 
 export interface PasswordContext {
   readonly env: NodeJS.ProcessEnv;
-  readonly cwd: string;
+  readonly cwd: string | undefined;
   readonly writes: boolean;
   readonly origin: (path: string) => string;
 }
@@ -66,7 +66,7 @@ async function readPassword(
 ): Promise<string> {
   if (key === "encryption_password") return value;
   const bytes = await (key === "encryption_password_file"
-    ? readPasswordFile(resolve(context.cwd, value), origin)
+    ? readPasswordFile(resolveFrom(context.cwd, value), origin)
     : runPasswordCommand(value, origin, context));
   let text: string;
   try {
@@ -127,7 +127,7 @@ async function readPasswordFile(path: string, origin: string): Promise<Buffer> {
 function runPasswordCommand(command: string, origin: string, context: PasswordContext): Promise<Buffer> {
   return new Promise((resolvePromise, reject) => {
     const child = spawn("/bin/sh", ["-c", command], {
-      cwd: context.cwd,
+      ...(context.cwd !== undefined && { cwd: context.cwd }),
       env: withoutSecrets(context.env),
       stdio: ["ignore", "pipe", "ignore"],
     });

@@ -3,10 +3,11 @@
  * around it, and is left out of the backup when it lies inside. Nothing is created or changed.
  */
 import { realpath, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { pathOfBytes } from "../names/path-text.ts";
 import type { LocalStorageConfig, S3StorageConfig, StorageConfig } from "./config.ts";
 import { quoted } from "./text.ts";
+import { resolveFrom } from "./working-folder.ts";
 
 /**
  * Where `inner` lies inside `outer`: its path below it, empty when they are the same place, undefined when it lies
@@ -16,7 +17,7 @@ import { quoted } from "./text.ts";
 export async function pathInside(
   inner: StorageConfig,
   outer: StorageConfig,
-  cwd: string,
+  cwd: string | undefined,
 ): Promise<string | undefined> {
   if (inner.kind === "local" && outer.kind === "local") return localInside(inner, outer, cwd);
   if (inner.kind === "s3" && outer.kind === "s3") return s3Inside(inner, outer);
@@ -27,7 +28,7 @@ export async function pathInside(
 export async function sourceExcludesOf(
   src: StorageConfig,
   dest: StorageConfig,
-  cwd: string,
+  cwd: string | undefined,
   problems: string[],
   warnings: string[],
 ): Promise<string[]> {
@@ -51,11 +52,11 @@ export async function sourceExcludesOf(
 async function localInside(
   inner: LocalStorageConfig,
   outer: LocalStorageConfig,
-  cwd: string,
+  cwd: string | undefined,
 ): Promise<string | undefined> {
-  const target = await realFolder(resolve(cwd, outer.path));
+  const target = await realFolder(resolveFrom(cwd, outer.path));
   const identity = await identityOf(target);
-  let folder = await realFolder(resolve(cwd, inner.path));
+  let folder = await realFolder(resolveFrom(cwd, inner.path));
   let below = "";
   for (;;) {
     if (folder === target || (identity !== undefined && identity === (await identityOf(folder))))

@@ -57,10 +57,11 @@ export class Selection {
   }
 }
 
-/** Which texts of a selection meet only files that were not there at the moment that is asked for. */
+/** Which texts of a selection meet only files that were not there at the moment, or not in the version, that is asked for. */
 export class PastMatches {
   private readonly there: Selection;
   private readonly notThen: Selection;
+  private metAny = false;
 
   constructor(texts: readonly string[]) {
     this.there = new Selection(texts);
@@ -68,7 +69,13 @@ export class PastMatches {
   }
 
   note(path: string, isThere: boolean): void {
+    this.metAny ||= isThere;
     (isThere ? this.there : this.notThen).selects(path);
+  }
+
+  /** Whether any file was there. */
+  get any(): boolean {
+    return this.metAny;
   }
 
   notThere(): string[] {

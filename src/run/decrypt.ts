@@ -4,6 +4,7 @@
  * A segmented object needs nothing but the password. A classic one says neither size nor md5, so its file must still
  * have its stored name.
  */
+import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Config } from "../config/config.ts";
 import { openStream as openClassicStream } from "../container/classic.ts";
@@ -36,7 +37,7 @@ export async function openFile(file: string, config: Config): Promise<OpenedFile
   const storage = new LocalStorage(path.dirname(file), "source");
   const key = path.basename(file);
   const stat = await storage.stat(key);
-  if (stat === undefined) throw new StorageError("source", "does not exist", { path: file, code: "ENOENT" });
+  if (stat === undefined) throw noObject(file);
   const keys = await openKeys(config);
   const start = await storage.readWhole(key, { range: { start: 0, end: SNIFF_BYTES } });
   const named = versionOf(key, config, keys);
@@ -61,6 +62,20 @@ export async function openFile(file: string, config: Config): Promise<OpenedFile
     read: (signal) =>
       openClassicStream(storage.read(key, { signal }), named, classicSettings(config), keys.classic),
   };
+}
+
+/** For what no storage takes for an object. */
+function noObject(file: string): StorageError {
+  const found = fs.statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) {
+    return new StorageError("source", "does not exist", { path: file, code: "ENOENT" });
+  }
+  if (found.isDirectory()) {
+    const remedy = "give one of the files in it; backup restore opens a whole destination";
+    return new StorageError("source", "is a folder", { path: file, code: "EISDIR", remedy });
+  }
+  const remedy = "copy what it gives into a file, under its stored name";
+  return new StorageError("source", "is no regular file", { path: file, code: "ENOTFILE", remedy });
 }
 
 async function openSegmented(

@@ -5,6 +5,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Config } from "../config/config.ts";
 import { BackupError, ConfigError, errorCode, RefusedError } from "../errors.ts";
+import { makeFolder } from "../storage/local/make-folder.ts";
 import { sweepTemporaryFolders } from "../storage/local/temporary.ts";
 
 const DAY_MS = 86_400_000;
@@ -22,7 +23,7 @@ export function prepareTarget(
   const root = path.resolve(restore.path);
   try {
     if (restoreIsDefault) makePrivate(root);
-    else fs.mkdirSync(root, { recursive: true });
+    else makeFolder(root, 0o777);
     sweepTemporaryFolders(root, unfinishedKeepDays * DAY_MS, now.getTime());
     return restoreIsDefault ? () => {} : closeIfEmpty(root);
   } catch (error) {

@@ -75,7 +75,13 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
         restore.close();
       }
       for (const text of selection.unmatched()) tally.error(nothingMatches(text, REMEDY));
-      for (const text of matches.notThere()) options.reporter.warning("nothing of it was there then", text);
+      const { md5 } = options.choice ?? {};
+      if (md5 !== undefined) {
+        for (const text of matches.notThere()) tally.error(noSuchVersion(md5, text));
+        if (selection.everything && !matches.any) tally.error(noSuchVersion(md5));
+      } else {
+        for (const text of matches.notThere()) options.reporter.warning("nothing of it was there then", text);
+      }
       await target.flush();
     });
     return tally.result();
@@ -211,6 +217,7 @@ class Restore {
     const history = historyOf(group.versions);
     if (this.choice.md5 !== undefined && isAmbiguous(history, this.choice.md5)) {
       if (isSelected(listed.path)) this.tally.error(ambiguousVersion(listed.path));
+      if (manifest === undefined) this.matches.note(unescapePath(listed.path), true);
       return;
     }
     const life = chooseLife(history, this.choice);
@@ -293,6 +300,17 @@ function lostManifest(folder: string) {
       "the metadata of this folder are not, or not all, in the backup: its files were restored without",
     path: folder,
     code: "ENOMANIFEST",
+  } as const;
+}
+
+function noSuchVersion(md5: string, path?: string) {
+  return {
+    side: "destination",
+    kind: "failed",
+    message: `no version has an md5 that begins with ${md5}`,
+    ...(path !== undefined && { path }),
+    code: "ENOMATCH",
+    remedy: "backup list --all-versions shows those there are",
   } as const;
 }
 

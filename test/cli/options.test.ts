@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
+import { choiceOf } from "../../src/cli/choices.ts";
 import { saltText } from "../../src/cli/generate-salt.ts";
 import { parseCommandLine } from "../../src/cli/options.ts";
 import { ConfigError } from "../../src/errors.ts";
@@ -163,6 +164,21 @@ describe("the help", () => {
     for (const word of words(`${known} --allow-mass-delete --help --version 130, 143`))
       expect(text).toContain(word);
     for (const code of [0, 1, 2, 3, 4, 5]) expect(text).toMatch(new RegExp(`^ +${code}  `, "m"));
+  });
+
+  it("told the choices of a flag once for each command that has it, every time", async () => {
+    const help = await parse("--help");
+    const text = help.command === "help" ? help.text : "";
+    expect(text).not.toMatch(/"prometheus", *\s/);
+    expect(text.match(/\[choices: "table", "json", "prometheus"\]/g)?.length).toBeGreaterThan(1);
+  });
+
+  it("and what is refused call the flag for a version by the same name", async () => {
+    const help = await parse("cat --help");
+    expect(help).toMatchObject({ text: expect.stringMatching(/--md5 .*--version HEX/s) });
+    const choose = (md5: string) => choiceOf({ at: [], md5 }, false);
+    expect(() => choose("zz")).toThrow(expect.objectContaining({ path: "--md5" }));
+    expect(await parse("cat a --version=0123")).toEqual(await parse("cat a --md5=0123"));
   });
 
   it.each(["-h", "--help --unknown", "--he"])("is shown for %j", async (line) => {

@@ -1,4 +1,5 @@
 /** The command from end to end: what it says where, and the code it exits with. */
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -133,7 +134,6 @@ it("the environment alone is enough, and is laid over the file key by key", asyn
   world.write("keep/file", "content");
   world.write("tmp/file", "content");
   const config = configure(world);
-  const { spawnSync } = await import("node:child_process");
   const command = path.join(import.meta.dirname, "../../bin/backup.ts");
   const spawned = (env: Record<string, string>, ...args: string[]) =>
     spawnSync(process.execPath, [command, ...args], {
@@ -154,4 +154,50 @@ it("the environment alone is enough, and is laid over the file key by key", asyn
   const over = spawned({ COMPRESS: "1" }, "--config", config);
   expect(over).toMatchObject({ status: 0, stderr: "" });
   expect(world.stored()).toHaveLength(2);
+});
+
+describe("in a folder that was removed meanwhile", () => {
+  function runThere(...args: string[]) {
+    const gone = world.at("gone");
+    fs.mkdirSync(gone);
+    const command = path.join(import.meta.dirname, "../../bin/backup.ts");
+    const script = 'cd "$0" && rmdir "$0" && exec "$@"';
+    return spawnSync("sh", ["-c", script, gone, process.execPath, command, ...args], {
+      env: { PATH: process.env.PATH },
+      encoding: "utf8",
+    });
+  }
+
+  it("everything ended with an internal error: absolute paths are enough", () => {
+    world.write("file", "content");
+    const config = configure(world);
+    for (const words of [["run"], ["verify"], ["restore"], ["restore", "--in-place", "--yes"], ["list"]]) {
+      expect(runThere(...words, "--config", config), words.join(" ")).toMatchObject({
+        status: 0,
+        stderr: "",
+      });
+    }
+    expect(treeOf(world.restored)).toEqual(treeOf(world.src));
+    const object = path.join(world.dest, world.stored()[0] ?? "");
+    expect(runThere("decrypt", object, "--config", config)).toMatchObject({ status: 0, stdout: "content" });
+  });
+
+  it("a relative path is an error of the configuration, and is taken from nowhere else", () => {
+    world.write("file", "content");
+    const config = configure(world);
+    const refused = { status: 2, stderr: /^error: config: tmp: is a relative path, and .*\n$/ as never };
+    for (const words of [
+      ["restore", "--to", "tmp"],
+      ["decrypt", "tmp"],
+      ["decrypt", world.src, "-o", "tmp"],
+    ]) {
+      expect(runThere(...words, "--config", config), words.join(" ")).toMatchObject(refused);
+    }
+    expect(runThere("--config", "tmp")).toMatchObject(refused);
+    expect(runThere("--config", configure(world, { local_path: "tmp" }))).toMatchObject(refused);
+    const both = { src: { local_path: "tmp" } };
+    expect(runThere("--config", configure(world, undefined, both))).toMatchObject(refused);
+    const words = ["init", "--src", "tmp", "--dest", world.dest, "--password-file", world.at("password")];
+    expect(runThere(...words, "--config", world.at("new.json"))).toMatchObject(refused);
+  });
 });

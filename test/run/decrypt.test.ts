@@ -73,3 +73,16 @@ it("needs only the password on the command line's side: no source, no destinatio
   });
   expect({ stdout, stderr }).toEqual({ stdout: "hello from the command", stderr: "" });
 });
+
+it("said of a folder and of a device that they do not exist", async () => {
+  const config = world.config();
+  for (const [file, code, message] of [
+    [world.src, "EISDIR", "is a folder"],
+    ["/dev/null", "ENOTFILE", "is no regular file"],
+    [world.at("absent"), "ENOENT", "does not exist"],
+    [path.join(world.root, "absent", "file"), "ENOENT", "does not exist"],
+  ] as const) {
+    const opening = decryptFile(file, world.at("out"), config, signal);
+    await expect(opening, file).rejects.toMatchObject({ code, message, path: file });
+  }
+});

@@ -86,6 +86,26 @@ describe.each(["rename", "tombstone"] as const)("a restore of the past, retired 
     expect(content("a/changed")).toBe("two");
     const { told } = await restore(config, { only: ["a/changed"], choice: { md5: "" } });
     expect(told.errors).toEqual([expect.objectContaining({ path: "a/changed", code: "EAMBIGUOUS" })]);
+    const { told: ofAll } = await restore(config, { choice: { md5: "" } });
+    expect(new Set(ofAll.errors.map(({ code }) => code))).toEqual(new Set(["EAMBIGUOUS"]));
+  });
+
+  it("found nothing to do, and no fault, where no version has such an md5", async () => {
+    const config = await threeDays({ retire });
+    const choice = { md5: "ffff" };
+    const errorsOf = async (only: string[], given = choice) =>
+      (await restore(config, { only, choice: given })).told.errors.map(({ path: file, code }) => [
+        file,
+        code,
+      ]);
+    expect(await errorsOf([])).toEqual([[undefined, "ENOMATCH"]]);
+    expect(await errorsOf(["a/changed", "a"])).toEqual([
+      ["a/changed", "ENOMATCH"],
+      ["a", "ENOMATCH"],
+    ]);
+    expect(await errorsOf(["absent"])).toEqual([["absent", "ENOMATCH"]]);
+    expect(await errorsOf(["a", "b"], { md5: md5("two") })).toEqual([["b", "ENOMATCH"]]);
+    expect(await errorsOf([], { md5: md5("two") })).toEqual([]);
   });
 });
 

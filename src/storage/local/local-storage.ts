@@ -30,6 +30,7 @@ import { localKeyProblem } from "./key-problem.ts";
 import { listFolder } from "./list.ts";
 import { localError } from "./local-error.ts";
 import { LocalWriter, type WriterPlace } from "./local-writer.ts";
+import { makeFolder } from "./make-folder.ts";
 import { sweepTemporaryFolders, TemporaryFolder } from "./temporary.ts";
 
 /** Some 3 ms. */
@@ -121,7 +122,7 @@ export class LocalStorage implements Storage {
 
   async create(): Promise<void> {
     try {
-      fs.mkdirSync(this.location, { recursive: true, mode: 0o700 });
+      makeFolder(this.location);
     } catch (error) {
       throw this.wrap(error, "cannot be created");
     }

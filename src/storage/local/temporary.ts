@@ -20,6 +20,7 @@ import * as fs from "node:fs";
 import { hostname } from "node:os";
 import * as path from "node:path";
 import { threadId } from "node:worker_threads";
+import { makeFolder } from "./make-folder.ts";
 
 const PREFIX = ".backup-tmp.";
 /**
@@ -48,15 +49,18 @@ export class TemporaryFolder {
     const number = this.next++;
     if (this.part === "" || number % PART_FILES === 0) {
       const part = `${this.path}/${threadId}-${number}`;
-      fs.mkdirSync(part, { recursive: true, mode: 0o700 });
+      makeFolder(part);
       this.part = part;
     }
     return `${this.part}/${number}`;
   }
 
-  /** Removes the folder with all that is in it; every thread of this process must have stopped writing. */
+  /**
+   * Removes the folder with all that is in it; every thread of this process must have stopped writing. Never throws: what
+   * ended the work before is the error to tell, and a later run sweeps up what stays.
+   */
   remove(): void {
-    fs.rmSync(this.path, { recursive: true, force: true });
+    removeFolder(this.path);
     this.part = "";
   }
 }
@@ -76,7 +80,7 @@ export function sweepTemporaryFolders(root: string, maxAgeMs: number, now: numbe
   return removed;
 }
 
-/** False where this user may not: another user's litter must not keep a run from going on. */
+/** False where this user may not, or the disk: litter must not keep a run from going on. */
 function removeFolder(folder: string): boolean {
   try {
     fs.rmSync(folder, { recursive: true, force: true });

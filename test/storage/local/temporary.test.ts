@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import * as fs from "node:fs";
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -54,6 +55,23 @@ describe("temporary folders", () => {
     own.remove();
     expect(fs.readdirSync(root)).toEqual([]);
     expect(fs.existsSync(path.dirname(own.newPath()))).toBe(true); // and can be made again
+  });
+
+  it("that could not be removed hid the error that had ended the run: they stay for a later one", () => {
+    const own = new TemporaryFolder(root);
+    own.newPath();
+    const { rmSync } = fs;
+    fs.rmSync = () => {
+      throw Object.assign(new Error("EACCES, Permission denied"), { code: "EACCES" });
+    };
+    syncBuiltinESMExports();
+    try {
+      expect(() => own.remove()).not.toThrow();
+    } finally {
+      fs.rmSync = rmSync;
+      syncBuiltinESMExports();
+    }
+    expect(fs.existsSync(own.path)).toBe(true);
   });
 
   it("name the host, this process and when it started", () => {
