@@ -64,7 +64,7 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
   const opening = { mode: "restore", readsObjects: true, overwrite, checksum, dryRun, stripPrefix } as const;
   try {
     await withDestination(config, options, tally, opening, async (destination) => {
-      const reopen = dryRun ? () => {} : prepareTarget(config, complete.now());
+      const reopen = dryRun ? () => {} : prepareTarget(config);
       const restore = new Restore(config, destination, options, tally, selection, matches);
       try {
         await withSortedFallback(destination, (versions) => restore.pass(versions));

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { type InPlaceOptions, restoreInPlace } from "../../src/run/restore-in-place.ts";
 import { configure, start } from "./command.ts";
-import { backup, clean, Recorder, T0, treeOf, World } from "./world.ts";
+import { backup, clean, Recorder, restore, T0, treeOf, World } from "./world.ts";
 
 const DAY = 86_400;
 const START = Date.UTC(2025, 4, 1, 12) / 1000;
@@ -79,6 +79,20 @@ describe("a restore in place", () => {
     await inPlace(config, { ...yesterday, only: ["a"], delete: true });
     expect(fs.readdirSync(path.join(world.src, "a")).sort()).toEqual(["changed", "kept.tmp", "link"]);
     expect(fs.existsSync(path.join(world.src, "new"))).toBe(true);
+  });
+
+  it("leaves a folder alone that only begins like one of temporary files: it once was removed for its age", async () => {
+    const config = world.config({ container: "segmented" });
+    world.write(".backup-tmp.mine/precious", "precious");
+    world.write("file", "one");
+    fs.utimesSync(path.join(world.src, ".backup-tmp.mine"), T0, T0);
+    expect((await backup(config)).told.warnings).toEqual([]);
+    const before = treeOf(world.src);
+    world.write("file", "changed", 5);
+    expect((await inPlace(config)).outcomes).toEqual({ restored: 1, identical: 1 });
+    expect(treeOf(world.src)).toEqual(before);
+    await clean(restore(config));
+    expect(treeOf(world.restored)).toEqual(before);
   });
 
   it("removes nothing when something could not be restored", async () => {
