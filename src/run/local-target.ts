@@ -100,6 +100,7 @@ export class LocalTarget implements RestoreTarget {
   }
 
   async flush(): Promise<void> {
+    this.temporary.remove();
     // One flush for the whole restore: until it has ended the backup is there to start again from. Where nothing was
     // before nothing can be lost, and the system writes in its own time, as it does after a copy.
     if (!this.wasEmpty) await flushFileSystem(this.root);

@@ -21,6 +21,7 @@ import { reservesNames } from "./open-source.ts";
 import { openTarget } from "./open-target.ts";
 import { prepareTarget } from "./prepare-target.ts";
 import type { Overwrite } from "./restore-file.ts";
+import type { RestoreTarget } from "./restore-target.ts";
 import { RestoredMetadata } from "./restored-metadata.ts";
 import { type RunOptions, withDefaults } from "./run-options.ts";
 import { storedGroups, withStoredTimes } from "./stored-groups.ts";
@@ -47,6 +48,11 @@ export interface RestoreOptions extends RunOptions {
   readonly stripPrefix?: string;
   /** Change nothing, and tell what would be restored. */
   readonly dryRun?: boolean;
+  /**
+   * Is called once all files and links are restored and durable, as far as `tally` has no failures, and nothing but the owners,
+   * modes and times of folders is left to do.
+   */
+  readonly beforeFolders?: (tally: Tally) => Promise<void>;
 }
 
 /**
@@ -65,15 +71,13 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
   try {
     await withDestination(config, options, tally, opening, async (destination) => {
       const reopen = dryRun ? () => {} : prepareTarget(config);
-      const restore = new Restore(config, destination, options, tally, selection, matches);
+      const restore = new Restore(config, destination, target, options, tally, selection, matches);
       try {
         await withSortedFallback(destination, (versions) => restore.pass(versions));
         await restore.finish(reopen);
       } finally {
         restore.close();
       }
-      for (const text of selection.unmatched()) tally.error(nothingMatches(text, REMEDY));
-      for (const text of matches.notThere()) options.reporter.warning("nothing of it was there then", text);
       await target.flush();
     });
     return tally.result();
@@ -90,6 +94,7 @@ class Restore {
   private hasManifests: boolean;
   private unapplied = false;
   private readonly destination: OpenDestination;
+  private readonly target: RestoreTarget;
   private readonly options: RestoreOptions;
   private readonly tally: Tally;
   private readonly selection: Selection;
@@ -101,6 +106,7 @@ class Restore {
   constructor(
     config: Config,
     destination: OpenDestination,
+    target: RestoreTarget,
     options: RestoreOptions,
     tally: Tally,
     selection: Selection,
@@ -110,6 +116,7 @@ class Restore {
     this.metadata = new RestoredMetadata(selection, options.stripPrefix);
     this.hasManifests = reservesNames(config);
     this.destination = destination;
+    this.target = target;
     this.options = options;
     this.tally = tally;
     this.selection = selection;
@@ -141,16 +148,21 @@ class Restore {
     }
     await destination.workers.drain();
     options.signal.throwIfAborted();
-    if (options.dryRun) return;
     await destination.workers.close(); // what they hold is half of all memory, and nothing is left for them
-    if (config.restore.kind === "local") {
-      const isRootDone = metadata.folders.length > 0 && (await this.applyMetadata(config.restore.path));
-      if (!isRootDone) reopen();
+    this.tellUnmatched();
+    if (options.dryRun) {
+      await this.beforeFolders();
+    } else if (config.restore.kind === "local") {
       for (const folder of metadata.lost()) tally.error(lostManifest(folder || config.restore.path));
-    } else if (this.unapplied) {
-      options.reporter.info(
-        "Metadata are not restored to a bucket: links, special files and empty folders are missing",
-      );
+      const isRootDone = await this.applyMetadata(config.restore.path);
+      if (!isRootDone) reopen();
+    } else {
+      await this.beforeFolders();
+      if (this.unapplied) {
+        options.reporter.info(
+          "Metadata are not restored to a bucket: links, special files and empty folders are missing",
+        );
+      }
     }
   }
 
@@ -159,9 +171,26 @@ class Restore {
     this.metadata.close();
   }
 
+  private tellUnmatched(): void {
+    const { selection, matches, tally, options } = this;
+    for (const text of selection.unmatched()) tally.error(nothingMatches(text, REMEDY));
+    for (const text of matches.notThere()) options.reporter.warning("nothing of it was there then", text);
+  }
+
+  private async beforeFolders(): Promise<void> {
+    const { options, target, tally } = this;
+    if (options.beforeFolders === undefined) return;
+    if (!options.dryRun) await target.flush();
+    await options.beforeFolders(tally);
+  }
+
   /** Whether the target itself got a mode. */
   private async applyMetadata(root: string): Promise<boolean> {
     const { options, tally, metadata } = this;
+    if (metadata.folders.length === 0) {
+      await this.beforeFolders();
+      return false;
+    }
     const applier = new MetadataApplier({
       root: path.resolve(root),
       overwrite: options.overwrite ?? "always",
@@ -171,7 +200,7 @@ class Restore {
       reporter: options.reporter,
       signal: options.signal,
     });
-    return applier.run(metadata.folders);
+    return applier.run(metadata.folders, options.beforeFolders && (() => this.beforeFolders()));
   }
 
   private async restoreGroup(listed: PathGroup): Promise<void> {

@@ -20,8 +20,9 @@ afterEach(() => world.dispose());
 async function inPlace(config: Config, options: Partial<InPlaceOptions> = {}) {
   const told = new Recorder();
   const given = { reporter: told, signal: new AbortController().signal, delete: false };
-  const { outcomes } = await restoreInPlace(config, { ...given, ...options });
-  return { outcomes: Object.fromEntries([...outcomes].map(([name, { files }]) => [name, files])), told };
+  const result = await restoreInPlace(config, { ...given, ...options });
+  const outcomes = Object.fromEntries([...result.outcomes].map(([name, { files }]) => [name, files]));
+  return { outcomes, told, result };
 }
 
 /** A source that was as `before` one day, and is another now. */
@@ -93,6 +94,35 @@ describe("a restore in place", () => {
     expect(treeOf(world.src)).toEqual(before);
     await clean(restore(config));
     expect(treeOf(world.restored)).toEqual(before);
+  });
+
+  it("gives folders their times after what was removed from them: those of today stayed", async () => {
+    const config = world.config({ container: "segmented", metadata: true, versionsKeepDays: 30 });
+    world.write("sub/file", "content");
+    fs.utimesSync(path.join(world.src, "sub"), T0, T0);
+    await clean(backup(config, on(0)));
+    world.write("sub/new", "new");
+    await clean(backup(config, on(1)));
+    const { outcomes, told, result } = await inPlace(config, { ...yesterday, delete: true });
+    expect(told.errors).toEqual([]);
+    expect(outcomes).toEqual({ identical: 1, removed: 1 });
+    expect(result.outcomes.get("removed")).toEqual({ files: 1, bytes: 3 }); // once 0 bytes
+    expect(fs.readdirSync(path.join(world.src, "sub"))).toEqual(["file"]);
+    expect(fs.statSync(path.join(world.src, "sub")).mtimeMs).toBe(T0 * 1000);
+    expect(fs.readdirSync(world.src)).toEqual(["sub"]); // no temporary files
+  });
+
+  it("removes nothing when only a link could not be restored", async () => {
+    fs.symlinkSync("same", path.join(world.src, "link"));
+    const { config } = await changed();
+    fs.rmSync(path.join(world.src, "link"));
+    world.write("link/file", "x");
+    const { told } = await inPlace(config, { ...yesterday, delete: true });
+    expect(told.errors.map(({ code, path: file }) => `${file} ${code}`)).toEqual([
+      "link EREFUSED",
+      "undefined EINCOMPLETE",
+    ]);
+    expect(fs.existsSync(path.join(world.src, "new"))).toBe(true);
   });
 
   it("removes nothing when something could not be restored", async () => {
