@@ -125,6 +125,22 @@ describe("a restore in place", () => {
     expect(fs.existsSync(path.join(world.src, "new"))).toBe(true);
   });
 
+  it.each([
+    ["a folder came in the place of a file", "gone", "gone/in the way", "gone"],
+    ["a file came in the place of a folder", "a/changed", "a", "a"],
+  ])("says what to move away where %s, and then brings it back", async (_, file, instead, obstacle) => {
+    const { config, before } = await changed();
+    fs.rmSync(path.join(world.src, obstacle), { recursive: true, force: true });
+    world.write(instead, "x", 5);
+    const { told } = await inPlace(config, { ...yesterday, delete: true });
+    const remedy = expect.stringContaining(`move ${obstacle} out of the way`);
+    expect(told.errors[0]).toMatchObject({ path: file, code: "EREFUSED", remedy });
+    expect(told.errors.at(-1)).toMatchObject({ code: "EINCOMPLETE" });
+    fs.renameSync(path.join(world.src, obstacle), world.at("moved away"));
+    expect((await inPlace(config, { ...yesterday, delete: true })).told.errors).toEqual([]);
+    expect(treeOf(world.src)).toEqual(before);
+  });
+
   it("removes nothing when something could not be restored", async () => {
     const { config } = await changed();
     const [damaged = ""] = world.stored().filter((key) => key.startsWith("gone"));
