@@ -17,6 +17,7 @@ import { MetadataApplier } from "./apply-metadata.ts";
 import { type OpenDestination, withSortedFallback } from "./destination.ts";
 import { mayBeManifest } from "./manifest-record.ts";
 import { nothingMatches } from "./nothing-matches.ts";
+import { nothingStored } from "./nothing-stored.ts";
 import { reservesNames } from "./open-source.ts";
 import { openTarget } from "./open-target.ts";
 import { prepareTarget } from "./prepare-target.ts";
@@ -100,6 +101,8 @@ class Restore {
   private readonly selection: Selection;
   private readonly matches: PastMatches;
   private readonly choice: Choice;
+  /** Whether the destination holds anything of this tool, selected or not. */
+  private isEmpty = true;
   private files = 0;
   private bytes = 0;
 
@@ -132,6 +135,7 @@ class Restore {
     this.files = 0;
     this.bytes = 0;
     for await (const groups of storedGroups(versions)) {
+      if (groups.length > 0) this.isEmpty = false;
       for (const group of groups) await this.restoreGroup(group);
       this.options.signal.throwIfAborted();
     }
@@ -149,6 +153,7 @@ class Restore {
     await destination.workers.drain();
     options.signal.throwIfAborted();
     await destination.workers.close(); // what they hold is half of all memory, and nothing is left for them
+    if (this.isEmpty && !tally.failed) tally.error(nothingStored(destination.storage));
     this.tellUnmatched();
     if (options.dryRun) {
       await this.beforeFolders();

@@ -201,7 +201,7 @@ describe("the command", () => {
     }
     const elsewhere = configure(world, { local_path: world.at("not mounted") }, {});
     fs.mkdirSync(world.at("not mounted"));
-    expect(await start(elsewhere, ...onto).ended).toMatchObject({ code: 5 });
+    expect(await start(elsewhere, ...onto, "--allow-mass-delete").ended).toMatchObject({ code: 5 });
     expect(treeOf(world.src)).toEqual(before);
     for (let i = 0; i < 13; i++) world.write(`new/${i}`, "y");
     const most = await start(configure(world, undefined, { container: "segmented" }), ...onto).ended;
