@@ -38,8 +38,9 @@ function isName(component: string): boolean {
 }
 
 async function readBytes(file: string, cwd: string | undefined): Promise<Buffer> {
+  const location = resolveFrom(cwd, file);
   try {
-    return await readFile(resolveFrom(cwd, file));
+    return await readFile(location);
   } catch (error) {
     throw new ConfigError(`cannot be read (${errorCode(error)})`, { path: file, cause: error });
   }

@@ -60,9 +60,10 @@ export class MetadataApplier {
 
   /**
    * Applies everything; `folders` is gone through several times. Failures of single entries are counted.
+   * @param beforeFolders is called between 4 and 5, and all failures until then are counted before.
    * @returns whether the metadata of the target itself were among it.
    */
-  async run(folders: Iterable<FolderMetadata>): Promise<boolean> {
+  async run(folders: Iterable<FolderMetadata>, beforeFolders?: () => Promise<void>): Promise<boolean> {
     const { root, overwrite, owner, reporter, signal } = this.context;
     const { tree, temporary, report } = this;
     const linking: LinkContext = { tree, temporary, overwrite, report, reporter, signal };
@@ -90,6 +91,11 @@ export class MetadataApplier {
       await this.applyToEntries(folders, times);
       if (this.fitting !== this.context.files) this.settleOthers(folders);
       temporary.remove(); // before the root gets its time
+      if (beforeFolders !== undefined) {
+        await this.finishTimes(times);
+        await beforeFolders();
+        times = new ExactTimes(root);
+      }
       for (const folder of own.sorted()) deepestFirst.append(folder);
       await this.applyToFolders(deepestFirst, times);
     } finally {

@@ -48,7 +48,7 @@ export class LocalTarget implements RestoreTarget {
       const location = this.locate(file);
       const stat = fs.lstatSync(location, { throwIfNoEntry: false });
       if (stat === undefined) return undefined;
-      if (stat.isDirectory()) throw refusal(file, "a folder is in its place");
+      if (stat.isDirectory()) throw obstructed(file, "a folder is in its place", file);
       const mtime = secondsOfStat(stat, () => fs.lstatSync(location, { bigint: true }));
       return { size: stat.size, mtime, regular: stat.isFile(), mode: stat.mode & 0o777 };
     } catch (error) {
@@ -104,6 +104,7 @@ export class LocalTarget implements RestoreTarget {
   }
 
   async flush(): Promise<void> {
+    this.temporary.remove();
     // One flush for the whole restore: until it has ended the backup is there to start again from. Where nothing was
     // before nothing can be lost, and the system writes in its own time, as it does after a copy.
     if (!this.wasEmpty) await flushFileSystem(this.root);
@@ -136,8 +137,8 @@ export class LocalTarget implements RestoreTarget {
   }
 
   private checkFolder(folder: string, file: string, stat: fs.Stats): void {
-    if (stat.isSymbolicLink()) throw refusal(file, "the path leads through a symbolic link");
-    if (!stat.isDirectory()) throw refusal(file, "a file is in the place of a folder");
+    if (stat.isSymbolicLink()) throw obstructed(file, "the path leads through a symbolic link", folder);
+    if (!stat.isDirectory()) throw obstructed(file, "a file is in the place of a folder", folder);
     if (this.folders.size >= REMEMBERED) this.folders.clear();
     this.folders.add(folder);
   }
@@ -182,12 +183,21 @@ export function checkTargetPath(file: string): void {
   if (file.includes("\0")) throw refusal(file, "the path holds a zero byte");
 }
 
-export function refusal(file: string, reason: string): StorageError {
-  return new StorageError("restore", `not restored: ${reason}`, {
-    path: file,
-    code: "EREFUSED",
-    remedy: "restore into an empty folder, or pick files with --restore-only",
-  });
+export function refusal(
+  file: string,
+  reason: string,
+  remedy = "restore into an empty folder, or pick files with --restore-only",
+): StorageError {
+  return new StorageError("restore", `not restored: ${reason}`, { path: file, code: "EREFUSED", remedy });
+}
+
+/** @param obstacle what is to be moved away, below the target: no restore removes it. */
+export function obstructed(file: string, reason: string, obstacle: string): StorageError {
+  return refusal(
+    file,
+    reason,
+    `move ${obstacle} out of the way and run again, or restore with --to into an empty folder`,
+  );
 }
 
 function wrap(error: unknown, file: string): Error {

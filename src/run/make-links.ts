@@ -5,7 +5,7 @@ import { fsPath } from "../names/path-text.ts";
 import { secondsOfNanoseconds } from "../scan/mtime.ts";
 import { readPiecesReusing } from "../storage/local/file-io.ts";
 import type { TemporaryFolder } from "../storage/local/temporary.ts";
-import { refusal } from "./local-target.ts";
+import { obstructed, refusal } from "./local-target.ts";
 import type { MetadataReport } from "./metadata-report.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Overwrite } from "./restore-file.ts";
@@ -88,7 +88,7 @@ async function makeEntry(
   tree.makeFolder(folder);
   if (tree.statIfMatching(path, entry) !== undefined) return;
   const stat = fs.lstatSync(tree.locate(path), { throwIfNoEntry: false, bigint: true });
-  if (stat?.isDirectory()) throw refusal(path, "a folder is in its place");
+  if (stat?.isDirectory()) throw obstructed(path, "a folder is in its place", path);
   if (stat !== undefined) {
     const isNewer = secondsOfEntry(entry) > secondsOfNanoseconds(stat.mtimeNs);
     if (overwrite === "never" || (overwrite === "if-newer" && !isNewer)) {

@@ -6,25 +6,20 @@ import * as path from "node:path";
 import type { Config } from "../config/config.ts";
 import { BackupError, ConfigError, errorCode, RefusedError } from "../errors.ts";
 import { makeFolder } from "../storage/local/make-folder.ts";
-import { sweepTemporaryFolders } from "../storage/local/temporary.ts";
-
-const DAY_MS = 86_400_000;
+import { sweepOwnTemporaryFolders } from "../storage/local/temporary.ts";
 
 /**
  * Makes the target folder. The default one lies under a known name in a folder that everyone may write to, so it has
  * to be a real folder, ours, and closed to others. Returns what gives a folder that was closed meanwhile its mode again.
  * @throws ConfigError, RefusedError
  */
-export function prepareTarget(
-  { restore, restoreIsDefault, unfinishedKeepDays }: Config,
-  now: Date,
-): () => void {
+export function prepareTarget({ restore, restoreIsDefault }: Config): () => void {
   if (restore.kind !== "local") return () => {};
   const root = path.resolve(restore.path);
   try {
     if (restoreIsDefault) makePrivate(root);
     else makeFolder(root, 0o777);
-    sweepTemporaryFolders(root, unfinishedKeepDays * DAY_MS, now.getTime());
+    sweepOwnTemporaryFolders(root);
     return restoreIsDefault ? () => {} : closeIfEmpty(root);
   } catch (error) {
     if (error instanceof BackupError) throw error;

@@ -2,7 +2,8 @@
  * Restoring onto the live source: only what differs is written, and, when asked, files are removed that were not there.
  *
  * Nothing is removed unless everything was restored and both sides could be listed whole, nor when that would be most of
- * the source (guardAgainstRemoval); what a run would not consider (excluded files, links, special files) stays, too.
+ * the source (guardAgainstRemoval); what a run would not consider (excluded files, links, special files) stays, too. Folders
+ * get their times afterwards, since a removal changes them.
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -16,7 +17,7 @@ import { runSourceDiff } from "./diff.ts";
 import { checkTargetPath } from "./local-target.ts";
 import { type RestoreOptions, runRestore } from "./restore.ts";
 import { withDefaults } from "./run-options.ts";
-import { type RunResult, Tally } from "./tally.ts";
+import type { RunResult, Tally } from "./tally.ts";
 
 export interface InPlaceOptions extends Omit<RestoreOptions, "stripPrefix"> {
   /** Remove files of the source that the state does not have. */
@@ -25,32 +26,45 @@ export interface InPlaceOptions extends Omit<RestoreOptions, "stripPrefix"> {
   readonly allowMassDelete?: boolean;
 }
 
+interface Surplus {
+  readonly path: string;
+  readonly bytes: number;
+}
+
 /** Throws as a restore does; ConfigError without a source. */
 export async function restoreInPlace(config: Config, options: InPlaceOptions): Promise<RunResult> {
   const { src } = config;
   if (src === undefined) throw new ConfigError("--in-place needs `src`", { path: "src" });
-  const result = await runRestore({ ...config, restore: src, restoreIsDefault: false }, options);
-  if (!options.delete) return result;
-  const tally = new Tally(options.reporter);
-  const surplus = new SpillList<string>();
+  const beforeFolders = (tally: Tally) => removeSurplus(config, options, tally);
+  return runRestore(
+    { ...config, restore: src, restoreIsDefault: false },
+    { ...options, ...(options.delete && { beforeFolders }) },
+  );
+}
+
+/** A failure is reported, and the restore goes on. Throws when the run is to stop. */
+async function removeSurplus(config: Config, options: InPlaceOptions, tally: Tally): Promise<void> {
+  const surplus = new SpillList<Surplus>();
   try {
     const { errors } = await findSurplus(config, options, surplus);
     const settings = { ...config, allowMassDelete: options.allowMassDelete ?? false };
     const refused =
-      result.errors.size > 0 || errors.size > 0
+      tally.failed || errors.size > 0
         ? incomplete()
-        : guardAgainstRemoval({ wanted: filesOf(result), surplus: surplus.length }, settings);
+        : guardAgainstRemoval({ wanted: filesOf(tally), surplus: surplus.length }, settings);
     if (refused !== undefined) tally.error(reportOf(refused, "restore"));
     else await removeAll(config, options, surplus, tally);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    tally.error(reportOf(error, "restore"));
   } finally {
     surplus.close();
   }
-  return joined(result, tally.result());
 }
 
 /** The files of the state, whatever was to be done about them. */
-function filesOf({ outcomes }: RunResult): number {
-  const counts = (["restored", "identical", "kept"] as const).map((name) => outcomes.get(name)?.files ?? 0);
+function filesOf(tally: Tally): number {
+  const counts = (["restored", "identical", "kept"] as const).map((name) => tally.of(name).files);
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
@@ -61,7 +75,7 @@ function incomplete(): RefusedError {
   });
 }
 
-function findSurplus(config: Config, options: InPlaceOptions, surplus: SpillList<string>) {
+function findSurplus(config: Config, options: InPlaceOptions, surplus: SpillList<Surplus>) {
   const { choice = {}, only = [] } = options;
   const selection = new Selection(only);
   const looking = {
@@ -70,28 +84,28 @@ function findSurplus(config: Config, options: InPlaceOptions, surplus: SpillList
     checksum: false,
     selects: (file: string) => selection.selects(file),
   };
-  return runSourceDiff(config, looking, ({ kind, path: file }) => {
-    if (kind === "added") surplus.append(file);
+  return runSourceDiff(config, looking, ({ kind, path: file, after }) => {
+    if (kind === "added") surplus.append({ path: file, bytes: after?.size ?? 0 });
   });
 }
 
 async function removeAll(
   { src }: Config,
   options: InPlaceOptions,
-  surplus: Iterable<string>,
+  surplus: Iterable<Surplus>,
   tally: Tally,
 ): Promise<void> {
   if (src === undefined) return;
   const { signal, reporter, dryRun = false } = options;
   const storage = src.kind === "s3" ? await withDefaults(options).openStorage(src, "source") : undefined;
   try {
-    for (const file of surplus) {
+    for (const { path: file, bytes } of surplus) {
       signal.throwIfAborted();
       try {
         if (!dryRun && src.kind === "local") removeFile(path.resolve(src.path), file);
         const [failure] = dryRun || storage === undefined ? [] : await storage.remove([file]);
         if (failure !== undefined) throw failure.error;
-        tally.add("removed", 0);
+        tally.add("removed", bytes);
         reporter.file("removed", file);
       } catch (error) {
         tally.error({ ...reportOf(error, "restore"), path: file });
@@ -117,13 +131,4 @@ function removeFile(root: string, file: string): void {
   } catch (error) {
     if (errorCode(error) !== "ENOENT") throw error;
   }
-}
-
-function joined(one: RunResult, other: RunResult): RunResult {
-  return {
-    ...one,
-    outcomes: new Map([...one.outcomes, ...other.outcomes]),
-    errors: new Map([...one.errors, ...other.errors]),
-    milliseconds: one.milliseconds + other.milliseconds,
-  };
 }

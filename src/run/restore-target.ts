@@ -44,7 +44,7 @@ export interface RestoreTarget {
     signal: AbortSignal,
     options: PutOptions,
   ): Promise<void>;
-  /** Makes durable what replaced something; called once at the end, by the main thread. */
+  /** Makes durable what replaced something, and leaves no temporary file; for the main thread, when nothing more is put. */
   flush(): Promise<void>;
   close(): Promise<void>;
 }

@@ -18,10 +18,12 @@ import { MetadataApplier } from "./apply-metadata.ts";
 import { type OpenDestination, withSortedFallback } from "./destination.ts";
 import { mayBeManifest } from "./manifest-record.ts";
 import { nothingMatches } from "./nothing-matches.ts";
+import { nothingStored } from "./nothing-stored.ts";
 import { reservesNames } from "./open-source.ts";
 import { openTarget } from "./open-target.ts";
 import { prepareTarget } from "./prepare-target.ts";
 import type { Overwrite } from "./restore-file.ts";
+import type { RestoreTarget } from "./restore-target.ts";
 import { RestoredMetadata } from "./restored-metadata.ts";
 import { type RunOptions, withDefaults } from "./run-options.ts";
 import { storedGroups, withStoredTimes } from "./stored-groups.ts";
@@ -49,6 +51,11 @@ export interface RestoreOptions extends RunOptions {
   readonly stripPrefix?: string;
   /** Change nothing, and tell what would be restored. */
   readonly dryRun?: boolean;
+  /**
+   * Is called once all files and links are restored and durable, as far as `tally` has no failures, and nothing but the owners,
+   * modes and times of folders is left to do.
+   */
+  readonly beforeFolders?: (tally: Tally) => Promise<void>;
 }
 
 /**
@@ -66,21 +73,13 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
   const opening = { mode: "restore", readsObjects: true, overwrite, checksum, dryRun, stripPrefix } as const;
   try {
     await withDestination(config, options, tally, opening, async (destination) => {
-      const reopen = dryRun ? () => {} : prepareTarget(config, complete.now());
-      const restore = new Restore(config, destination, options, tally, selection, matches);
+      const reopen = dryRun ? () => {} : prepareTarget(config);
+      const restore = new Restore(config, destination, target, options, tally, selection, matches);
       try {
         await withSortedFallback(destination, (versions) => restore.pass(versions));
         await restore.finish(reopen);
       } finally {
         restore.close();
-      }
-      for (const text of selection.unmatched()) tally.error(nothingMatches(text, REMEDY));
-      const { md5 } = options.choice ?? {};
-      if (md5 !== undefined) {
-        for (const text of matches.notThere()) tally.error(noSuchVersion(md5, text));
-        if (selection.everything && !matches.any) tally.error(noSuchVersion(md5));
-      } else {
-        for (const text of matches.notThere()) options.reporter.warning("nothing of it was there then", text);
       }
       await target.flush();
     });
@@ -101,17 +100,21 @@ class Restore {
   private present = 0;
   private made = new SpillList<string>();
   private readonly destination: OpenDestination;
+  private readonly target: RestoreTarget;
   private readonly options: RestoreOptions;
   private readonly tally: Tally;
   private readonly selection: Selection;
   private readonly matches: PastMatches;
   private readonly choice: Choice;
+  /** Whether the destination holds anything of this tool, selected or not. */
+  private isEmpty = true;
   private files = 0;
   private bytes = 0;
 
   constructor(
     config: Config,
     destination: OpenDestination,
+    target: RestoreTarget,
     options: RestoreOptions,
     tally: Tally,
     selection: Selection,
@@ -121,6 +124,7 @@ class Restore {
     this.metadata = new RestoredMetadata(selection, options.stripPrefix);
     this.hasManifests = reservesNames(config);
     this.destination = destination;
+    this.target = target;
     this.options = options;
     this.tally = tally;
     this.selection = selection;
@@ -138,6 +142,7 @@ class Restore {
     this.files = 0;
     this.bytes = 0;
     for await (const groups of storedGroups(versions)) {
+      if (groups.length > 0) this.isEmpty = false;
       for (const group of groups) await this.restoreGroup(group);
       this.options.signal.throwIfAborted();
     }
@@ -154,16 +159,22 @@ class Restore {
     }
     await destination.workers.drain();
     options.signal.throwIfAborted();
-    if (options.dryRun) return;
     await destination.workers.close(); // what they hold is half of all memory, and nothing is left for them
-    if (config.restore.kind === "local") {
+    if (this.isEmpty && !tally.failed) tally.error(nothingStored(destination.storage));
+    this.tellUnmatched();
+    if (options.dryRun) {
+      await this.beforeFolders();
+    } else if (config.restore.kind === "local") {
+      for (const folder of metadata.lost()) tally.error(lostManifest(folder || config.restore.path));
       const isRootDone = await this.applyMetadata(path.resolve(config.restore.path));
       if (!isRootDone) reopen();
-      for (const folder of metadata.lost()) tally.error(lostManifest(folder || config.restore.path));
-    } else if (this.unapplied) {
-      options.reporter.info(
-        "Metadata are not restored to a bucket: links, special files and empty folders are missing",
-      );
+    } else {
+      await this.beforeFolders();
+      if (this.unapplied) {
+        options.reporter.info(
+          "Metadata are not restored to a bucket: links, special files and empty folders are missing",
+        );
+      }
     }
   }
 
@@ -171,6 +182,25 @@ class Restore {
     this.large.close();
     this.made.close();
     this.metadata.close();
+  }
+
+  private tellUnmatched(): void {
+    const { selection, matches, tally, options } = this;
+    for (const text of selection.unmatched()) tally.error(nothingMatches(text, REMEDY));
+    const { md5 } = this.choice;
+    if (md5 === undefined) {
+      for (const text of matches.notThere()) options.reporter.warning("nothing of it was there then", text);
+      return;
+    }
+    for (const text of matches.notThere()) tally.error(noSuchVersion(md5, text));
+    if (selection.everything && !matches.any && !this.isEmpty) tally.error(noSuchVersion(md5));
+  }
+
+  private async beforeFolders(): Promise<void> {
+    const { options, target, tally } = this;
+    if (options.beforeFolders === undefined) return;
+    if (!options.dryRun) await target.flush();
+    await options.beforeFolders(tally);
   }
 
   /** Whether the target itself got a mode. */
@@ -186,6 +216,7 @@ class Restore {
       } catch (error) {
         tally.error(reportOf(error, "restore", root));
       }
+      await this.beforeFolders();
       return false;
     }
     const applier = new MetadataApplier({
@@ -200,7 +231,7 @@ class Restore {
       made,
       isRecorded,
     });
-    return applier.run(metadata.folders);
+    return applier.run(metadata.folders, options.beforeFolders && (() => this.beforeFolders()));
   }
 
   private async restoreGroup(listed: PathGroup): Promise<void> {

@@ -8,7 +8,7 @@ import { fsPath, pathOfBytes } from "../names/path-text.ts";
 import { kindOf } from "../scan/folder-record.ts";
 import { secondsOf, secondsOfNanoseconds } from "../scan/mtime.ts";
 import { folderOf, RealFolders } from "../storage/local/real-folders.ts";
-import { refusal } from "./local-target.ts";
+import { obstructed } from "./local-target.ts";
 
 export class RestoredTree {
   private readonly root: string;
@@ -36,8 +36,9 @@ export class RestoredTree {
     for (const part of this.folders.unseen(folder)) {
       const stat = fs.lstatSync(this.locate(part), { throwIfNoEntry: false });
       if (stat === undefined) fs.mkdirSync(this.locate(part));
-      else if (stat.isSymbolicLink()) throw refusal(folder, "the path leads through a symbolic link");
-      else if (!stat.isDirectory()) throw refusal(folder, "a file is in the place of a folder");
+      else if (stat.isSymbolicLink())
+        throw obstructed(folder, "the path leads through a symbolic link", part);
+      else if (!stat.isDirectory()) throw obstructed(folder, "a file is in the place of a folder", part);
     }
     this.folders.see(folder);
   }

@@ -10,6 +10,7 @@ import { Selection } from "../plan/selection.ts";
 import type { OpenDestination } from "./destination.ts";
 import { versionsInOrder } from "./look.ts";
 import { nothingMatches } from "./nothing-matches.ts";
+import { nothingStored } from "./nothing-stored.ts";
 import type { RunOptions } from "./run-options.ts";
 import { storedGroups, withStoredTimes } from "./stored-groups.ts";
 import { type RunResult, Tally } from "./tally.ts";
@@ -52,6 +53,8 @@ class Verification {
   private readonly tally: Tally;
   private readonly selection: Selection;
   private markers = 0;
+  /** Whether the destination holds anything of this tool, selected or not. */
+  private isEmpty = true;
   /** Tombstones of what is not there. */
   private orphans = 0;
 
@@ -63,9 +66,11 @@ class Verification {
   }
 
   async run(): Promise<void> {
+    const { destination, tally } = this;
     const { at, reporter } = this.options;
     await this.verifyAll(at === undefined ? this.everyVersion() : this.versionsAt(at));
     if (at === undefined && this.markers > 0) await this.countOrphans();
+    if (this.isEmpty && !tally.failed) tally.error(nothingStored(destination.storage));
     if (this.orphans > 0) {
       reporter.info(`Tombstones of what is not there any more: ${this.orphans}`);
     }
@@ -82,6 +87,7 @@ class Verification {
   /** The order of objects does not matter here, so the listing is taken as it comes. */
   private async *everyVersion(): AsyncGenerator<Version[]> {
     for await (const versions of this.destination.objects()) {
+      if (versions.length > 0) this.isEmpty = false;
       const selected = versions.filter(({ path }) => this.isSelected(path));
       for (const { stamp } of selected) if (stamp.form === "marker") this.markers++;
       yield selected;
@@ -92,6 +98,7 @@ class Verification {
   private async *versionsAt(at: number): AsyncGenerator<Version[]> {
     const { destination, options } = this;
     for await (const groups of storedGroups(await versionsInOrder(destination, options.signal))) {
+      if (groups.length > 0) this.isEmpty = false;
       const chosen: Version[] = [];
       for (const group of groups) {
         if (!this.isSelected(group.path)) continue;

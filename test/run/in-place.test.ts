@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { type InPlaceOptions, restoreInPlace } from "../../src/run/restore-in-place.ts";
 import { configure, start } from "./command.ts";
-import { backup, clean, Recorder, T0, treeOf, World } from "./world.ts";
+import { backup, clean, Recorder, restore, T0, treeOf, World } from "./world.ts";
 
 const DAY = 86_400;
 const START = Date.UTC(2025, 4, 1, 12) / 1000;
@@ -20,8 +20,9 @@ afterEach(() => world.dispose());
 async function inPlace(config: Config, options: Partial<InPlaceOptions> = {}) {
   const told = new Recorder();
   const given = { reporter: told, signal: new AbortController().signal, delete: false };
-  const { outcomes } = await restoreInPlace(config, { ...given, ...options });
-  return { outcomes: Object.fromEntries([...outcomes].map(([name, { files }]) => [name, files])), told };
+  const result = await restoreInPlace(config, { ...given, ...options });
+  const outcomes = Object.fromEntries([...result.outcomes].map(([name, { files }]) => [name, files]));
+  return { outcomes, told, result };
 }
 
 /** A source that was as `before` one day, and is another now. */
@@ -79,6 +80,65 @@ describe("a restore in place", () => {
     await inPlace(config, { ...yesterday, only: ["a"], delete: true });
     expect(fs.readdirSync(path.join(world.src, "a")).sort()).toEqual(["changed", "kept.tmp", "link"]);
     expect(fs.existsSync(path.join(world.src, "new"))).toBe(true);
+  });
+
+  it("leaves a folder alone that only begins like one of temporary files: it once was removed for its age", async () => {
+    const config = world.config({ container: "segmented" });
+    world.write(".backup-tmp.mine/precious", "precious");
+    world.write("file", "one");
+    fs.utimesSync(path.join(world.src, ".backup-tmp.mine"), T0, T0);
+    expect((await backup(config)).told.warnings).toEqual([]);
+    const before = treeOf(world.src);
+    world.write("file", "changed", 5);
+    expect((await inPlace(config)).outcomes).toEqual({ restored: 1, identical: 1 });
+    expect(treeOf(world.src)).toEqual(before);
+    await clean(restore(config));
+    expect(treeOf(world.restored)).toEqual(before);
+  });
+
+  it("gives folders their times after what was removed from them: those of today stayed", async () => {
+    const config = world.config({ container: "segmented", metadata: true, versionsKeepDays: 30 });
+    world.write("sub/file", "content");
+    fs.utimesSync(path.join(world.src, "sub"), T0, T0);
+    await clean(backup(config, on(0)));
+    world.write("sub/new", "new");
+    await clean(backup(config, on(1)));
+    const { outcomes, told, result } = await inPlace(config, { ...yesterday, delete: true });
+    expect(told.errors).toEqual([]);
+    expect(outcomes).toEqual({ identical: 1, removed: 1 });
+    expect(result.outcomes.get("removed")).toEqual({ files: 1, bytes: 3 }); // once 0 bytes
+    expect(fs.readdirSync(path.join(world.src, "sub"))).toEqual(["file"]);
+    expect(fs.statSync(path.join(world.src, "sub")).mtimeMs).toBe(T0 * 1000);
+    expect(fs.readdirSync(world.src)).toEqual(["sub"]); // no temporary files
+  });
+
+  it("removes nothing when only a link could not be restored", async () => {
+    fs.symlinkSync("same", path.join(world.src, "link"));
+    const { config } = await changed();
+    fs.rmSync(path.join(world.src, "link"));
+    world.write("link/file", "x");
+    const { told } = await inPlace(config, { ...yesterday, delete: true });
+    expect(told.errors.map(({ code, path: file }) => `${file} ${code}`)).toEqual([
+      "link EREFUSED",
+      "undefined EINCOMPLETE",
+    ]);
+    expect(fs.existsSync(path.join(world.src, "new"))).toBe(true);
+  });
+
+  it.each([
+    ["a folder came in the place of a file", "gone", "gone/in the way", "gone"],
+    ["a file came in the place of a folder", "a/changed", "a", "a"],
+  ])("says what to move away where %s, and then brings it back", async (_, file, instead, obstacle) => {
+    const { config, before } = await changed();
+    fs.rmSync(path.join(world.src, obstacle), { recursive: true, force: true });
+    world.write(instead, "x", 5);
+    const { told } = await inPlace(config, { ...yesterday, delete: true });
+    const remedy = expect.stringContaining(`move ${obstacle} out of the way`);
+    expect(told.errors[0]).toMatchObject({ path: file, code: "EREFUSED", remedy });
+    expect(told.errors.at(-1)).toMatchObject({ code: "EINCOMPLETE" });
+    fs.renameSync(path.join(world.src, obstacle), world.at("moved away"));
+    expect((await inPlace(config, { ...yesterday, delete: true })).told.errors).toEqual([]);
+    expect(treeOf(world.src)).toEqual(before);
   });
 
   it("removes nothing when something could not be restored", async () => {
@@ -141,7 +201,7 @@ describe("the command", () => {
     }
     const elsewhere = configure(world, { local_path: world.at("not mounted") }, {});
     fs.mkdirSync(world.at("not mounted"));
-    expect(await start(elsewhere, ...onto).ended).toMatchObject({ code: 5 });
+    expect(await start(elsewhere, ...onto, "--allow-mass-delete").ended).toMatchObject({ code: 5 });
     expect(treeOf(world.src)).toEqual(before);
     for (let i = 0; i < 13; i++) world.write(`new/${i}`, "y");
     const most = await start(configure(world, undefined, { container: "segmented" }), ...onto).ended;

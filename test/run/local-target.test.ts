@@ -138,7 +138,7 @@ describe("a path that must not be written", () => {
     [".", /'\.'/],
     ["", /empty/],
     ["a\0b", /zero/],
-    [".backup-tmp.host.1.2/evil", /reserved/],
+    [".backup-tmp.host-1.1.2/evil", /reserved/],
   ])("%j is refused, and nothing is made", async (file, reason) => {
     const outcome = await restore(versionOf(file));
     expect(outcome).toMatchObject({

@@ -151,12 +151,12 @@ describe("scanning a folder", () => {
     unread();
   });
 
-  it("names folders that look like its own temporary ones, at the top only", async () => {
-    put(".backup-tmp.host.1.2/0-0");
-    put("sub/.backup-tmp.host.1.2/0-0");
+  it("names its own temporary folders at the top, and takes nothing else for one", async () => {
+    const own = ".backup-tmp.host-1.1.2";
+    for (const folder of [own, `sub/${own}`, ".backup-tmp.mine"]) put(`${folder}/0-0`);
     const { paths, skipped } = await scan();
-    expect(paths).toEqual(["sub/.backup-tmp.host.1.2/0-0"]);
-    expect(skipped.map(([file]) => file)).toEqual([".backup-tmp.host.1.2/"]);
+    expect(paths).toEqual([".backup-tmp.mine/0-0", `sub/${own}/0-0`]);
+    expect(skipped.map(([file]) => file)).toEqual([`${own}/`]);
   });
 
   it("stops when it is told to", async () => {

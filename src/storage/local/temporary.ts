@@ -12,8 +12,8 @@
  * Each thread has parts of its own in there: whoever makes or renames a file locks its folder, and threads that share
  * one spend a tenth of their time waiting.
  *
- * So a later run of the same host knows at once what a dead process left behind; what belongs to other hosts goes
- * by age. No name here ends in `.enc`, so neither this tool nor the older one ever takes it for an object.
+ * So a later run of the same host knows at once what a dead process left behind; at a destination, what belongs to other
+ * hosts goes by age. No name here ends in `.enc`, so neither this tool nor the older one ever takes it for an object.
  */
 import { hash } from "node:crypto";
 import * as fs from "node:fs";
@@ -29,9 +29,12 @@ const PREFIX = ".backup-tmp.";
  */
 const PART_FILES = 64;
 
+/** The whole of it, since what only begins so is a folder of somebody's own. Releases before MACHINE are recognised, too. */
+const FULL_FORM = /^\.backup-tmp\.[A-Za-z0-9_-]*-\d+\.\d+\.\d+$/;
+
 /** Whether a name directly below a storage's root is a folder of temporary files, ours or another process's. */
 export function isTemporaryFolder(name: string): boolean {
-  return name.startsWith(PREFIX);
+  return FULL_FORM.test(name);
 }
 
 /** This process's folder of temporary files, made when first needed. */
@@ -66,16 +69,31 @@ export class TemporaryFolder {
 }
 
 /**
- * Removes the temporary folders of dead processes of this host at once, and of anyone else when nothing in them has
- * changed for `maxAgeMs`. Returns how many folders went.
+ * In a place that is only for what this tool stores: removes the temporary folders of dead processes of this host at once,
+ * and of anyone else when nothing in them has changed for `maxAgeMs`. Returns how many folders went.
  */
 export function sweepTemporaryFolders(root: string, maxAgeMs: number, now: number): number {
+  return removeLitter(
+    root,
+    (name) => ownerOf(name) === "dead" || now - lastChange(path.join(root, name)) > maxAgeMs,
+  );
+}
+
+/**
+ * Among files of the user's: removes the temporary folders of dead processes of this host, and nothing for its age alone.
+ * Returns how many folders went.
+ */
+export function sweepOwnTemporaryFolders(root: string): number {
+  return removeLitter(root, (name) => ownerOf(name) === "dead");
+}
+
+/** A file or a link of such a name is nobody's temporary folder. */
+function removeLitter(root: string, isLitter: (name: string) => boolean): number {
   let removed = 0;
   for (const name of readNames(root).filter(isTemporaryFolder)) {
     const folder = path.join(root, name);
-    if (name === ownFolderName()) continue;
-    const litter = ownerOf(name) === "dead" || now - lastChange(folder) > maxAgeMs;
-    if (litter && removeFolder(folder)) removed++;
+    if (name === ownFolderName() || !fs.lstatSync(folder, { throwIfNoEntry: false })?.isDirectory()) continue;
+    if (isLitter(name) && removeFolder(folder)) removed++;
   }
   return removed;
 }
@@ -92,7 +110,7 @@ function removeFolder(folder: string): boolean {
 
 function ownerOf(name: string): "alive" | "dead" | "unknown" {
   const [host, pid, started] = name.slice(PREFIX.length).split(".");
-  if (host !== hostId() || pid === undefined || !/^\d+$/.test(pid)) return "unknown";
+  if (host !== hostId()) return "unknown";
   const runningSince = processStart(Number(pid));
   return runningSince !== undefined && runningSince === started ? "alive" : "dead";
 }
@@ -156,7 +174,7 @@ function lastChange(folder: string): number {
       if (stat !== undefined) newest = Math.max(newest, stat.mtimeMs);
     }
   } catch {
-    // A file of such a name, or a folder closed to this user: what is known of it decides.
+    // A folder closed to this user: what is known of it decides.
   }
   return newest;
 }

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { S3StorageConfig } from "../../../src/config/config.ts";
+import type { Config, S3StorageConfig } from "../../../src/config/config.ts";
 import { openStorage } from "../../../src/storage/open.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../../s3-server/s3-server.ts";
 import { backup, clean, filesIn, md5, restore, T0, treeOf, verify, World, writeFile } from "../world.ts";
@@ -58,6 +58,25 @@ describe("a destination that is not there was created, and reported to be in ord
     const { src: _source, ...config } = world.config();
     await expect(run(config)).rejects.toMatchObject({ side: "destination", code: "ENOENT" });
     expect(fs.existsSync(world.dest)).toBe(false);
+    world.write("file", "content");
+    await clean(backup(world.config()));
+    await clean(run(config));
+  });
+});
+
+describe("a destination with nothing in it, as of a disk that is not mounted, passed for one in good order", () => {
+  it.each([
+    ["verify", verify],
+    ["verify of a moment", (config: Config) => verify(config, { at: T0 })],
+    ["restore", restore],
+    ["restore, as a dry run", (config: Config) => restore(config, { dryRun: true })],
+  ] as const)("%s refuses it, and what is not ours does not count", async (_, run) => {
+    const { src: _source, ...config } = world.config();
+    fs.mkdirSync(world.dest);
+    const refused = { errors: { refused: 1 }, told: { errors: [{ code: "EEMPTY", path: world.dest }] } };
+    expect(await run(config)).toMatchObject(refused);
+    fs.writeFileSync(path.join(world.dest, "not ours"), "x");
+    expect(await run(config)).toMatchObject(refused);
     world.write("file", "content");
     await clean(backup(world.config()));
     await clean(run(config));

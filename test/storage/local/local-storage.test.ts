@@ -252,9 +252,10 @@ describe("a copy", () => {
 describe("a listing", () => {
   it("leaves out folders of temporary files at the top, and keeps them elsewhere", async () => {
     await storage.write("staged", Buffer.from("x"));
-    await put("sub/.backup-tmp.x/a");
-    expect(await keys()).toEqual(["sub/.backup-tmp.x/a"]);
-    expect(storage.keyProblem(".backup-tmp.x/a")).toMatch(/reserved/);
+    await put("sub/.backup-tmp.host-1.1.2/a");
+    await put(".backup-tmp.mine/a");
+    expect(await keys()).toEqual([".backup-tmp.mine/a", "sub/.backup-tmp.host-1.1.2/a"]);
+    expect(storage.keyProblem(".backup-tmp.host-1.1.2/a")).toMatch(/reserved/);
   });
 
   it("goes on past a folder that another run removed meanwhile", async () => {

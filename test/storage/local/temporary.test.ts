@@ -7,6 +7,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   isTemporaryFolder,
+  sweepOwnTemporaryFolders,
   sweepTemporaryFolders,
   TemporaryFolder,
 } from "../../../src/storage/local/temporary.ts";
@@ -105,8 +106,10 @@ describe("temporary folders", () => {
     ["another host", "elsewhere-00000000-1.1.1"],
     ["a host of the same name", `${host.replace(/-[0-9a-f]{8}-/, "-ffffffff-")}.99999999.1`],
     ["another container of this host", `${host.replace(/\d+$/, "1")}.99999999.1`],
-    ["a name of another make", "what"],
-    ["a process number that is none", `${host}.../..`.replaceAll("/", "_")],
+    [
+      "this host, by a release that did not name the machine",
+      `${host.replace(/-[0-9a-f]{8}-/, "-")}.99999999.1`,
+    ],
   ])("of %s go by age alone", (_, name) => {
     const folder = litter(name, 0.9 * HOUR);
     expect(sweep()).toBe(0);
@@ -117,7 +120,7 @@ describe("temporary folders", () => {
   });
 
   it("of others are as young as the youngest file in them", () => {
-    const folder = litter("elsewhere.1.1", 5 * HOUR);
+    const folder = litter("elsewhere-1.1.1", 5 * HOUR);
     const time = (NOW - 1000) / 1000;
     fs.mkdirSync(path.join(folder, "1-0"));
     fs.writeFileSync(path.join(folder, "1-0/0"), "");
@@ -129,18 +132,47 @@ describe("temporary folders", () => {
     expect(sweep()).toBe(0);
   });
 
-  it("are told from everything else", () => {
-    fs.mkdirSync(path.join(root, "sub/.backup-tmp.elsewhere.1.1"), { recursive: true });
+  it("are told from everything else, however old", () => {
+    const full = ".backup-tmp.elsewhere-00000000-1.1.1";
+    fs.mkdirSync(path.join(root, "sub", full), { recursive: true });
     fs.mkdirSync(path.join(root, ".backup-tmp"));
     fs.writeFileSync(path.join(root, "a.1.1.1.0.enc"), "");
-    fs.writeFileSync(path.join(root, ".backup-tmp.a file"), "");
-    fs.symlinkSync("sub", path.join(root, ".backup-tmp.a link"));
+    fs.writeFileSync(path.join(root, full), "a file");
+    fs.symlinkSync("sub", path.join(root, full.replace("1.1.1", "1.1.2")));
     const before = fs.readdirSync(root).sort();
-    expect(sweep()).toBe(0);
+    expect(sweep(-HOUR)).toBe(0);
     expect(fs.readdirSync(root).sort()).toEqual(before);
-    expect(sweep(-HOUR)).toBe(2); // by age: the file and the link, never what the link leads to
-    expect(fs.readdirSync(root).sort()).toEqual([".backup-tmp", "a.1.1.1.0.enc", "sub"]);
-    expect(fs.readdirSync(path.join(root, "sub"))).toEqual([".backup-tmp.elsewhere.1.1"]);
+    expect(fs.readdirSync(path.join(root, "sub"))).toEqual([full]);
+  });
+
+  // The prefix once was enough, and a folder of the user's went when it was a week old.
+  it.each([
+    "mine",
+    "",
+    "elsewhere.1.1",
+    "elsewhere-00000000-1.1",
+    `${host}.${pid}`,
+    `${host}.99999999.1.old`,
+    `${host}.99999999.x`,
+    `${host}.99999999.1\n`,
+    `a ${host}.99999999.1`,
+  ])("are not what is only named like one: %j", (name) => {
+    const folder = litter(name, 1000 * HOUR);
+    expect(isTemporaryFolder(path.basename(folder))).toBe(false);
+    expect(sweep()).toBe(0);
+    expect(sweepOwnTemporaryFolders(root)).toBe(0);
+    expect(fs.readdirSync(folder)).toEqual(["0-0"]);
+  });
+
+  it("among the user's files go only if a process of this host made them that is dead", () => {
+    const others = [
+      `${host}.${pid}.${started}`,
+      "elsewhere-00000000-1.1.1",
+      `${host.replace(/-[0-9a-f]{8}-/, "-")}.99999999.1`,
+    ].map((name) => litter(name, 1000 * HOUR));
+    litter(`${host}.99999999.1`);
+    expect(sweepOwnTemporaryFolders(root)).toBe(1);
+    expect(fs.readdirSync(root).sort()).toEqual(others.map((folder) => path.basename(folder)).sort());
   });
 
   it("need no root to be swept", () => {
