@@ -46,6 +46,11 @@ export class SegmentedKeyRing {
     return this.#password !== undefined || this.#derived.size > 0;
   }
 
+  /** Whether the keys of a source cost no derivation any more. */
+  knows(source: KeySource): boolean {
+    return source.kind === "none" || this.#derived.has(idOf(source));
+  }
+
   /**
    * The keys for a key source; derives (blocking) what is not known yet.
    *

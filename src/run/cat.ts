@@ -9,6 +9,7 @@ import { type Choice, chooseLife, isAmbiguous } from "../plan/choice.ts";
 import type { Version } from "../plan/group.ts";
 import type { OpenDestination } from "./destination.ts";
 import { histories, versionsInOrder } from "./look.ts";
+import { explainMisfit } from "./misfit.ts";
 import {
   type OpenContext,
   openPinned,
@@ -29,6 +30,8 @@ export interface CatOptions extends RunOptions {
   readonly length: number;
 }
 
+type Range = Pick<CatOptions, "offset" | "length">;
+
 /**
  * Hands the content to `write`, piece by piece.
  * @throws StorageError (ENOENT: no such file then), DamagedError; `InterruptedError` after a signal
@@ -39,11 +42,11 @@ export async function runCat(
   write: (piece: Buffer) => Promise<void>,
 ): Promise<void> {
   const tally = new Tally(options.reporter);
-  await withDestination(config, options, tally, { mode: "verify" }, async (destination) => {
+  await withDestination(config, options, tally, { mode: "verify", readsOnly: true }, async (destination) => {
     const version = await find(config, destination, options);
     const { storage, keys } = destination;
     const context: OpenContext = { config, keys, destination: storage, signal: options.signal };
-    for await (const piece of contentOf(version, context, options)) await write(piece);
+    for await (const piece of explained(version, context, options)) await write(piece);
   });
 }
 
@@ -64,10 +67,19 @@ async function find(config: Config, destination: OpenDestination, options: CatOp
   throw missing(path, "is not in the backup");
 }
 
+/** The content; an object that was made with other settings says so. */
+async function* explained(version: Version, context: OpenContext, range: Range): AsyncGenerator<Buffer> {
+  try {
+    yield* contentOf(version, context, range);
+  } catch (error) {
+    throw await explainMisfit(error, version, context);
+  }
+}
+
 async function* contentOf(
   version: Version,
   context: OpenContext,
-  { offset, length }: CatOptions,
+  { offset, length }: Range,
 ): AsyncGenerator<Buffer> {
   const pinned = await openPinned(version, context);
   if (pinned !== undefined) {

@@ -61,6 +61,8 @@ export interface OpenOptions {
   readonly stripPrefix?: string | undefined;
   /** Whether a destination that is missing counts as empty, and is not made. */
   readonly dryRun?: boolean;
+  /** Whether nothing is written there, so that no harm is done where it is all damaged. */
+  readonly readsOnly?: boolean;
   /** Whether workers will read the objects that are listed, or most of them: then they start early. */
   readonly readsObjects?: boolean;
   /** Whether versions carry the sizes of their objects, where the listing tells them. */
@@ -106,12 +108,22 @@ async function openListed(
   threads: Threads,
   options: Required<RunOptions>,
   tally: Tally,
-  { mode, overwrite = "always", checksum = false, stripPrefix, dryRun = false, sizes = false }: OpenOptions,
+  {
+    mode,
+    overwrite = "always",
+    checksum = false,
+    stripPrefix,
+    dryRun = false,
+    sizes = false,
+    readsOnly = false,
+  }: OpenOptions,
 ): Promise<OpenDestination> {
   const keys = await openKeys(config, await options.keysAhead);
   const names = new NameOpener(config, keys, storage);
   const context = { config, keys, destination: storage, signal: options.signal };
   const found = await checkSettings(first, context, names);
+  // Reading changes nothing, and says of every object by itself that it is damaged.
+  if (found.undecided !== undefined && !readsOnly) throw found.undecided;
   const salt = chooseSalt(config, keys, found.salt);
   const sealer = openSealer(config, keys, salt, options.now);
   const settings: WorkerSettings = {
@@ -181,7 +193,10 @@ async function beginListing(
 
 async function* nothing(): AsyncGenerator<never[]> {}
 
-/** In the order of `keys`: segmented names here, classic ones in the workers. */
+/**
+ * In the order of `keys`: segmented names here, classic ones in the workers. The first of a tag may be of objects whose
+ * headers are damaged; once another has taught the key, they open, too.
+ */
 async function openEach(
   keys: readonly string[],
   names: NameOpener,
@@ -193,7 +208,7 @@ async function openEach(
   for (const key of keys) {
     versions.push(looksSealed(key) ? opened.next().value : await names.openSegmented(key));
   }
-  return versions;
+  return versions.map((version, i) => version ?? names.openKnown(keys[i] as string));
 }
 
 async function openInWorkers(

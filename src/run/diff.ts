@@ -86,7 +86,7 @@ export async function runSourceDiff(
       config,
       options,
       tally,
-      { mode: "backup", dryRun: true },
+      { mode: "backup", readsOnly: true, dryRun: true },
       async ({ storage, workers, versions }) => {
         const entries = sortedBatches(source.scan(findings, signal), (entry: Entry) => entry.sortKey);
         for await (const groups of join(entries, versions(true))) {

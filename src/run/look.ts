@@ -49,7 +49,7 @@ export async function look(
   visit: (file: PathHistory, destination: OpenDestination) => void | Promise<void>,
 ): Promise<LookResult> {
   const tally = new Tally(options.reporter);
-  const opening = { mode: "verify", sizes: options.needsSizes ?? false } as const;
+  const opening = { mode: "verify", readsOnly: true, sizes: options.needsSizes ?? false } as const;
   await withDestination(config, options, tally, opening, async (destination) => {
     const versions = await versionsInOrder(destination, options.signal);
     for await (const file of histories(config, destination, versions, options)) {

@@ -6,6 +6,7 @@ import { DamagedError, reportOf } from "../errors.ts";
 import { MANIFEST_MOST, type Manifest, parseManifest } from "../metadata/manifest.ts";
 import { MANIFEST_MTIME, parseManifestPath, unescapePath } from "../names/manifest-name.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
+import { explainMisfit } from "./misfit.ts";
 import { isSegmentedObject, type OpenContext, readRecord } from "./open-object.ts";
 import { reservesNames } from "./open-source.ts";
 import type { ManifestOutcome, Task } from "./tasks.ts";
@@ -47,7 +48,8 @@ export async function manifestOutcome(
     return manifest === undefined ? { kind: "file" } : { kind: "manifest", manifest };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
-    return { kind: "failed", report: reportOf(error, "destination", version.path) };
+    const explained = await explainMisfit(error, version, context);
+    return { kind: "failed", report: reportOf(explained, "destination", version.path) };
   }
 }
 

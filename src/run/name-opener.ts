@@ -2,21 +2,35 @@
  * Opening encrypted names, of both forms.
  *
  * Classic names carry their salt, often one each, so they go to the workers: a name may cost a key derivation.
- * Segmented names carry a short tag of their key; the header of one object of each unknown tag says what to derive
- * it from, and then a name costs some microseconds.
+ * Segmented names carry a short tag of their key. The configured salt is tried first; for any other tag the header of an
+ * object says what to derive the key from, and then a name costs some microseconds. An object without a header that
+ * can be read teaches nothing and counts for nothing: the next of its tag is asked.
  */
 import type { Config } from "../config/config.ts";
-import { HEADER_MOST, parseHeader } from "../container/segmented.ts";
+import { HEADER_MOST, type Header, parseHeader } from "../container/segmented.ts";
 import { DamagedError, errorCode } from "../errors.ts";
 import { openSegmentedName, segmentedNameTag } from "../names/segmented-name.ts";
 import { looksSealed, type StoredVersion } from "../names/stored-name.ts";
 import type { Storage } from "../storage/storage.ts";
-import type { RunKeys } from "./keys.ts";
+import { nameKeys, type RunKeys } from "./keys.ts";
+import { SaltTrials } from "./salt-trials.ts";
 
-/** So many objects of one tag are asked for their salt, in case the first are damaged. */
-const HEADERS_PER_TAG = 4;
-/** Tags come from strangers, too, and each may cost a derivation. */
+/** Tags come from strangers, too. */
 const TAGS_MOST = 64;
+/** Derivations in one run, of all tags: two thirds of what the ring grants. */
+const DERIVATIONS_MOST = 20;
+/** So many headers of one tag are read that are whole and do not give its key. */
+const STRANGE_MOST = 32;
+/** So many objects of one tag are asked one by one; when none had a header, only one of so many from then on. */
+const BROKEN_MOST = 512;
+const BROKEN_STEP = 32;
+
+/** What became of asking the objects of one tag. */
+interface Asked {
+  readonly trials: SaltTrials;
+  strange: number;
+  broken: number;
+}
 
 /** Whether a key could be an encrypted name of either form. No plain name is, for want of dots. */
 export function looksEncrypted(key: string): boolean {
@@ -27,7 +41,10 @@ export class NameOpener {
   private readonly config: Config;
   private readonly keys: RunKeys;
   private readonly destination: Storage;
-  private readonly asked = new Map<string, number>();
+  private readonly asked = new Map<string, Asked>();
+  private readonly budget = { derivations: DERIVATIONS_MOST };
+  private triedConfigured = false;
+  private strangeNames = 0;
 
   constructor(config: Config, keys: RunKeys, destination: Storage) {
     this.config = config;
@@ -35,35 +52,71 @@ export class NameOpener {
     this.destination = destination;
   }
 
-  /** The version behind a segmented name; undefined when it does not open under this password. */
-  async openSegmented(key: string): Promise<StoredVersion | undefined> {
-    const opened = this.tryOpen(key);
-    if (opened !== undefined) return opened;
-    return (await this.learnKey(key)) ? this.tryOpen(key) : undefined;
+  /** Headers so far that are whole and do not give the key of their name: another password's, if none does. */
+  get strange(): number {
+    return this.strangeNames;
   }
 
-  private tryOpen(key: string): StoredVersion | undefined {
+  /** The version behind a segmented name; undefined when it does not open under this password. */
+  async openSegmented(key: string): Promise<StoredVersion | undefined> {
+    const opened = this.openKnown(key) ?? (this.takeConfigured() ? this.openKnown(key) : undefined);
+    return opened ?? (await this.openByHeader(key));
+  }
+
+  /** The same with the keys learnt so far. Nothing is read. */
+  openKnown(key: string): StoredVersion | undefined {
     const record = openSegmentedName(key, this.keys.segmented);
     if (record === undefined) return undefined;
     return { key, ...record, sealed: true };
   }
 
-  /** Reads the header of the object to learn the salt of its name. False when there is nothing to be learnt from it. */
-  private async learnKey(key: string): Promise<boolean> {
+  /** False when there is none, or it was taken before. */
+  private takeConfigured(): boolean {
+    const { config, keys } = this;
+    if (this.triedConfigured || config.salt === undefined || keys.classic === undefined) return false;
+    this.triedConfigured = true;
+    nameKeys(config, keys.segmented, config.salt);
+    return true;
+  }
+
+  /** Reads the header of the object to learn the salt of its name. Undefined when that does not teach it. */
+  private async openByHeader(key: string): Promise<StoredVersion | undefined> {
     const tag = segmentedNameTag(key);
-    if (tag === undefined || this.keys.classic === undefined) return false;
-    const asked = this.asked.get(tag) ?? 0;
-    if (asked >= HEADERS_PER_TAG || (asked === 0 && this.asked.size >= TAGS_MOST)) return false;
-    this.asked.set(tag, asked + 1);
-    try {
-      const start = await this.destination.readWhole(key, { range: { start: 0, end: HEADER_MOST } });
-      const { source, cipher } = parseHeader(start);
+    const asked = tag === undefined || this.keys.classic === undefined ? undefined : this.askedOf(tag);
+    if (asked === undefined || asked.strange >= STRANGE_MOST) return undefined;
+    if (asked.broken >= BROKEN_MOST && asked.broken++ % BROKEN_STEP !== 0) return undefined;
+    const header = await this.headerOf(key);
+    // No name is sealed without a secret: such a key would be anyone's.
+    if (header === undefined || header.source.kind === "none") {
+      asked.broken++;
+      return undefined;
+    }
+    const { source, cipher } = header;
+    if (asked.trials.grants(source)) {
       // Without encryption of contents the header cannot say which cipher the names have.
       this.keys.segmented.keysFor(source, cipher === "none" ? this.config.encryptionType : cipher);
-      return true;
+      const opened = this.openKnown(key);
+      if (opened !== undefined) return opened;
+    }
+    asked.strange++;
+    this.strangeNames++;
+    return undefined;
+  }
+
+  private askedOf(tag: string): Asked | undefined {
+    const known = this.asked.get(tag);
+    if (known !== undefined || this.asked.size >= TAGS_MOST) return known;
+    const asked = { trials: new SaltTrials(this.keys.segmented, this.budget), strange: 0, broken: 0 };
+    this.asked.set(tag, asked);
+    return asked;
+  }
+
+  /** Undefined without one that can be read: it is damaged, an upload that is not finished, or has gone. */
+  private async headerOf(key: string): Promise<Header | undefined> {
+    try {
+      return parseHeader(await this.destination.readWhole(key, { range: { start: 0, end: HEADER_MOST } }));
     } catch (error) {
-      // An unfinished upload has a name and no object yet; one that was listed may have gone.
-      if (error instanceof DamagedError || errorCode(error) === "ENOENT") return false;
+      if (error instanceof DamagedError || errorCode(error) === "ENOENT") return undefined;
       throw error;
     }
   }

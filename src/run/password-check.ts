@@ -1,41 +1,43 @@
 /**
  * Making sure, before anything is done, that the settings fit what is at the destination.
  *
- * Classic objects say nothing about themselves. So the smallest ones are read: as soon as one opens with the settings
- * as they are, all is well (and its salt is taken on, so that a run derives one key). If they open with *other*
- * settings the run stops and says which; if none opens, the password is wrong. An object that is merely damaged
- * decides nothing as long as others can be asked.
+ * Classic objects say nothing about themselves. So some are read, the smallest first: as soon as one opens with the
+ * settings as they are, all is well (and its salt is taken on, so that a run derives one key). If they open with *other*
+ * settings the run stops and says which; if none opens, the password is wrong.
+ *
+ * An object that is evidently damaged decides nothing: others are asked, all over the listing. Nor does a segmented one
+ * about more than the password, since it says how it was made; where new objects are to be classic, a classic one is
+ * looked for. Where they are not, nothing is lost on classic objects that nobody asked: misfit.ts tells of each that does
+ * not fit when it is read.
  */
 import type { Config, EncryptionType } from "../config/config.ts";
-import { type Diagnosis, diagnose } from "../container/classic.ts";
-import { layerOf, type OpenedObject, openSmall, parseHeader } from "../container/segmented.ts";
 import { prepareCrypto } from "../crypto/aead.ts";
-import { SALT_BYTES } from "../crypto/kdf.ts";
-import { formatKeySource, passwordSource } from "../crypto/key-source.ts";
-import { ConfigError, errorCode, StorageError, WrongPasswordError } from "../errors.ts";
+import { ConfigError, DamagedError, WrongPasswordError } from "../errors.ts";
 import { parseSealedName, saltOfSealedName } from "../names/sealed-name.ts";
 import { segmentedNameTag } from "../names/segmented-name.ts";
 import { looksSealed, parseStoredName, type StoredVersion } from "../names/stored-name.ts";
 import type { ListedObject } from "../storage/storage.ts";
+import { askingOrder } from "./asking-order.ts";
+import { Examination, type Examined } from "./examine-object.ts";
 import type { NameOpener } from "./name-opener.ts";
-import {
-  isSegmented,
-  type OpenContext,
-  openIfSegmented,
-  openStored,
-  opensWhole,
-  readingOf,
-  readSample,
-  streamOriginal,
-} from "./open-object.ts";
+import type { OpenContext } from "./open-object.ts";
+import { contradictionOf, contradicts, fitsSettings } from "./settings-contradiction.ts";
 
-/** How many objects, or names, are asked before the password counts as wrong. */
+/** How many objects, or names, are asked at least before the password counts as wrong. */
 const SAMPLE = 32;
+/** How many objects that do not open are asked at most: of several that are damaged one may be whole. */
+const UNOPENED_MOST = 80;
+/** How many are asked at most for one that is not damaged. */
+const ASKED_MOST = 512;
+/** How many are asked for a classic one where others open. */
+const CLASSIC_MOST = 64;
 
 /** What the check learnt. */
 export interface CheckResult {
   /** The salt of an object that opened. */
   readonly salt?: Uint8Array;
+  /** Nothing could be told, since all that was asked is damaged. To be thrown by whoever writes. */
+  readonly undecided?: DamagedError;
 }
 
 /**
@@ -56,17 +58,21 @@ export async function checkSettings(
     ...segmented.versions,
   ];
   const content = await checkContents(versions, context);
-  const verdicts = [classic.verdict, segmented.verdict, content.verdict];
-  if (!verdicts.includes("opens") && verdicts.includes("closed")) throw wrongPassword(config);
-  // Nothing could be asked though there was something: better no run than one with a password that may be wrong.
-  if (!verdicts.includes("opens") && content.failure) throw content.failure;
+  const findings = [classic, segmented, content];
+  const verdicts = findings.map(({ verdict }) => verdict);
+  if (!verdicts.includes("opens")) {
+    if (verdicts.includes("closed")) throw wrongPassword(config);
+    // Nothing could be asked though there was something: better no run than one with a password that may be wrong.
+    if (content.failure) throw content.failure;
+    if (verdicts.includes("broken")) return { undecided: undecided() };
+  }
   const salt = content.salt ?? (config.container === "classic" ? classic.salt : undefined);
   return salt === undefined ? {} : { salt };
 }
 
 interface Findings {
-  /** `none`: there was nothing to ask, or nothing that decides. */
-  readonly verdict: "opens" | "closed" | "none";
+  /** `broken`: what could be asked is damaged; `none`: there was nothing to ask, or nothing that decides. */
+  readonly verdict: "opens" | "closed" | "broken" | "none";
   readonly salt?: Uint8Array;
   /** Why an object could not be asked. */
   readonly failure?: Error;
@@ -95,11 +101,11 @@ async function checkNames(
   const other = otherType(config.encryptionType);
   await prepareCrypto(other);
   if (keys.slice(0, 4).some((key) => parseSealedName(key, keyRing, other) !== undefined)) {
-    throw contradiction(
-      "encryption_type",
-      `names are encrypted with ${other}`,
-      `"encryption_type": "${other}"`,
-    );
+    throw contradicts("names", {
+      setting: "encryption_type",
+      made: `encrypted with ${other}`,
+      remedy: `"encryption_type": "${other}"`,
+    });
   }
   return { verdict: "closed", versions };
 }
@@ -113,12 +119,13 @@ async function checkSegmentedNames(
   if (sealed.length === 0) return { verdict: "none", versions: [] };
   if (keys.classic === undefined) throw passwordForNames();
   const versions: StoredVersion[] = [];
-  for (const key of sealed.slice(0, SAMPLE)) {
+  for (const key of askingOrder(sealed, SAMPLE)) {
     const version = await opener.openSegmented(key);
     if (version !== undefined) versions.push(version);
-    if (versions.length >= 4) break;
+    if (versions.length >= 4 || opener.strange >= SAMPLE) break;
   }
-  return { verdict: versions.length > 0 ? "opens" : "closed", versions };
+  if (versions.length > 0) return { verdict: "opens", versions };
+  return { verdict: opener.strange > 0 ? "closed" : "broken", versions };
 }
 
 function passwordForNames(): ConfigError {
@@ -128,155 +135,56 @@ function passwordForNames(): ConfigError {
   });
 }
 
+type Shown = Examined & { readonly kind: "opens" | "damaged" };
+
 async function checkContents(versions: readonly StoredVersion[], context: OpenContext): Promise<Findings> {
   const { config } = context;
-  const sample = [...versions].sort((a, b) => a.size - b.size).slice(0, SAMPLE);
-  let other: (Diagnosis & { kind: "opens" | "damaged" }) | undefined;
+  const examination = new Examination(context);
+  const bySize = [...versions].sort((a, b) => a.size - b.size);
+  let asked = 0;
+  let broken = 0;
   let closed = 0;
+  /** Objects that do not open, for whatever reason, and are not evidently damaged. */
+  let unopened = 0;
+  /** Made with other settings; one that opens rather than one that is damaged. */
+  let other: Shown | undefined;
+  /** A segmented one that opens. */
+  let opened: Shown | undefined;
   let failure: Error | undefined;
-  for (const version of sample) {
-    const found = await examine(version, context);
-    if (found === undefined) continue;
-    if (found instanceof Error) failure ??= found;
+  for (const version of askingOrder(bySize, SAMPLE)) {
+    const most = opened ? CLASSIC_MOST : other?.kind === "opens" ? SAMPLE : ASKED_MOST;
+    if (asked >= most || unopened >= UNOPENED_MOST) break;
+    const found = await examination.examine(version, asked < SAMPLE);
+    asked++;
+    if (found.kind === "unknown") failure ??= found.failure;
+    else if (found.kind === "broken") broken++;
     else if (found.kind === "closed") closed++;
-    else if (fits(found, config)) return { verdict: "opens", ...(found.salt && { salt: found.salt }) };
-    else if (other === undefined || found.kind === "opens") other = found;
+    else if (!fitsSettings(found, config)) other = other?.kind === "opens" ? other : found;
+    else if (found.container === "classic" || config.container !== "classic") return opens(found);
+    else opened ??= found;
+    if (found.kind === "closed" || found.kind === "damaged") unopened++;
   }
-  if (other !== undefined) throw contradictionOf(other, config);
-  return { verdict: closed > 0 ? "closed" : "none", ...(failure && { failure }) };
-}
-
-type Examined = Diagnosis & { readonly salt?: Uint8Array };
-
-/** Undefined: the object has gone; an error: its storage failed (an archived object, say). Neither decides anything. */
-async function examine(version: StoredVersion, context: OpenContext): Promise<Examined | Error | undefined> {
-  try {
-    const stored = await readSample(version, context);
-    // Of a large object this is the beginning, whose length then says nothing about raw content.
-    const segmented = isSegmented(stored, version, opensWhole(version) ? stored.length : -1);
-    return await (segmented ? examineSegmented : examineClassic)(stored, version, context);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    if (error instanceof StorageError && !context.signal.aborted) return error;
-    throw error;
+  // What is damaged shows less of how it was made than what opens.
+  if (other !== undefined && (other.kind === "opens" || opened === undefined)) {
+    throw contradicts("objects", contradictionOf(other, config));
   }
+  if (opened !== undefined) return opens(opened);
+  return { verdict: closed > 0 ? "closed" : broken > 0 ? "broken" : "none", ...(failure && { failure }) };
 }
 
-/**
- * Small objects are opened as the settings say, which nearly always decides. Of a large one the beginning is looked at
- * first: decrypted with the right key it shows a codec's magic, or at least no noise. Only if it shows neither (stored
- * media, say) is the whole object read.
- */
-async function examineClassic(
-  stored: Buffer,
-  version: StoredVersion,
-  context: OpenContext,
-): Promise<Examined> {
-  const { encrypt, encryptionType, compress, container } = context.config;
-  const encryption = encrypt ? encryptionType : "none";
-  const salt =
-    encrypt && container === "classic" ? { salt: new Uint8Array(stored.subarray(0, SALT_BYTES)) } : {};
-  const asConfigured = { kind: "opens", encryption, compress, ...salt } as const;
-  const small = opensWhole(version);
-  if (small && passes(() => openStored(stored, version, context))) return asConfigured;
-  const keyRing = context.keys.classic;
-  if (keyRing !== undefined) await prepareCrypto("cha");
-  const found = diagnose(stored, version, keyRing);
-  if (found.kind !== "closed") return { ...found, ...salt };
-  return !small && (await streamOpens(version, context)) ? asConfigured : found;
+function opens({ salt }: Shown): Findings {
+  return { verdict: "opens", ...(salt && { salt }) };
 }
 
-/** A segmented object says what it is: only the password, and whether it may be unencrypted, are in question. */
-async function examineSegmented(
-  stored: Buffer,
-  version: StoredVersion,
-  context: OpenContext,
-): Promise<Examined> {
-  const { encrypt, encryptionType, compress } = context.config;
-  const fits = { encryption: encrypt ? encryptionType : "none", compress } as const;
-  try {
-    const object = opensWhole(version)
-      ? openSmall(stored, version, readingOf(context)).object
-      : await openIfSegmented(version, context);
-    return { kind: "opens", ...fits, ...(object !== undefined && saltToAdopt(object, context)) };
-  } catch (error) {
-    if (errorCode(error) === "ENOPASSWORD") return { kind: "closed" };
-    const layer = layerOf(error);
-    if (layer === undefined) throw error;
-    if (layer === "key") return { kind: "closed" };
-    // Before the key check everything is damage but one thing: no encryption where the settings expect it.
-    if (layer !== "header") return { kind: "damaged", ...fits };
-    return isUnencrypted(stored) ? { kind: "opens", encryption: "none", compress } : { kind: "closed" };
-  }
-}
-
-function isUnencrypted(stored: Buffer): boolean {
-  try {
-    return parseHeader(stored).cipher === "none";
-  } catch (error) {
-    if (isDamage(error)) return false;
-    throw error;
-  }
-}
-
-/** The salt of an authenticated object, if a key derived from it would be the one that new objects are sealed with. */
-function saltToAdopt({ header: { source } }: OpenedObject, { config }: OpenContext): { salt?: Uint8Array } {
-  if (source.kind === "none" || config.container !== "segmented") return {};
-  const ours = passwordSource(config.encryptionType, source.salt);
-  return formatKeySource(ours).equals(formatKeySource(source)) ? { salt: new Uint8Array(source.salt) } : {};
-}
-
-async function streamOpens(version: StoredVersion, context: OpenContext): Promise<boolean> {
-  try {
-    for await (const _ of streamOriginal(version, context)) context.signal.throwIfAborted();
-    return true;
-  } catch (error) {
-    if (isDamage(error)) return false;
-    throw error;
-  }
-}
-
-function passes(open: () => unknown): boolean {
-  try {
-    open();
-    return true;
-  } catch (error) {
-    if (isDamage(error)) return false;
-    throw error;
-  }
-}
-
-function isDamage(error: unknown): boolean {
-  return typeof error === "object" && error !== null && "kind" in error && error.kind === "damaged";
-}
-
-function fits(found: Diagnosis & { kind: "opens" | "damaged" }, config: Config): boolean {
-  const encryption = config.encrypt ? config.encryptionType : "none";
-  return (
-    found.encryption === encryption && (found.compress === undefined || found.compress === config.compress)
+function undecided(): DamagedError {
+  return new DamagedError(
+    "all objects that were asked at the destination are damaged, so whether the settings fit it cannot be told",
+    {
+      code: "EUNDECIDED",
+      remedy:
+        "nothing was changed; verify names what is damaged: remove that if the source still has it, or use another destination",
+    },
   );
-}
-
-function contradictionOf(found: Diagnosis & { kind: "opens" | "damaged" }, config: Config): ConfigError {
-  if ((found.encryption !== "none") !== config.encrypt) {
-    return config.encrypt
-      ? contradiction("encrypt", "objects are not encrypted", '"encrypt": false')
-      : contradiction("encrypt", "objects are encrypted", '"encrypt": true');
-  }
-  if (found.encryption !== "none" && found.encryption !== config.encryptionType) {
-    const type = `"encryption_type": "${found.encryption}"`;
-    return contradiction("encryption_type", `objects are encrypted with ${found.encryption}`, type);
-  }
-  return found.compress
-    ? contradiction("compress", "objects are compressed", '"compress": true')
-    : contradiction("compress", "objects are not compressed", '"compress": false');
-}
-
-function contradiction(path: string, what: string, remedy: string): ConfigError {
-  return new ConfigError(`the settings do not fit the destination, whose ${what}`, {
-    path,
-    remedy: `its objects were made with ${remedy}: set that, or use another destination`,
-  });
 }
 
 function wrongPassword(config: Config): Error {

@@ -6,6 +6,7 @@ import { release } from "../memory/release.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
 import { stripPrefixOfFile } from "../plan/strip-prefix.ts";
 import { originalPath } from "./manifest-record.ts";
+import { explainMisfit } from "./misfit.ts";
 import { type OpenContext, openOriginal, opensWhole, readRecord } from "./open-object.ts";
 import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
 import type { RestoreOutcome, Task } from "./tasks.ts";
@@ -48,7 +49,8 @@ export async function restoreFile(
     return existing?.regular ? { kind: "restored", replaced: true } : { kind: "restored" };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
-    return { kind: "failed", report: reportOf(error, "restore", stored.path) };
+    const explained = await explainMisfit(error, stored, context);
+    return { kind: "failed", report: reportOf(explained, "restore", stored.path) };
   }
 }
 

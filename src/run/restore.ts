@@ -70,7 +70,15 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
   const selection = new Selection(wanted);
   const matches = new PastMatches(wanted);
   const target = await openTarget(config, complete.openStorage);
-  const opening = { mode: "restore", readsObjects: true, overwrite, checksum, dryRun, stripPrefix } as const;
+  const opening = {
+    mode: "restore",
+    readsOnly: true,
+    readsObjects: true,
+    overwrite,
+    checksum,
+    dryRun,
+    stripPrefix,
+  } as const;
   try {
     await withDestination(config, options, tally, opening, async (destination) => {
       const reopen = dryRun ? () => {} : prepareTarget(config);

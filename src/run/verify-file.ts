@@ -5,6 +5,7 @@ import { DamagedError, reportOf } from "../errors.ts";
 import { release } from "../memory/release.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
 import { readManifest } from "./manifest-record.ts";
+import { explainMisfit } from "./misfit.ts";
 import {
   type OpenContext,
   openIfSegmented,
@@ -42,7 +43,8 @@ export async function verifyFile(
     return { kind: "intact", isFile: true };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
-    return { kind: "failed", report: reportOf(error, "destination", version.path) };
+    const explained = await explainMisfit(error, version, context);
+    return { kind: "failed", report: reportOf(explained, "destination", version.path) };
   }
 }
 

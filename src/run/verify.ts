@@ -37,7 +37,7 @@ export async function runVerify(config: Config, options: VerifyOptions): Promise
     config,
     options,
     tally,
-    { mode: "verify", readsObjects: true },
+    { mode: "verify", readsOnly: true, readsObjects: true },
     async (destination) => {
       const work = new Verification(destination, options, tally, selection);
       await work.run();

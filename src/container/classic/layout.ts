@@ -35,6 +35,11 @@ export function headBytes(encryption: EncryptionType | "none"): number {
   return encryption === "none" ? 0 : SALT_BYTES + NONCE_BYTES[encryption] + TAG_BYTES;
 }
 
+/** The stored size of a file of so many bytes that is not compressed. */
+export function rawSize(size: number, encryption: EncryptionType | "none"): number {
+  return headBytes(encryption) + size;
+}
+
 /** An upper bound of the stored size of a file of so many bytes. */
 export function maxStoredSize(size: number, settings: ClassicSettings): number {
   return headBytes(settings.encryption) + (settings.compress ? gzipBound(size) : size);
