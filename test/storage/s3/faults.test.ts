@@ -7,6 +7,8 @@ import { dropBucket, freshBucket, s3Server, whyNoServer } from "../../s3-server/
 import { collect, list, md5, pattern } from "../conformance.ts";
 
 const PART = 8 * 2 ** 20;
+/** As something on the way may answer, in place of the server. */
+const PAGE = "<!DOCTYPE html><html><p>Sign in</html>";
 const skip = whyNoServer();
 
 describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ? "" : ` (${skip})`}`, () => {
@@ -193,6 +195,26 @@ describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ?
     expect(await list(storage)).toEqual([]);
     expect(await storage.listUploads()).toEqual([]);
     proxy.reset();
+  });
+
+  it("a success without a result is no success, and tried again", async () => {
+    const page = { kind: "status", status: 200, body: PAGE } as const;
+    for (const operation of ["PutObject", "CreateMultipartUpload", "UploadPart"]) {
+      proxy.fail({ operation, effect: page, times: 3 });
+    }
+    await storage.write("small", Buffer.from("x"));
+    const writer = await storage.createWriter("large", { sizeHint: PART + 1 });
+    await writer.write(pattern(PART + 1));
+    await writer.finish();
+    expect((await list(storage)).map(({ key }) => key)).toEqual(["large", "small"]);
+    proxy.fail({ operation: "PutObject", effect: page, times: 8 });
+    for (const store of [
+      () => storage.write("k", Buffer.from("x")),
+      () => storage.upload("k", [Buffer.from("x")] as unknown as AsyncIterable<Uint8Array>),
+    ]) {
+      await expect(store()).rejects.toMatchObject({ code: "EANSWER", path: "k", side: "destination" });
+    }
+    expect((await list(storage)).map(({ key }) => key)).toEqual(["large", "small"]);
   });
 
   it("a copy that did not arrive whole keeps the original", async () => {
