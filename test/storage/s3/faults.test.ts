@@ -7,6 +7,7 @@ import { dropBucket, freshBucket, s3Server, whyNoServer } from "../../s3-server/
 import { collect, list, md5, pattern } from "../conformance.ts";
 
 const PART = 8 * 2 ** 20;
+const ERROR_BODY = "<?xml version='1.0'?><Error><Code>InternalError</Code></Error>";
 /** As something on the way may answer, in place of the server. */
 const PAGE = "<!DOCTYPE html><html><p>Sign in</html>";
 const skip = whyNoServer();
@@ -195,6 +196,55 @@ describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ?
     expect(await list(storage)).toEqual([]);
     expect(await storage.listUploads()).toEqual([]);
     proxy.reset();
+  });
+
+  describe("an upload of several parts", () => {
+    const bytes = pattern(PART + 1000);
+    const upload = (content: Uint8Array) =>
+      storage.upload("k", [content] as unknown as AsyncIterable<Uint8Array>, { sizeHint: content.length });
+
+    const unclear: [string, Effect][] = [
+      ["with an error in a 200", { kind: "status", status: 200, body: `${ERROR_BODY}\n` }],
+      ["with nothing", { kind: "status", status: 200, body: "<CompleteMultipartUploadResult/>" }],
+      ["with a page", { kind: "status", status: 200, body: PAGE }],
+      ["with a 404", { kind: "status", status: 404, code: "NoSuchUpload" }],
+      ["by a broken connection", { kind: "reset" }],
+    ];
+
+    it.each(unclear)("whose completion is answered %s is an error, and nothing stays", async (_, effect) => {
+      for (const before of [undefined, pattern(bytes.length, 9)]) {
+        // An older object of the same size, in as many parts, once counted as the new one.
+        if (before !== undefined) await upload(before);
+        proxy.fail({ operation: "CompleteMultipartUpload", effect, times: 4 });
+        await expect(upload(bytes)).rejects.toMatchObject({ path: "k" });
+        const left = (await list(storage)).map(({ size }) => size);
+        expect(left).toEqual(before === undefined ? [] : [before.length]);
+        if (before !== undefined) expect(md5(await storage.readWhole("k"))).toBe(md5(before));
+        expect(await storage.listUploads()).toEqual([]);
+        proxy.reset();
+      }
+    });
+
+    it.each<[string, Effect]>([
+      ["was lost", { kind: "lose-answer" }],
+      ["says nothing", { kind: "replace-answer", status: 200, body: "<CompleteMultipartUploadResult/>" }],
+      ["is a page", { kind: "replace-answer", status: 200, body: PAGE }],
+    ])("is stored where only the answer to its completion %s", async (_, effect) => {
+      proxy.fail({ operation: "CompleteMultipartUpload", effect });
+      expect(await upload(bytes)).toMatchObject({ size: bytes.length });
+      expect(md5(await storage.readWhole("k"))).toBe(md5(bytes));
+    });
+
+    it("that gets no id replaces nothing", async () => {
+      await storage.write("k", Buffer.from("what was there"));
+      proxy.reset();
+      const body = "<InitiateMultipartUploadResult/>";
+      const effect = { kind: "status", status: 200, body } as const;
+      proxy.fail({ operation: "CreateMultipartUpload", effect, times: 4 });
+      await expect(upload(bytes)).rejects.toMatchObject({ code: "EANSWER" });
+      expect(proxy.count("PutObject").requests + proxy.count("UploadPart").requests).toBe(0);
+      expect((await storage.readWhole("k")).toString()).toBe("what was there");
+    });
   });
 
   it("a success without a result is no success, and tried again", async () => {
