@@ -152,12 +152,20 @@ class OpenS3Object implements SourceFile {
     if (copied && storage.bucket !== undefined) this.remote = { bucket: storage.bucket, key, etag, size };
   }
 
-  read(signal?: AbortSignal): AsyncIterable<Buffer> {
-    return this.storage.read(this.key, this.pinned(signal));
+  async *read(signal?: AbortSignal): AsyncGenerator<Buffer> {
+    let length = 0;
+    for await (const piece of this.storage.read(this.key, this.pinned(signal))) {
+      length += piece.length;
+      if (length > this.size) break;
+      yield piece;
+    }
+    this.checkLength(length);
   }
 
-  readWhole(signal?: AbortSignal): Promise<Buffer> {
-    return this.storage.readWhole(this.key, this.pinned(signal));
+  async readWhole(signal?: AbortSignal): Promise<Buffer> {
+    const whole = await this.storage.readWhole(this.key, this.pinned(signal));
+    this.checkLength(whole.length);
+    return whole;
   }
 
   async toldMd5(): Promise<string | undefined> {
@@ -169,7 +177,7 @@ class OpenS3Object implements SourceFile {
     return new Map(Object.entries((await this.stat()).headers ?? {}));
   }
 
-  /** Every read was pinned with If-Match: what was read is the one object, or the read failed. */
+  /** Every read was pinned to the ETag, and compared with the size: what was read is the one object, or it failed. */
   async isUnchanged(): Promise<boolean> {
     return true;
   }
@@ -181,10 +189,15 @@ class OpenS3Object implements SourceFile {
   private async stat(): Promise<ObjectStat> {
     const stat = await this.storage.stat(this.key);
     if (stat !== undefined && (this.etag === undefined || stat.etag === this.etag)) return stat;
-    throw new StorageError("source", "changed while it was being read", {
-      path: this.key,
-      code: stat === undefined ? "ENOENT" : "ECHANGED",
-    });
+    throw this.changed(stat === undefined ? "ENOENT" : "ECHANGED");
+  }
+
+  private checkLength(length: number): void {
+    if (length !== this.size) throw this.changed("ECHANGED");
+  }
+
+  private changed(code: "ECHANGED" | "ENOENT"): StorageError {
+    return new StorageError("source", "changed while it was being read", { path: this.key, code });
   }
 
   private pinned(signal: AbortSignal | undefined) {

@@ -123,6 +123,43 @@ describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ?
     await expect(read()).rejects.toMatchObject({ code: "ECHANGED" });
   });
 
+  describe("a server that does not mind If-Match", () => {
+    /** An answer of its own with bytes from `start` of an object of 2,000,000. */
+    const answer = (start: number, etag: string | undefined): Effect => ({
+      kind: "status",
+      status: start === 0 ? 200 : 206,
+      body: pattern(2_000_000, 9).subarray(start),
+      headers: {
+        "content-type": "binary/octet-stream",
+        ...(start > 0 && { "content-range": `bytes ${start}-1999999/2000000` }),
+        ...(etag !== undefined && { etag }),
+      },
+    });
+
+    it.each(['"other"', 'W/"other"', undefined])(
+      "does not have what was begun go on with another object (ETag %s)",
+      async (etag) => {
+        await storage.write("k", pattern(2_000_000));
+        proxy.fail({ operation: "GetObject", effect: { kind: "truncate", bytes: 500_000 } });
+        proxy.fail({ operation: "GetObject", effect: answer(500_000, etag) });
+        await expect(collect(storage.read("k"))).rejects.toMatchObject({ code: "ECHANGED", path: "k" });
+      },
+    );
+
+    it("has another object refused where an ETag was asked for, and not where only its form differs", async () => {
+      await storage.write("k", pattern(2_000_000));
+      const { etag = "" } = (await storage.stat("k")) ?? {};
+      proxy.fail({ operation: "GetObject", effect: answer(0, '"other"') });
+      await expect(storage.readWhole("k", { etag })).rejects.toMatchObject({ code: "ECHANGED", path: "k" });
+      for (const form of [`"${etag}"`, `W/"${etag}"`, etag]) {
+        proxy.reset();
+        proxy.fail({ operation: "GetObject", effect: { kind: "truncate", bytes: 500_000 } });
+        proxy.fail({ operation: "GetObject", effect: answer(500_000, form) });
+        expect((await storage.readWhole("k", { etag })).length).toBe(2_000_000);
+      }
+    });
+  });
+
   it("a failure that lasts is an error with side, key and remedy", async () => {
     proxy.fail({ operation: "PutObject", effect: { kind: "status", status: 503 }, times: 4 });
     await expect(storage.write("k", Buffer.from("x"))).rejects.toMatchObject({
