@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { StorageError } from "../../src/errors.ts";
 import { comparePaths } from "../../src/names/path-text.ts";
 import { sortKeyOf } from "../../src/names/stored-name.ts";
 import type { Entry } from "../../src/scan/entry.ts";
@@ -32,6 +33,7 @@ function bucket(objects: readonly ListedObject[], cuts: number[] = []) {
       yield content.bytes;
     },
     readWhole: async (...call: unknown[]) => {
+      if (call[0] === "gone") throw new StorageError("source", "no such object", { code: "ENOENT" });
       asked.push(call);
       return content.bytes;
     },

@@ -196,7 +196,7 @@ describe("errors", () => {
     [{ name: "NoSuchKey", $metadata: { httpStatusCode: 404 } }, "ENOENT"],
     [{ name: "NotFound", $metadata: { httpStatusCode: 404 } }, "ENOENT"],
     [{ name: "UnknownError", $metadata: { httpStatusCode: 404 } }, "ENOENT"],
-    [{ name: "NoSuchBucket", $metadata: { httpStatusCode: 404 } }, "ENOENT"],
+    [{ name: "NoSuchBucket", $metadata: { httpStatusCode: 404 } }, "NoSuchBucket"],
     [{ name: "403", $metadata: { httpStatusCode: 403 } }, "AccessDenied"],
     [{ name: "PreconditionFailed", $metadata: { httpStatusCode: 412 } }, "ECHANGED"],
     [{ name: "InvalidObjectState", $metadata: { httpStatusCode: 403 } }, "InvalidObjectState"],
@@ -207,6 +207,14 @@ describe("errors", () => {
       code,
       side: "source",
       path: "k",
+    });
+  });
+
+  it("of a bucket that is missing say ENOENT of the bucket only, not of an object", () => {
+    const error = { name: "NoSuchBucket", $metadata: { httpStatusCode: 404 } };
+    expect(toStorageError(context, "cannot be listed", undefined, error)).toMatchObject({
+      code: "ENOENT",
+      path: "s3://b",
     });
   });
 
