@@ -6,7 +6,7 @@ import type { Config, S3StorageConfig } from "../../src/config/config.ts";
 import { S3Storage } from "../../src/storage/s3/s3-storage.ts";
 import { type Effect, FaultProxy } from "../s3-server/fault-proxy.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
-import { backup, clean, restore, verify, World } from "./world.ts";
+import { backup, clean, filesIn, restore, verify, World } from "./world.ts";
 
 const skip = whyNoServer();
 
@@ -39,7 +39,7 @@ describe.skipIf(skip !== undefined)(`a run from a bucket${skip ? ` (${skip})` : 
     headers: { etag, "content-type": "binary/octet-stream", ...headers },
   });
 
-  it("a body that broke off went on with the bytes of another object", async () => {
+  it("a body that broke off went on with the bytes of another object: it is read again", async () => {
     const content = Buffer.alloc(3 * 2 ** 20, "A");
     await source.write("file", content);
     proxy.fail({ operation: "GetObject", effect: { kind: "truncate", bytes: 2 ** 20 } });
@@ -55,21 +55,24 @@ describe.skipIf(skip !== undefined)(`a run from a bucket${skip ? ` (${skip})` : 
   it.each([
     ["another ETag", '"other"'],
     ["the same ETag", undefined],
-  ])("an object of another length was stored under the listed size (%s)", async (_, other) => {
-    await source.write("file", Buffer.from("as it was listed"));
-    const etag = other ?? `"${(await source.stat("file"))?.etag}"`;
-    const effect = answer(Buffer.from("something else, and longer"), etag);
-    proxy.fail({ operation: "GetObject", effect, times: 3 });
-    const failed = await backup(config);
-    expect(failed.told.errors).toMatchObject([{ side: "source", path: "file", code: "ECHANGED" }]);
-    expect(await clean(backup(config))).toEqual({ new: 1 });
-    proxy.fail({ operation: "GetObject", effect });
-    await source.write("file 2", Buffer.from("another"));
-    expect(await clean(backup(config))).toEqual({ new: 1, unchanged: 1 });
-    expect(await clean(verify(config))).toEqual({ intact: 2 });
-  });
+  ])(
+    "an object of another length was stored under the listed size: it has changed (%s)",
+    async (_, other) => {
+      await source.write("file", Buffer.from("as it was listed"));
+      const etag = other ?? `"${(await source.stat("file"))?.etag}"`;
+      const effect = answer(Buffer.from("something else, and longer"), etag);
+      proxy.fail({ operation: "GetObject", effect, times: 3 });
+      const failed = await backup(config);
+      expect(failed.told.errors).toMatchObject([{ side: "source", path: "file", code: "ECHANGED" }]);
+      expect(await clean(backup(config))).toEqual({ new: 1 });
+      proxy.fail({ operation: "GetObject", effect });
+      await source.write("file 2", Buffer.from("another"));
+      expect(await clean(backup(config))).toEqual({ new: 1, unchanged: 1 });
+      expect(await clean(verify(config))).toEqual({ intact: 2 });
+    },
+  );
 
-  it("a bucket that went in the midst of a run made all its files vanish", async () => {
+  it("a bucket that went in the midst of a run made all its files vanish: they are errors", async () => {
     for (const key of ["a", "b", "c"]) await source.write(key, Buffer.from(key));
     await clean(backup(config));
     for (const key of ["a", "b", "d"]) await source.write(key, Buffer.from(`new ${key}`));
@@ -95,5 +98,18 @@ describe.skipIf(skip !== undefined)(`a run from a bucket${skip ? ` (${skip})` : 
       proxy.fail({ operation, when: ofB, effect: gone, times: 99 });
     }
     expect(await clean(backup(config))).toEqual({ new: 1, "vanished while running": 1 });
+  });
+
+  it("a key that is not UTF-8 vanished in every run: it is an error, like other keys that cannot be asked for", async () => {
+    await source.write("a", Buffer.from("a"));
+    const contents = ["a", "zz%FFbad"].map(
+      (key) => `<Contents><Key>base/${key}</Key><Size>1</Size></Contents>`,
+    );
+    const body = `<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>${contents.join("")}</ListBucketResult>`;
+    proxy.fail({ operation: "ListObjectsV2", effect: { kind: "status", status: 200, body } });
+    const { outcomes, told } = await backup(config);
+    expect(outcomes).toEqual({ new: 1, failed: 1 });
+    expect(told.errors).toMatchObject([{ side: "source", code: "EKEY", path: "zz\udcffbad" }]);
+    expect(filesIn(world.dest).length).toBe(1);
   });
 });

@@ -89,7 +89,12 @@ describe("keys", () => {
         expect(decodeListed(encoded.replaceAll("%20", "+"))).toBe(key);
       }),
     );
-    expect(decodeListed("not%FFutf8")).toBe("not%FFutf8");
+  });
+
+  it("that are listed and not UTF-8 become what no key can be, and no other key", () => {
+    expect(decodeListed("not%FFutf8+%c3%a4%C3é")).toBe("not\udcffutf8 ä\udcc3é");
+    expect(decodeListed("no%zzcode")).toBe("no%zzcode");
+    expect(new KeySpace("").problem(decodeListed("not%FFutf8"))).toMatch(/UTF-8/);
   });
 
   it("go into a copy source by segment", () => {
