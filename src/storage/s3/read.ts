@@ -2,8 +2,8 @@
  * Reading objects and ranges of them, to the last byte.
  *
  * A body that breaks off is resumed where it broke, pinned by If-Match to the ETag of the first answer: what comes
- * out is one version of the object, whole, or an error. Servers and caches are known that ignore If-Match, so the ETag
- * of every answer is compared as well.
+ * out is one version of the object, whole, or an error. A server or a cache may not mind If-Match, so the
+ * ETag of every answer is compared as well.
  */
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
