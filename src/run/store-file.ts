@@ -83,7 +83,8 @@ async function storeSmall(file: SourceFile, attempt: Attempt, context: StoreCont
   const { size, mtime } = file;
   const { path, type, headers, sameSize } = attempt;
   const plain = await file.readWhole(context.signal);
-  if (!(await file.isUnchanged())) throw new ChangedMeanwhile();
+  // The name is to tell size and md5 of the same bytes.
+  if (plain.length !== size || !(await file.isUnchanged())) throw new ChangedMeanwhile();
   if (sameSize.length > 0) {
     const read = { size, mtime, md5: md5ToBase36(digestOf("md5", plain)) };
     const version = sameSize.find(({ md5 }) => md5 === read.md5);

@@ -5,7 +5,7 @@
  * still to come is at least the one just listed, and so is its sort key: what sorts before the key just listed can go
  * out. The few entries that cannot wait in a small sorted array (a chain of keys of which each begins the next).
  */
-import { StorageError } from "../errors.ts";
+import { errorCode, StorageError } from "../errors.ts";
 import { escapePath, unescapePath } from "../names/manifest-name.ts";
 import { comparePaths } from "../names/path-text.ts";
 import { sortKeyOf } from "../names/stored-name.ts";
@@ -86,12 +86,7 @@ export class S3Source implements Source {
     const key = this.keyOf(entry.path);
     if (etag === undefined) {
       const stat = await this.storage.stat(key);
-      if (stat === undefined) {
-        throw new StorageError("source", "has gone since it was listed", {
-          path: entry.path,
-          code: "ENOENT",
-        });
-      }
+      if (stat === undefined) throw await goneOrWorse(this.storage, key, entry.path);
       size = stat.size;
       mtime = Math.floor(stat.modified / 1000);
       etag = stat.etag;
@@ -153,12 +148,20 @@ class OpenS3Object implements SourceFile {
     if (copied && storage.bucket !== undefined) this.remote = { bucket: storage.bucket, key, etag, size };
   }
 
-  read(signal?: AbortSignal): AsyncIterable<Buffer> {
-    return this.storage.read(this.key, this.pinned(signal));
+  async *read(signal?: AbortSignal): AsyncGenerator<Buffer> {
+    let length = 0;
+    for await (const piece of this.storage.read(this.key, this.pinned(signal))) {
+      length += piece.length;
+      if (length > this.size) break;
+      yield piece;
+    }
+    this.checkLength(length);
   }
 
-  readWhole(signal?: AbortSignal): Promise<Buffer> {
-    return this.storage.readWhole(this.key, this.pinned(signal));
+  async readWhole(signal?: AbortSignal): Promise<Buffer> {
+    const whole = await this.storage.readWhole(this.key, this.pinned(signal));
+    this.checkLength(whole.length);
+    return whole;
   }
 
   async toldMd5(): Promise<string | undefined> {
@@ -170,7 +173,7 @@ class OpenS3Object implements SourceFile {
     return new Map(Object.entries((await this.stat()).headers ?? {}));
   }
 
-  /** Every read was pinned with If-Match: what was read is the one object, or the read failed. */
+  /** Every read was pinned to the ETag, and compared with the size: what was read is the one object, or it failed. */
   async isUnchanged(): Promise<boolean> {
     return true;
   }
@@ -182,15 +185,37 @@ class OpenS3Object implements SourceFile {
   private async stat(): Promise<ObjectStat> {
     const stat = await this.storage.stat(this.key);
     if (stat !== undefined && (this.etag === undefined || stat.etag === this.etag)) return stat;
-    throw new StorageError("source", "changed while it was being read", {
+    throw stat === undefined ? await goneOrWorse(this.storage, this.key) : this.changed();
+  }
+
+  private checkLength(length: number): void {
+    if (length !== this.size) throw this.changed();
+  }
+
+  private changed(): StorageError {
+    return new StorageError("source", "changed while it was being read", {
       path: this.key,
-      code: stat === undefined ? "ENOENT" : "ECHANGED",
+      code: "ECHANGED",
     });
   }
 
   private pinned(signal: AbortSignal | undefined) {
     return { ...(this.etag !== undefined && { etag: this.etag }), ...(signal !== undefined && { signal }) };
   }
+}
+
+/**
+ * What is wrong with an object that a HEAD did not find: its answer has no body that could tell a missing object from a
+ * missing bucket, so a read does.
+ */
+async function goneOrWorse(storage: Storage, key: string, path = key): Promise<unknown> {
+  try {
+    await storage.readWhole(key, { range: { start: 0, end: 1 } });
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT") return error;
+    return new StorageError("source", "has gone since it was listed", { path, code: "ENOENT" });
+  }
+  return new StorageError("source", "changed while it was being read", { path, code: "ECHANGED" }); // it is back
 }
 
 /** Keeps `waiting` descending by sort key. It is short, and the new entry nearly always belongs at its end. */

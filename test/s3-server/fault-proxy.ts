@@ -15,7 +15,13 @@ import { callOf, type S3Call } from "./s3-operation.ts";
 
 export type Effect =
   /** Answer with this, the server never sees the request. */
-  | { readonly kind: "status"; readonly status: number; readonly code?: string; readonly body?: string }
+  | {
+      readonly kind: "status";
+      readonly status: number;
+      readonly code?: string;
+      readonly body?: string | Uint8Array;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   /** Break the connection; the server never sees the request. */
   | { readonly kind: "reset" }
   /** Let the server do it, then break the connection before its answer. */
@@ -157,7 +163,7 @@ export class FaultProxy {
     else if (effect?.kind === "status") {
       request.resume().on("end", () => {
         answered();
-        respond(response, effect.status, effect.body ?? errorBody(effect));
+        respond(response, effect.status, effect.body ?? errorBody(effect), effect.headers);
       });
     } else if (effect?.kind === "delay") {
       request.pause(); // its body is to be there when it is passed on
@@ -251,10 +257,16 @@ function passOn(
   answer.on("end", () => response.end());
 }
 
-function respond(response: http.ServerResponse, status: number, body: string): void {
+function respond(
+  response: http.ServerResponse,
+  status: number,
+  body: string | Uint8Array,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   response.writeHead(status, {
     "content-type": "application/xml",
     "content-length": Buffer.byteLength(body),
+    ...headers,
   });
   response.end(body);
 }

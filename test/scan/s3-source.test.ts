@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { StorageError } from "../../src/errors.ts";
 import { comparePaths } from "../../src/names/path-text.ts";
 import { sortKeyOf } from "../../src/names/stored-name.ts";
 import type { Entry } from "../../src/scan/entry.ts";
@@ -13,6 +14,9 @@ const NOTHING = exclusionsOf();
 
 function bucket(objects: readonly ListedObject[], cuts: number[] = []) {
   let listed = 0;
+  const asked: unknown[] = [];
+  /** What a read gives, whatever is asked for. */
+  const content = { bytes: Buffer.alloc(0) };
   const storage = {
     location: "s3://bucket",
     async *list() {
@@ -25,10 +29,18 @@ function bucket(objects: readonly ListedObject[], cuts: number[] = []) {
       const object = objects.find((each) => each.key === key);
       return object && { size: 99, modified: 5999, etag: "new" };
     },
-    readWhole: async (key: string, options: unknown) => Buffer.from(JSON.stringify([key, options])),
+    async *read(...call: unknown[]) {
+      asked.push(call);
+      yield content.bytes;
+    },
+    readWhole: async (...call: unknown[]) => {
+      if (call[0] === "gone") throw new StorageError("source", "no such object", { code: "ENOENT" });
+      asked.push(call);
+      return content.bytes;
+    },
     close: async () => {},
   };
-  return { storage: storage as unknown as Storage, listed: () => listed };
+  return { storage: storage as unknown as Storage, listed: () => listed, asked, content };
 }
 
 async function scan(objects: readonly ListedObject[], { ignore = NOTHING, cuts = [] as number[] } = {}) {
@@ -134,17 +146,38 @@ describe("a bucket as a source", () => {
   });
 
   it("pins what it reads to what was listed; looked at afresh, to what is there now", async () => {
-    const source = new S3Source(bucket([{ key: "a" }]).storage, NOTHING);
+    const { storage, asked, content } = bucket([{ key: "a" }]);
+    const source = new S3Source(storage, NOTHING);
     const listed = await source.open({ path: "a", size: 3, mtime: 4, etag: "0".repeat(32) });
     expect(listed).toMatchObject({ size: 3, mtime: 4, md5Hint: "0".repeat(32) });
-    expect((await listed.readWhole()).toString()).toContain("0".repeat(32));
+    content.bytes = Buffer.alloc(3);
+    expect(await listed.readWhole()).toEqual(content.bytes);
     const fresh = await source.open({ path: "a", size: 3, mtime: 4 });
     expect(fresh).toMatchObject({ size: 99, mtime: 5 });
     expect(fresh.md5Hint).toBeUndefined();
-    expect((await fresh.readWhole()).toString()).toContain('"etag":"new"');
+    content.bytes = Buffer.alloc(99);
+    expect(await fresh.readWhole()).toEqual(content.bytes);
+    expect(asked).toEqual([
+      ["a", { etag: "0".repeat(32) }],
+      ["a", { etag: "new" }],
+    ]);
     await expect(source.open({ path: "gone", size: 3, mtime: 4 })).rejects.toMatchObject({
       code: "ENOENT",
       side: "source",
     });
   });
+
+  it.each([0, 2, 4])(
+    "what is of another length than it was listed with has changed (%i bytes of 3)",
+    async (length) => {
+      const { storage, content } = bucket([{ key: "a" }]);
+      content.bytes = Buffer.alloc(length);
+      const file = await new S3Source(storage, NOTHING).open({ path: "a", size: 3, mtime: 4, etag: "e" });
+      const read = async () => {
+        for await (const _ of file.read()); // to its end
+      };
+      await expect(read()).rejects.toMatchObject({ code: "ECHANGED", side: "source" });
+      await expect(file.readWhole()).rejects.toMatchObject({ code: "ECHANGED", side: "source" });
+    },
+  );
 });

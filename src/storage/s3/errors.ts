@@ -51,7 +51,7 @@ export function toStorageError(
   const remedy = REMEDIES[kind] ?? (isNetwork(kind, code) ? NETWORK_REMEDY : undefined);
   return new StorageError(context.side, `${what} (${text})`, {
     path: key ?? context.location,
-    code: programCode(kind),
+    code: programCode(kind, key),
     ...(remedy !== undefined && { remedy }),
   });
 }
@@ -84,8 +84,9 @@ function canonicalName(name: string, code: string | undefined, status: number | 
   return name;
 }
 
-function programCode(kind: string): string {
-  if (kind === "NoSuchKey" || kind === "NoSuchBucket") return "ENOENT";
+/** A bucket that is missing says nothing of a single object: that one has not vanished. */
+function programCode(kind: string, key: string | undefined): string {
+  if (kind === "NoSuchKey" || (kind === "NoSuchBucket" && key === undefined)) return "ENOENT";
   return kind === "PreconditionFailed" ? "ECHANGED" : kind;
 }
 

@@ -10,6 +10,10 @@ const FIELDS = [
   ["content-encoding", "ContentEncoding"],
   ["content-language", "ContentLanguage"],
 ] as const;
+
+/** Content type and the like, as the SDK names them. */
+export type ContentHeaders = Pick<PutObjectCommandInput, (typeof FIELDS)[number][1]>;
+
 const USER = "x-amz-meta-";
 /** What servers answer where no content type was given. */
 const DEFAULT_TYPES = new Set(["binary/octet-stream", "application/octet-stream"]);
@@ -27,9 +31,10 @@ export function headersOf(head: HeadObjectCommandOutput): Record<string, string>
 }
 
 /** The parameters of a PUT that gives them again; headers of other names are left out. */
-export function putParameters(
-  headers: ReadonlyMap<string, string>,
-): Pick<PutObjectCommandInput, (typeof FIELDS)[number][1]> & { Metadata: Record<string, string> } {
+export function putParameters(headers: ReadonlyMap<string, string>): {
+  content: ContentHeaders;
+  metadata: Record<string, string>;
+} {
   const parameters: Partial<Record<(typeof FIELDS)[number][1], string>> = {};
   for (const [name, field] of FIELDS) {
     const value = headers.get(name);
@@ -37,7 +42,7 @@ export function putParameters(
   }
   const user = [...headers].filter(([name]) => name.startsWith(USER));
   return {
-    ...parameters,
-    Metadata: Object.fromEntries(user.map(([name, value]) => [name.slice(USER.length), value])),
+    content: parameters,
+    metadata: Object.fromEntries(user.map(([name, value]) => [name.slice(USER.length), value])),
   };
 }

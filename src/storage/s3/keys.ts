@@ -2,6 +2,8 @@
  * Keys: between the tool's (relative to the base path) and the bucket's, and into the encodings that S3 wants.
  */
 
+import { pathOfBytes } from "../../names/path-text.ts";
+
 /** S3 user guide, "Naming Amazon S3 objects": a key is at most 1,024 bytes of UTF-8. */
 const KEY_MAX_BYTES = 1024;
 
@@ -57,13 +59,19 @@ export function copySource(bucket: string, fullKey: string): string {
 
 /**
  * Decodes a key listed with `encoding-type=url`. A space may come as `+`, so that goes first; a real plus sign is
- * `%2B`. A key that is not UTF-8 keeps its encoded form: it cannot be addressed, but it does not end the listing.
+ * `%2B`. A key that is not UTF-8 becomes a path that is not (names/path-text.ts): it cannot be addressed, which is for
+ * whoever asks for it to hear, and does not end the listing.
  */
 export function decodeListed(encoded: string): string {
+  const text = encoded.replaceAll("+", " ");
   try {
-    return decodeURIComponent(encoded.replaceAll("+", " "));
+    return decodeURIComponent(text);
   } catch {
-    return encoded;
+    const bytes = Buffer.from(text).toString("latin1"); // one character for each
+    const plain = bytes.replace(/%([0-9a-f]{2})/gi, (_, hex) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+    return pathOfBytes(Buffer.from(plain, "latin1"));
   }
 }
 

@@ -18,16 +18,22 @@ import type { FinishedPart, UploadId } from "./multipart.ts";
 import { abortUpload, beginUpload, completeUpload, copyPart, sendPart } from "./multipart.ts";
 import { PartBuffer } from "./part-buffer.ts";
 import { copyRanges, MAX_PARTS, MIN_PART_BYTES, partBytesFor, partsInFlight } from "./parts.ts";
-import { putObject } from "./put.ts";
+import { type Beside, putObject } from "./put.ts";
 import { readObject } from "./read.ts";
 import type { KeptParts } from "./resume.ts";
+
+interface WriterExtras {
+  readonly metadata?: Beside["metadata"] | undefined;
+  readonly headers?: Beside["headers"];
+  readonly kept?: KeptParts | undefined;
+}
 
 export class MultipartWriter implements Writer {
   private readonly connection: Connection;
   private readonly key: string;
   private readonly reserve: number;
   private readonly signal: AbortSignal | undefined;
-  private readonly metadata: Record<string, string> | undefined;
+  private readonly beside: Beside;
   private readonly place: PlaceOptions;
   private readonly partBytes: number;
   private readonly mostInFlight: number;
@@ -46,20 +52,20 @@ export class MultipartWriter implements Writer {
   private ended = false;
 
   /**
-   * `metadata` is user metadata for the object; it is kept only when the object is copied in parts. `kept` is what an
-   * unfinished upload has already; there is none with reserved bytes.
+   * `metadata` and `headers` are kept with the object. `kept` is what an unfinished upload has already; there is none
+   * with reserved bytes.
    */
   constructor(
     connection: Connection,
     key: string,
     { reserve = 0, sizeHint, signal, ...place }: Omit<WriterOptions, "resume">,
-    { metadata, kept }: { metadata?: Record<string, string> | undefined; kept?: KeptParts | undefined } = {},
+    { metadata, headers, kept }: WriterExtras = {},
   ) {
     this.connection = connection;
     this.key = key;
     this.reserve = reserve;
     this.signal = signal;
-    this.metadata = metadata;
+    this.beside = { ...(metadata && { metadata }), ...(headers && { headers }) };
     this.place = place;
     this.kept = kept;
     if (kept !== undefined) this.upload = Promise.resolve(kept.upload);
@@ -140,6 +146,7 @@ export class MultipartWriter implements Writer {
     this.sent = this.size;
     await putObject(this.connection, this.key, this.pending.bytes(), {
       ...this.place,
+      ...this.beside,
       ...(this.signal && { signal: this.signal }),
     });
   }
@@ -218,10 +225,7 @@ export class MultipartWriter implements Writer {
   }
 
   private begun(): Promise<UploadId> {
-    this.upload ??= beginUpload(this.connection, this.key, {
-      ...this.place,
-      ...(this.metadata && { metadata: this.metadata }),
-    });
+    this.upload ??= beginUpload(this.connection, this.key, { ...this.place, ...this.beside });
     return this.upload;
   }
 

@@ -1,12 +1,14 @@
 /**
  * The raw calls of one multipart upload: begin, send, copy, complete, abort.
  */
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import { StorageError } from "../../errors.ts";
 import type { PlaceOptions } from "../storage.ts";
+import { NO_RESULT } from "./answers.ts";
 import type { Connection } from "./connection.ts";
 import { isAmbiguous, isMissing, toStorageError } from "./errors.ts";
 import { bareEtag, copySource, quotedEtag } from "./keys.ts";
+import type { Beside } from "./put.ts";
 import { detailsOf } from "./retry.ts";
 import { statObject } from "./stat.ts";
 
@@ -15,6 +17,8 @@ const WHAT = "cannot be written";
 export interface FinishedPart {
   readonly PartNumber: number;
   readonly ETag: string;
+  /** Whether it is the md5 of the part, as it is unless the server encrypts with keys of its own. */
+  readonly isMd5: boolean;
 }
 
 export interface UploadId {
@@ -26,7 +30,7 @@ export interface UploadId {
 export async function beginUpload(
   connection: Connection,
   key: string,
-  { metadata, storageClass }: { readonly metadata?: Record<string, string> } & PlaceOptions = {},
+  { metadata, headers, storageClass }: Beside & PlaceOptions = {},
 ): Promise<UploadId> {
   const { sdk, client, bucket } = connection;
   const { UploadId: uploadId } = await connection.attempt(WHAT, key, undefined, () =>
@@ -35,15 +39,16 @@ export async function beginUpload(
         Bucket: bucket,
         Key: connection.fullKey(key),
         ...connection.classOf(storageClass),
+        ...headers,
         ...(metadata !== undefined && { Metadata: metadata }),
       }),
     ),
   );
-  if (uploadId === undefined) throw unclear(connection, key, "CreateMultipartUpload");
+  if (!uploadId) throw unclear(connection, key, "CreateMultipartUpload");
   return { key, uploadId };
 }
 
-/** UploadPart, with Content-MD5 from connection.ts. */
+/** UploadPart. */
 export async function sendPart(
   connection: Connection,
   { key, uploadId }: UploadId,
@@ -52,6 +57,7 @@ export async function sendPart(
   signal: AbortSignal | undefined,
 ): Promise<FinishedPart> {
   const { sdk, client, bucket } = connection;
+  const md5 = hash("md5", body, "buffer");
   const { ETag } = await connection.attempt(WHAT, key, signal, () =>
     client.send(
       new sdk.UploadPartCommand({
@@ -61,12 +67,13 @@ export async function sendPart(
         PartNumber: number,
         Body: body,
         ContentLength: body.length,
+        ContentMD5: md5.toString("base64"),
       }),
       signal && { abortSignal: signal },
     ),
   );
   if (ETag === undefined) throw unclear(connection, key, "UploadPart");
-  return { PartNumber: number, ETag };
+  return { PartNumber: number, ETag, isMd5: bareEtag(ETag) === md5.toString("hex") };
 }
 
 /** UploadPartCopy of bytes `[start, end)`, of exactly the object with `etag` when that is given. */
@@ -94,7 +101,7 @@ export async function copyPart(
   );
   // The SDK finds errors in a 200 body only where the body ends with them to the byte.
   if (result?.ETag === undefined) throw unclear(connection, from.key, "UploadPartCopy");
-  return { PartNumber: number, ETag: result.ETag };
+  return { PartNumber: number, ETag: result.ETag, isMd5: false };
 }
 
 /**
@@ -116,7 +123,7 @@ export async function completeUpload(
         Bucket: bucket,
         Key: connection.fullKey(key),
         UploadId: uploadId,
-        MultipartUpload: { Parts: sorted },
+        MultipartUpload: { Parts: sorted.map(({ PartNumber, ETag }) => ({ PartNumber, ETag })) },
       }),
     );
     if (bareEtag(ETag) !== undefined) return;
@@ -141,14 +148,16 @@ async function isStored(
   const stat = await statObject(connection, key);
   if (stat?.size !== size) return false;
   if (stat.etag === multipartEtag(parts)) return true;
-  // Where the server encrypts, ETags follow no known rule; then the number of parts has to do. A request that ended
-  // without any answer is not given the benefit of the doubt: the object may be an older one.
+  // An older object may be as long and of as many parts: where ETags follow the rule, they tell.
+  if (parts.every(({ isMd5 }) => isMd5)) return false;
+  // Where the server encrypts, they follow no known rule; then the number of parts has to do. A request that ended
+  // without any answer is not given the benefit of the doubt.
   const answered = failure === undefined || detailsOf(failure).name === "NoSuchUpload";
   return answered && (stat.etag === undefined || stat.etag.endsWith(`-${parts.length}`));
 }
 
 /** What S3 gives as ETag of a multipart object: the md5 of the parts' md5s, and their number. */
-export function multipartEtag(parts: readonly FinishedPart[]): string {
+export function multipartEtag(parts: readonly Pick<FinishedPart, "ETag">[]): string {
   const digest = createHash("md5");
   for (const { ETag } of parts) digest.update(bareEtag(ETag) ?? "", "hex");
   return `${digest.digest("hex")}-${parts.length}`;
@@ -175,6 +184,6 @@ export async function abortUpload(connection: Connection, { key, uploadId }: Upl
 function unclear(connection: Connection, key: string, operation: string): StorageError {
   return new StorageError(connection.side, `${WHAT} (${operation} was answered without a result)`, {
     path: key,
-    code: "EANSWER",
+    code: NO_RESULT,
   });
 }

@@ -3,13 +3,21 @@
  */
 import type { StagedObject, WriteOptions } from "../storage.ts";
 import type { Connection } from "./connection.ts";
+import type { ContentHeaders } from "./headers.ts";
+
+/** What is kept beside the content of an object. */
+export interface Beside {
+  /** User metadata. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly headers?: ContentHeaders;
+}
 
 /** Stores `bytes` under `key`; durable and visible when it resolves. Throws `StorageError`. */
 export async function putObject(
   connection: Connection,
   key: string,
   bytes: Uint8Array,
-  { signal, storageClass }: WriteOptions = {},
+  { signal, storageClass, metadata, headers }: WriteOptions & Beside = {},
 ): Promise<StagedObject> {
   const { sdk, client, bucket } = connection;
   await connection.attempt("cannot be written", key, signal, () =>
@@ -20,6 +28,8 @@ export async function putObject(
         Body: bytes,
         ContentLength: bytes.length,
         ...connection.classOf(storageClass),
+        ...headers,
+        ...(metadata !== undefined && { Metadata: metadata }),
       }),
       signal && { abortSignal: signal },
     ),

@@ -2,7 +2,8 @@
  * Reading objects and ranges of them, to the last byte.
  *
  * A body that breaks off is resumed where it broke, pinned by If-Match to the ETag of the first answer: what comes
- * out is one version of the object, whole, or an error.
+ * out is one version of the object, whole, or an error. A server or a cache may not mind If-Match, so the
+ * ETag of every answer is compared as well.
  */
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -75,12 +76,9 @@ export async function* readObject(
     }
     await sleep(backoffMs(inVain + 1, connection.tuning.retryBaseMs), undefined, signal && { signal });
     const again = await openBody(connection, key, { start: at, end }, pin, signal);
-    if (again?.at !== at || again.end !== end) {
+    if (again?.at !== at || again.end !== end || again.etag !== open.etag) {
       again?.body.destroy();
-      throw new StorageError(connection.side, `${WHAT} (it changed meanwhile)`, {
-        path: key,
-        code: "ECHANGED",
-      });
+      throw changed(connection, key);
     }
     open = again;
   }
@@ -158,7 +156,12 @@ async function openBody(
       throw error;
     }
   });
-  return output === undefined ? undefined : positioned(connection, key, range, output);
+  if (output === undefined) return undefined;
+  const open = positioned(connection, key, range, output);
+  // A server that gives no ETags with objects has only its own word, that of If-Match.
+  if (etag === undefined || open.etag === undefined || open.etag === etag) return open;
+  open.body.destroy();
+  throw changed(connection, key);
 }
 
 function rangeHeader(range: ByteRange | undefined): string | undefined {
@@ -200,11 +203,12 @@ async function mustExist(connection: Connection, key: string, etag: string | und
     throw new StorageError(connection.side, `${WHAT} (no such object)`, { path: key, code: "ENOENT" });
   }
   if (etag !== undefined && stat.etag !== etag) {
-    throw new StorageError(connection.side, `${WHAT} (it changed meanwhile)`, {
-      path: key,
-      code: "ECHANGED",
-    });
+    throw changed(connection, key);
   }
+}
+
+function changed(connection: Connection, key: string): StorageError {
+  return new StorageError(connection.side, `${WHAT} (it changed meanwhile)`, { path: key, code: "ECHANGED" });
 }
 
 function wrongLength(connection: Connection, key: string, detail: string): StorageError {

@@ -41,7 +41,7 @@ export class KeptParts {
   find(number: number, bytes: Uint8Array): FinishedPart | undefined {
     const part = this.parts.get(number);
     if (part?.size !== bytes.length || bareEtag(part.etag) !== hash("md5", bytes)) return undefined;
-    return { PartNumber: number, ETag: part.etag };
+    return { PartNumber: number, ETag: part.etag, isMd5: true };
   }
 
   /**

@@ -7,6 +7,9 @@ import { dropBucket, freshBucket, s3Server, whyNoServer } from "../../s3-server/
 import { collect, list, md5, pattern } from "../conformance.ts";
 
 const PART = 8 * 2 ** 20;
+const ERROR_BODY = "<?xml version='1.0'?><Error><Code>InternalError</Code></Error>";
+/** As something on the way may answer, in place of the server. */
+const PAGE = "<!DOCTYPE html><html><p>Sign in</html>";
 const skip = whyNoServer();
 
 describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ? "" : ` (${skip})`}`, () => {
@@ -120,6 +123,43 @@ describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ?
     await expect(read()).rejects.toMatchObject({ code: "ECHANGED" });
   });
 
+  describe("a server that does not mind If-Match", () => {
+    /** An answer of its own with bytes from `start` of an object of 2,000,000. */
+    const answer = (start: number, etag: string | undefined): Effect => ({
+      kind: "status",
+      status: start === 0 ? 200 : 206,
+      body: pattern(2_000_000, 9).subarray(start),
+      headers: {
+        "content-type": "binary/octet-stream",
+        ...(start > 0 && { "content-range": `bytes ${start}-1999999/2000000` }),
+        ...(etag !== undefined && { etag }),
+      },
+    });
+
+    it.each(['"other"', 'W/"other"', undefined])(
+      "does not have what was begun go on with another object (ETag %s)",
+      async (etag) => {
+        await storage.write("k", pattern(2_000_000));
+        proxy.fail({ operation: "GetObject", effect: { kind: "truncate", bytes: 500_000 } });
+        proxy.fail({ operation: "GetObject", effect: answer(500_000, etag) });
+        await expect(collect(storage.read("k"))).rejects.toMatchObject({ code: "ECHANGED", path: "k" });
+      },
+    );
+
+    it("has another object refused where an ETag was asked for, and not where only its form differs", async () => {
+      await storage.write("k", pattern(2_000_000));
+      const { etag = "" } = (await storage.stat("k")) ?? {};
+      proxy.fail({ operation: "GetObject", effect: answer(0, '"other"') });
+      await expect(storage.readWhole("k", { etag })).rejects.toMatchObject({ code: "ECHANGED", path: "k" });
+      for (const form of [`"${etag}"`, `W/"${etag}"`, etag]) {
+        proxy.reset();
+        proxy.fail({ operation: "GetObject", effect: { kind: "truncate", bytes: 500_000 } });
+        proxy.fail({ operation: "GetObject", effect: answer(500_000, form) });
+        expect((await storage.readWhole("k", { etag })).length).toBe(2_000_000);
+      }
+    });
+  });
+
   it("a failure that lasts is an error with side, key and remedy", async () => {
     proxy.fail({ operation: "PutObject", effect: { kind: "status", status: 503 }, times: 4 });
     await expect(storage.write("k", Buffer.from("x"))).rejects.toMatchObject({
@@ -193,6 +233,75 @@ describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ?
     expect(await list(storage)).toEqual([]);
     expect(await storage.listUploads()).toEqual([]);
     proxy.reset();
+  });
+
+  describe("an upload of several parts", () => {
+    const bytes = pattern(PART + 1000);
+    const upload = (content: Uint8Array) =>
+      storage.upload("k", [content] as unknown as AsyncIterable<Uint8Array>, { sizeHint: content.length });
+
+    const unclear: [string, Effect][] = [
+      ["with an error in a 200", { kind: "status", status: 200, body: `${ERROR_BODY}\n` }],
+      ["with nothing", { kind: "status", status: 200, body: "<CompleteMultipartUploadResult/>" }],
+      ["with a page", { kind: "status", status: 200, body: PAGE }],
+      ["with a 404", { kind: "status", status: 404, code: "NoSuchUpload" }],
+      ["by a broken connection", { kind: "reset" }],
+    ];
+
+    it.each(unclear)("whose completion is answered %s is an error, and nothing stays", async (_, effect) => {
+      for (const before of [undefined, pattern(bytes.length, 9)]) {
+        // An older object of the same size, in as many parts, once counted as the new one.
+        if (before !== undefined) await upload(before);
+        proxy.fail({ operation: "CompleteMultipartUpload", effect, times: 4 });
+        await expect(upload(bytes)).rejects.toMatchObject({ path: "k" });
+        const left = (await list(storage)).map(({ size }) => size);
+        expect(left).toEqual(before === undefined ? [] : [before.length]);
+        if (before !== undefined) expect(md5(await storage.readWhole("k"))).toBe(md5(before));
+        expect(await storage.listUploads()).toEqual([]);
+        proxy.reset();
+      }
+    });
+
+    it.each<[string, Effect]>([
+      ["was lost", { kind: "lose-answer" }],
+      ["says nothing", { kind: "replace-answer", status: 200, body: "<CompleteMultipartUploadResult/>" }],
+      ["is a page", { kind: "replace-answer", status: 200, body: PAGE }],
+    ])("is stored where only the answer to its completion %s", async (_, effect) => {
+      proxy.fail({ operation: "CompleteMultipartUpload", effect });
+      expect(await upload(bytes)).toMatchObject({ size: bytes.length });
+      expect(md5(await storage.readWhole("k"))).toBe(md5(bytes));
+    });
+
+    it("that gets no id replaces nothing", async () => {
+      await storage.write("k", Buffer.from("what was there"));
+      proxy.reset();
+      const body = "<InitiateMultipartUploadResult/>";
+      const effect = { kind: "status", status: 200, body } as const;
+      proxy.fail({ operation: "CreateMultipartUpload", effect, times: 4 });
+      await expect(upload(bytes)).rejects.toMatchObject({ code: "EANSWER" });
+      expect(proxy.count("PutObject").requests + proxy.count("UploadPart").requests).toBe(0);
+      expect((await storage.readWhole("k")).toString()).toBe("what was there");
+    });
+  });
+
+  it("a success without a result is no success, and tried again", async () => {
+    const page = { kind: "status", status: 200, body: PAGE } as const;
+    for (const operation of ["PutObject", "CreateMultipartUpload", "UploadPart"]) {
+      proxy.fail({ operation, effect: page, times: 3 });
+    }
+    await storage.write("small", Buffer.from("x"));
+    const writer = await storage.createWriter("large", { sizeHint: PART + 1 });
+    await writer.write(pattern(PART + 1));
+    await writer.finish();
+    expect((await list(storage)).map(({ key }) => key)).toEqual(["large", "small"]);
+    proxy.fail({ operation: "PutObject", effect: page, times: 8 });
+    for (const store of [
+      () => storage.write("k", Buffer.from("x")),
+      () => storage.upload("k", [Buffer.from("x")] as unknown as AsyncIterable<Uint8Array>),
+    ]) {
+      await expect(store()).rejects.toMatchObject({ code: "EANSWER", path: "k", side: "destination" });
+    }
+    expect((await list(storage)).map(({ key }) => key)).toEqual(["large", "small"]);
   });
 
   it("a copy that did not arrive whole keeps the original", async () => {

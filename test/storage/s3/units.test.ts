@@ -89,7 +89,12 @@ describe("keys", () => {
         expect(decodeListed(encoded.replaceAll("%20", "+"))).toBe(key);
       }),
     );
-    expect(decodeListed("not%FFutf8")).toBe("not%FFutf8");
+  });
+
+  it("that are listed and not UTF-8 become what no key can be, and no other key", () => {
+    expect(decodeListed("not%FFutf8+%c3%a4%C3é")).toBe("not\udcffutf8 ä\udcc3é");
+    expect(decodeListed("no%zzcode")).toBe("no%zzcode");
+    expect(new KeySpace("").problem(decodeListed("not%FFutf8"))).toMatch(/UTF-8/);
   });
 
   it("go into a copy source by segment", () => {
@@ -196,7 +201,7 @@ describe("errors", () => {
     [{ name: "NoSuchKey", $metadata: { httpStatusCode: 404 } }, "ENOENT"],
     [{ name: "NotFound", $metadata: { httpStatusCode: 404 } }, "ENOENT"],
     [{ name: "UnknownError", $metadata: { httpStatusCode: 404 } }, "ENOENT"],
-    [{ name: "NoSuchBucket", $metadata: { httpStatusCode: 404 } }, "ENOENT"],
+    [{ name: "NoSuchBucket", $metadata: { httpStatusCode: 404 } }, "NoSuchBucket"],
     [{ name: "403", $metadata: { httpStatusCode: 403 } }, "AccessDenied"],
     [{ name: "PreconditionFailed", $metadata: { httpStatusCode: 412 } }, "ECHANGED"],
     [{ name: "InvalidObjectState", $metadata: { httpStatusCode: 403 } }, "InvalidObjectState"],
@@ -207,6 +212,14 @@ describe("errors", () => {
       code,
       side: "source",
       path: "k",
+    });
+  });
+
+  it("of a bucket that is missing say ENOENT of the bucket only, not of an object", () => {
+    const error = { name: "NoSuchBucket", $metadata: { httpStatusCode: 404 } };
+    expect(toStorageError(context, "cannot be listed", undefined, error)).toMatchObject({
+      code: "ENOENT",
+      path: "s3://b",
     });
   });
 
