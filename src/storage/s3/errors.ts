@@ -46,8 +46,8 @@ export function toStorageError(
 ): StorageError {
   if (error instanceof StorageError) return error;
   const { name, message, code, status } = detailsOf(error);
-  const kind = canonicalName(name, code, status);
-  const text = describe(kind, clean(message, context.secrets), status);
+  const kind = clean(canonicalName(name, code, status), context.secrets, LONGEST_KIND);
+  const text = describe(kind, clean(message, context.secrets, LONGEST_MESSAGE), status);
   const remedy = REMEDIES[kind] ?? (isNetwork(kind, code) ? NETWORK_REMEDY : undefined);
   return new StorageError(context.side, `${what} (${text})`, {
     path: key ?? context.location,
@@ -103,10 +103,16 @@ function isNetwork(kind: string, code: string | undefined): boolean {
   return kind === "TimeoutError" || isBrokenConnection(code) || isBrokenConnection(kind);
 }
 
-/** Server texts come from outside: one line, no control characters, of bounded length, and without our secrets. */
-function clean(message: string, secrets: readonly string[]): string {
+const LONGEST_KIND = 64;
+const LONGEST_MESSAGE = 300;
+
+/**
+ * Server texts come from outside, their codes as well: one line, no control characters, of bounded length, and without
+ * our secrets.
+ */
+function clean(message: string, secrets: readonly string[], longest: number): string {
   let text = message;
   for (const secret of secrets) if (secret !== "") text = text.replaceAll(secret, "[hidden]");
   text = text.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ").trim();
-  return text.length > 300 ? `${text.slice(0, 300)}...` : text;
+  return text.length > longest ? `${text.slice(0, longest)}...` : text;
 }

@@ -218,6 +218,14 @@ describe("errors", () => {
     expect(error.path).toBe("s3://b");
     expect(error.cause).toBeUndefined();
   });
+
+  it("have a code that is as clean: it comes from outside, too", () => {
+    const name = `Odd\n\x1b[31m s3cr3t ${"x".repeat(5000)}`;
+    const error = toStorageError(context, "cannot be read", "k", { name, message: "m" });
+    expect(error.message).toMatch(/^cannot be read \(Odd \[31m \[hidden\] x+\.\.\.: m\)$/);
+    expect(error.message.length).toBeLessThan(100);
+    expect(error.code).toMatch(/^Odd \[31m \[hidden\] x+\.\.\.$/);
+  });
 });
 
 describe("the proxy", () => {
