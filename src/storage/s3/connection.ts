@@ -8,6 +8,7 @@ import type { S3Client, S3ClientConfig, StorageClass } from "@aws-sdk/client-s3"
 import type { S3StorageConfig } from "../../config/config.ts";
 import { type Side, StorageError } from "../../errors.ts";
 import type { CallStats } from "../call-stats.ts";
+import { checkAnswers } from "./check-answers.ts";
 import { type ErrorContext, toStorageError } from "./errors.ts";
 import { KeySpace } from "./keys.ts";
 import { PatientRetry } from "./retry.ts";
@@ -88,6 +89,7 @@ export async function connect(
   const region = config.regionName ?? "us-east-1";
   const client = new sdk.S3Client(clientConfig(config, region, tuned, () => calls?.tellThrottled()));
   addContentMd5(client);
+  checkAnswers(client);
   watchClock(client, clock);
   if (calls !== undefined) watchCalls(client, calls, `${side} ${locationOf(config)}`);
   const keys = new KeySpace(config.basePath);

@@ -6,6 +6,9 @@
  * full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
  */
 
+/** The name of an error that stands for an answer which cannot be understood. */
+export const NO_ANSWER = "EANSWER";
+
 interface RetryToken {
   getRetryCount(): number;
   getRetryDelay(): number;
@@ -99,7 +102,21 @@ function isWorthRetrying({ error, errorType }: RetryErrorInfo): boolean {
   const { name, code, status } = detailsOf(error);
   // 501 is an answer, not an accident.
   if (errorType === "SERVER_ERROR") return status !== 501;
-  return isBrokenConnection(code) || DAMAGED_ON_THE_WAY.has(name);
+  return isBrokenConnection(code) || DAMAGED_ON_THE_WAY.has(name) || isNoAnswer({ name, code, status });
+}
+
+/** Of errors that no server names: what the SDK's parser throws, and check-answers.ts. */
+const UNREADABLE: ReadonlySet<string> = new Set([
+  NO_ANSWER,
+  "Error",
+  "RangeError",
+  "SyntaxError",
+  "TypeError",
+]);
+
+/** Whether a request was answered as one that worked, with what cannot be understood. */
+export function isNoAnswer({ name, code, status }: Omit<ErrorDetails, "message">): boolean {
+  return status !== undefined && status < 300 && code === undefined && UNREADABLE.has(name);
 }
 
 export function isBrokenConnection(code: string | undefined): boolean {

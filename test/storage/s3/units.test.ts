@@ -141,6 +141,10 @@ describe("retries", () => {
     [{ name: "Error", code: "EPROTO" }, "CLIENT_ERROR", true],
     [{ name: "AbortError" }, "CLIENT_ERROR", false],
     ["not even an error", "CLIENT_ERROR", false],
+    // XML that ends in the middle, and a call that was given up there.
+    [{ name: "Error", $metadata: { httpStatusCode: 200 } }, "CLIENT_ERROR", true],
+    [{ name: "AbortError", $metadata: { httpStatusCode: 200 } }, "CLIENT_ERROR", false],
+    [{ name: "Error", $metadata: { httpStatusCode: 400 } }, "CLIENT_ERROR", false],
   ] as const)("of %o (%s): %s", async (error, errorType, expected) => {
     const token = await retry.acquireInitialRetryToken();
     const again = retry.refreshRetryTokenForRetry(token, { error, errorType });

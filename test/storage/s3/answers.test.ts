@@ -1,0 +1,142 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { rootOf } from "../../../src/storage/s3/check-answers.ts";
+import { S3Storage } from "../../../src/storage/s3/s3-storage.ts";
+import type { S3Call } from "../../s3-server/s3-operation.ts";
+import { list } from "../conformance.ts";
+import { type Answer, LAST, more, page, ScriptedServer } from "./scripted-server.ts";
+
+const PORTAL = "<html>Please log in</html>";
+const cleanUp: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const one of cleanUp.splice(0)) await one();
+});
+
+async function serve(
+  answer: (call: S3Call) => Answer | undefined,
+): Promise<{ server: ScriptedServer; storage: S3Storage }> {
+  const server = await ScriptedServer.start(answer);
+  const tuning = { attempts: 4, retryBaseMs: 1, listRequests: 1 };
+  const storage = new S3Storage(server.config, "source", tuning);
+  cleanUp.push(async () => {
+    await storage.close();
+    await server.stop();
+  });
+  return { server, storage };
+}
+
+/** Two pages of a listing, and `second` in place of the second one for so many times. */
+function twoPages(second: string, times: number): (call: S3Call) => Answer {
+  let told = 0;
+  return ({ query }) => {
+    if (!query.includes("continuation-token")) return { body: page(["a", "b"], more("t")) };
+    return { body: told++ < times ? second : page(["c"], LAST) };
+  };
+}
+
+const keysOf = async (storage: S3Storage) => (await list(storage)).map(({ key }) => key);
+
+describe("a page that is none", () => {
+  const whole = page(["c"], LAST);
+  it.each([
+    ["a login page", PORTAL],
+    ["empty", ""],
+    ["without a word on whether it is the last", page(["c"], "")],
+    ["cut off", whole.slice(0, -40)],
+    ["cut off behind its last element", whole.slice(0, -"</ListBucketResult>".length)],
+    ["cut off before its first element", whole.slice(0, 30)],
+    ["no XML", "Please log in"],
+    ["an answer to something else", `<DeleteResult>${LAST}</DeleteResult>`],
+    ["an error", "<Error><Code>InternalError</Code><Message>late</Message></Error>\n"],
+  ])("is asked for again, and ended a listing early once: %s", async (_, body) => {
+    const passing = await serve(twoPages(body, 3));
+    expect(await keysOf(passing.storage)).toEqual(["a", "b", "c"]);
+    const lasting = await serve(twoPages(body, 99));
+    await expect(keysOf(lasting.storage)).rejects.toMatchObject({ side: "source", path: "s3://b" });
+    expect(lasting.server.calls.length).toBe(1 + 4);
+  });
+
+  it("says what to look at, and nothing of how it was read", async () => {
+    for (const [body, said] of [
+      [PORTAL, "cannot be listed (the answer is not a complete ListBucketResult)"],
+      ["Please log in", "cannot be listed (the answer is not a complete ListBucketResult)"],
+      [`${page([], "")}`.slice(0, -9), "cannot be listed (the answer cannot be understood)"],
+    ] as const) {
+      const { storage } = await serve(() => ({ body }));
+      await expect(list(storage)).rejects.toMatchObject({
+        message: said,
+        code: "EANSWER",
+        remedy: expect.stringContaining("proxy"),
+      });
+    }
+  });
+
+  it("is no end where it tells how to go on", async () => {
+    const { storage } = await serve(({ query }) => ({
+      body: query.includes("continuation-token")
+        ? page(["b"], LAST)
+        : page(["a"], "<NextContinuationToken>t</NextContinuationToken>"),
+    }));
+    expect(await keysOf(storage)).toEqual(["a", "b"]);
+  });
+
+  it("is not seen in an end with an empty token, a comment, or without a declaration", async () => {
+    const body = `<!-- > --> <ListBucketResult><Contents><Key>a</Key></Contents>${LAST}<NextContinuationToken/></ListBucketResult>\n`;
+    const { storage } = await serve(() => ({ body }));
+    expect(await keysOf(storage)).toEqual(["a"]);
+  });
+
+  it("of unfinished uploads, or of their parts, is none either", async () => {
+    const { storage } = await serve(() => ({ body: PORTAL }));
+    await expect(storage.listUploads()).rejects.toMatchObject({ code: "EANSWER" });
+    const upload = { key: "k", uploadId: "u", initiated: 0 };
+    await expect(storage.lastActivity(upload)).rejects.toMatchObject({ code: "EANSWER" });
+  });
+});
+
+describe("the root element", () => {
+  it.each([
+    ["<a/>", "a"],
+    ['\ufeff<?xml version="1.0"?>\n<!DOCTYPE a><!-- <b> --> <a x="y">', "a"],
+    ["<a", undefined],
+    ["", undefined],
+    ["<!-- <a>", undefined],
+    ["text <a>", undefined],
+  ])("of %j is %s", (text, root) => {
+    expect(rootOf(Buffer.from(text))).toBe(root);
+  });
+});
+
+describe("a removal", () => {
+  it.each([
+    ["a login page", PORTAL],
+    ["empty", ""],
+    ["an answer to something else", page([], LAST)],
+  ])("of several is one only when the answer says so: %s", async (_, body) => {
+    const { server, storage } = await serve(() => ({ body }));
+    expect(await storage.remove(["a", "b"])).toMatchObject([
+      { key: "a", error: { code: "EANSWER", side: "source" } },
+      { key: "b", error: { code: "EANSWER" } },
+    ]);
+    expect(server.count("DeleteObjects")).toBe(4);
+  });
+
+  it("of several is one when nothing failed, by any form of the answer", async () => {
+    for (const body of [
+      "<DeleteResult/>",
+      '<?xml version="1.0"?>\n<DeleteResult xmlns="x"></DeleteResult>',
+    ]) {
+      const { storage } = await serve(() => ({ body }));
+      expect(await storage.remove(["a", "b"])).toEqual([]);
+    }
+  });
+
+  it("of one is looked at where another success than S3's is told", async () => {
+    const portal = await serve(() => ({ body: PORTAL }));
+    expect(await portal.storage.remove(["a"])).toMatchObject([{ key: "a", error: { code: "EANSWER" } }]);
+    const odd = await serve(({ operation }) => ({ status: operation === "HeadObject" ? 404 : 200 }));
+    expect(await odd.storage.remove(["a"])).toEqual([]);
+    const usual = await serve(() => ({ status: 204 }));
+    expect(await usual.storage.remove(["a"])).toEqual([]);
+    expect(usual.server.calls.length).toBe(1);
+  });
+});
