@@ -33,7 +33,11 @@ export async function* listObjects(
   const stop = new AbortController();
   const either = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
   const { keys, tuning } = connection;
-  const options = { requests: tuning.listRequests, prefixLength: Buffer.byteLength(keys.prefix) };
+  const options = {
+    requests: tuning.listRequests,
+    prefixLength: Buffer.byteLength(keys.prefix),
+    endless: () => noEnd(connection, "the server goes on without a new key"),
+  };
   try {
     for await (const found of listAhead((start) => fetchPage(connection, start, either), options)) {
       const batch = found.filter((object) => object !== undefined);
@@ -129,6 +133,7 @@ function listedObject(
 export async function listUploads(connection: Connection): Promise<UnfinishedUpload[]> {
   const { sdk, client, bucket, keys } = connection;
   const uploads: UnfinishedUpload[] = [];
+  const seen = new Set<string>();
   let marker: { KeyMarker: string; UploadIdMarker: string } | undefined;
   do {
     const page = await connection.attempt(
@@ -146,16 +151,18 @@ export async function listUploads(connection: Connection): Promise<UnfinishedUpl
         ),
     );
     const decode = keysAreEncoded(page) ? decodeListed : (text: string) => text;
-    const last = marker;
     marker = undefined;
     for (const { Key = "", UploadId, Initiated } of page.Uploads ?? []) {
       if (UploadId === undefined) continue;
       const full = decode(Key);
+      // Without a new one there is no marker: a server that does not go on is not asked for ever.
+      const id = `${full}\0${UploadId}`;
+      if (seen.has(id)) continue;
+      seen.add(id);
       const key = keys.relative(full);
       if (key !== undefined) uploads.push({ key, uploadId: UploadId, initiated: Initiated?.getTime() ?? 0 });
       if (page.IsTruncated === true) marker = { KeyMarker: full, UploadIdMarker: UploadId };
     }
-    if (marker !== undefined && marker.UploadIdMarker === last?.UploadIdMarker) marker = undefined;
   } while (marker !== undefined);
   return uploads;
 }

@@ -106,6 +106,40 @@ describe("the root element", () => {
   });
 });
 
+describe("a listing without an end", () => {
+  it.each<[string, (asked: number) => string]>([
+    ["the same page with ever new tokens", (asked) => page(["a", "b"], more(String(asked)))],
+    ["two pages in turn", (asked) => page(asked % 2 ? ["a"] : ["b"], more(String(asked % 2)))],
+    ["five pages in turn", (asked) => page([`k${asked % 5}`], more(String(asked % 5)))],
+    ["empty pages with ever new tokens", (asked) => page([], more(String(asked)))],
+    ["one key again and again", (asked) => page(["a", "a"], more(String(asked)))],
+  ])("is an error, and went on for ever: %s", async (_, body) => {
+    let asked = 0;
+    const { server, storage } = await serve(() => ({ body: body(asked++) }));
+    await expect(list(storage)).rejects.toMatchObject({ code: "ELIST", side: "source" });
+    expect(server.calls.length).toBeLessThan(150);
+  });
+
+  it("of unfinished uploads ends", async () => {
+    let asked = 0;
+    const { storage } = await serve(() => {
+      const upload = `<Upload><Key>k</Key><UploadId>u${asked++ % 2}</UploadId></Upload>`;
+      return {
+        body: `<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>${upload}</ListMultipartUploadsResult>`,
+      };
+    });
+    expect((await storage.listUploads()).map(({ uploadId }) => uploadId)).toEqual(["u0", "u1"]);
+  });
+
+  it("of parts ends", async () => {
+    let asked = 0;
+    const { storage } = await serve(() => ({
+      body: `<ListPartsResult><IsTruncated>true</IsTruncated><NextPartNumberMarker>${1 + (asked++ % 2)}</NextPartNumberMarker></ListPartsResult>`,
+    }));
+    expect(await storage.lastActivity({ key: "k", uploadId: "u", initiated: 7 })).toBe(7);
+  });
+});
+
 describe("a removal", () => {
   it.each([
     ["a login page", PORTAL],
