@@ -131,24 +131,21 @@ function listedObject(
 
 /** Multipart uploads below the base path that were neither completed nor aborted. */
 export async function listUploads(connection: Connection): Promise<UnfinishedUpload[]> {
-  const { sdk, client, bucket, keys } = connection;
+  const { sdk, client, bucket, keys, stop } = connection;
   const uploads: UnfinishedUpload[] = [];
   const seen = new Set<string>();
   let marker: { KeyMarker: string; UploadIdMarker: string } | undefined;
   do {
-    const page = await connection.attempt(
-      "its unfinished uploads cannot be listed",
-      undefined,
-      undefined,
-      () =>
-        client.send(
-          new sdk.ListMultipartUploadsCommand({
-            Bucket: bucket,
-            EncodingType: "url",
-            ...(keys.prefix !== "" && { Prefix: keys.prefix }),
-            ...marker,
-          }),
-        ),
+    const page = await connection.attempt("its unfinished uploads cannot be listed", undefined, stop, () =>
+      client.send(
+        new sdk.ListMultipartUploadsCommand({
+          Bucket: bucket,
+          EncodingType: "url",
+          ...(keys.prefix !== "" && { Prefix: keys.prefix }),
+          ...marker,
+        }),
+        stop && { abortSignal: stop },
+      ),
     );
     const decode = keysAreEncoded(page) ? decodeListed : (text: string) => text;
     marker = undefined;

@@ -6,6 +6,8 @@
  * full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
  */
 
+import { setTimeout as pause } from "node:timers/promises";
+
 /** The name of an error that stands for an answer which cannot be understood. */
 export const NO_ANSWER = "EANSWER";
 
@@ -52,15 +54,18 @@ export class PatientRetry {
   private readonly attempts: number;
   private readonly baseMs: number;
   private readonly onThrottled: () => void;
+  private readonly stop: AbortSignal | undefined;
 
   /**
    * `attempts` counts the first one; `baseMs` is the ceiling of the first delay, five times that when throttled;
-   * `onThrottled` is told of each attempt by which the server asked for fewer requests.
+   * `onThrottled` is told of each attempt by which the server asked for fewer requests. Once `stop` is aborted nothing
+   * is sent a second time, what waits for that included.
    */
-  constructor(attempts: number, baseMs: number, onThrottled: () => void = () => {}) {
+  constructor(attempts: number, baseMs: number, onThrottled: () => void = () => {}, stop?: AbortSignal) {
     this.attempts = attempts;
     this.baseMs = baseMs;
     this.onThrottled = onThrottled;
+    this.stop = stop;
   }
 
   async acquireInitialRetryToken(): Promise<RetryToken> {
@@ -75,7 +80,11 @@ export class PatientRetry {
     const base = throttled ? 5 * this.baseMs : this.baseMs;
     const delay = backoffMs(retry, base);
     const asked = info.retryAfterHint === undefined ? 0 : info.retryAfterHint.getTime() - Date.now();
-    return token(retry, Math.max(delay, Math.min(asked, LONGEST_DELAY_MS)));
+    const longer = Math.max(delay, Math.min(asked, LONGEST_DELAY_MS));
+    if (this.stop === undefined) return token(retry, longer);
+    // The SDK would wait to the end, and then send. It takes any error for a no.
+    await pause(longer, undefined, { signal: this.stop });
+    return token(retry, 0);
   }
 
   recordSuccess(): void {

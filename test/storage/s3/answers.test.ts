@@ -13,10 +13,11 @@ afterEach(async () => {
 
 async function serve(
   answer: (call: S3Call) => Answer | undefined,
+  { stop }: { stop?: AbortSignal } = {},
 ): Promise<{ server: ScriptedServer; storage: S3Storage }> {
   const server = await ScriptedServer.start(answer);
   const tuning = { attempts: 4, retryBaseMs: 1, listRequests: 1 };
-  const storage = new S3Storage(server.config, "source", tuning);
+  const storage = new S3Storage(server.config, "source", tuning, undefined, stop);
   cleanUp.push(async () => {
     await storage.close();
     await server.stop();
@@ -172,5 +173,77 @@ describe("a removal", () => {
     const usual = await serve(() => ({ status: 204 }));
     expect(await usual.storage.remove(["a"])).toEqual([]);
     expect(usual.server.calls.length).toBe(1);
+  });
+});
+
+describe("once the run is to stop", () => {
+  /** Aborts when the first request has come. */
+  const stopping = async (answer: (call: S3Call) => Answer | undefined) => {
+    const stop = new AbortController();
+    const { server, storage } = await serve(
+      (call) => {
+        setTimeout(() => stop.abort(), 20);
+        return answer(call);
+      },
+      { stop: stop.signal },
+    );
+    return { server, storage };
+  };
+
+  it("nothing is sent again, whatever it is", async () => {
+    const stop = AbortSignal.abort();
+    const { server, storage } = await serve(() => ({ status: 500 }), { stop });
+    expect(await storage.remove(["a"])).toMatchObject([{ key: "a", error: { name: "StorageError" } }]);
+    expect(await storage.remove(["a", "b"])).toHaveLength(2);
+    await expect(storage.abortUpload({ key: "k", uploadId: "u", initiated: 0 })).rejects.toThrow();
+    await expect(storage.write("k", Buffer.from("x"))).rejects.toThrow();
+    const operations = server.calls.map(({ operation }) => operation);
+    expect(operations).toEqual(["DeleteObject", "DeleteObjects", "AbortMultipartUpload", "PutObject"]);
+  });
+
+  it("nobody waits to send it again", async () => {
+    const stop = new AbortController();
+    const server = await ScriptedServer.start(() => ({ status: 503 }));
+    const storage = new S3Storage(
+      server.config,
+      "source",
+      { retryBaseMs: 1e9, attempts: 9 },
+      undefined,
+      stop.signal,
+    );
+    cleanUp.push(async () => {
+      await storage.close();
+      await server.stop();
+    });
+    setTimeout(() => stop.abort(), 100);
+    expect(await storage.remove(["a"])).toHaveLength(1);
+    expect(server.calls.length).toBe(1);
+  });
+
+  it.each<[string, (storage: S3Storage) => Promise<unknown>]>([
+    ["a HEAD", (storage) => storage.stat("k")],
+    ["a listing of uploads", (storage) => storage.listUploads()],
+    ["a listing of parts", (storage) => storage.lastActivity({ key: "k", uploadId: "u", initiated: 0 })],
+    ["the HEAD before a copy", (storage) => storage.copy("k", "l")],
+  ])("what may be given up is not waited for: %s", async (_, call) => {
+    const { server, storage } = await stopping(() => undefined);
+    await expect(call(storage)).rejects.toThrow("aborted");
+    expect(server.calls.length).toBe(1);
+  });
+
+  it("what decides whether a copy is there is not given up", async () => {
+    const head = { status: 200 };
+    let heads = 0;
+    const { server, storage } = await stopping(({ operation }) => {
+      if (operation === "CopyObject") return { body: "<CopyObjectResult><ETag>e</ETag></CopyObjectResult>" };
+      return heads++ === 0 ? head : { status: 404 };
+    });
+    const copying = storage.copy("k", "l");
+    await expect(copying).rejects.toMatchObject({ code: "ECOPY" });
+    expect(server.calls.map(({ operation }) => operation)).toEqual([
+      "HeadObject",
+      "CopyObject",
+      "HeadObject",
+    ]);
   });
 });

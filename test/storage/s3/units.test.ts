@@ -186,6 +186,16 @@ describe("retries", () => {
     },
   );
 
+  it("end when the run is to stop, even while one waits", async () => {
+    const stop = new AbortController();
+    const patient = new PatientRetry(9, 1e9, undefined, stop.signal);
+    const first = await patient.acquireInitialRetryToken();
+    const again = patient.refreshRetryTokenForRetry(first, { errorType: "TRANSIENT" });
+    setTimeout(() => stop.abort(), 5);
+    await expect(again).rejects.toThrow();
+    await expect(patient.refreshRetryTokenForRetry(first, { errorType: "TRANSIENT" })).rejects.toThrow();
+  });
+
   it("wait as long as the server asks, within reason", async () => {
     const token = await retry.acquireInitialRetryToken();
     const hint = { errorType: "THROTTLING", retryAfterHint: new Date(Date.now() + 3_600_000) } as const;
