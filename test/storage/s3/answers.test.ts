@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { CallStats } from "../../../src/storage/call-stats.ts";
 import { rootOf } from "../../../src/storage/s3/check-answers.ts";
 import { S3Storage } from "../../../src/storage/s3/s3-storage.ts";
 import type { S3Call } from "../../s3-server/s3-operation.ts";
@@ -13,11 +14,11 @@ afterEach(async () => {
 
 async function serve(
   answer: (call: S3Call) => Answer | undefined,
-  { stop }: { stop?: AbortSignal } = {},
+  { stop, calls }: { stop?: AbortSignal; calls?: CallStats } = {},
 ): Promise<{ server: ScriptedServer; storage: S3Storage }> {
   const server = await ScriptedServer.start(answer);
   const tuning = { attempts: 4, retryBaseMs: 1, listRequests: 1 };
-  const storage = new S3Storage(server.config, "source", tuning, undefined, stop);
+  const storage = new S3Storage(server.config, "source", tuning, calls, stop);
   cleanUp.push(async () => {
     await storage.close();
     await server.stop();
@@ -244,6 +245,21 @@ describe("once the run is to stop", () => {
       "HeadObject",
       "CopyObject",
       "HeadObject",
+    ]);
+  });
+});
+
+describe("the bytes of calls", () => {
+  it("are those of bodies: none of a HEAD, and of a listing however it comes", async () => {
+    const calls = new CallStats();
+    const body = page(["a"], LAST);
+    const { storage } = await serve(() => ({ body }), { calls });
+    await storage.stat("k");
+    await list(storage);
+    const bytes = calls.list().map(({ operation, call }) => [operation, call.bytes]);
+    expect(bytes).toEqual([
+      ["HeadObject", 0],
+      ["ListObjectsV2", body.length],
     ]);
   });
 });
