@@ -65,7 +65,7 @@ export async function runCommand(commandLine: RunCommand): Promise<number> {
     return stopping.code() ?? exitCodeOf(result.errors);
   } catch (error) {
     if (error instanceof InterruptedError) {
-      output.info("Interrupted: what was complete is kept, nothing was left behind; run again to go on");
+      output.info("Interrupted: what was complete is kept; run again to go on");
       return stopping.code() ?? 130;
     }
     output.close();
