@@ -68,7 +68,7 @@ export async function runCommand(commandLine: RunCommand, { out, err }: Streams)
   } catch (error) {
     if (error instanceof InterruptedError) {
       if (onlyTells && out.failure !== undefined) return stopping.code() ?? 0;
-      output.info("Interrupted: what was complete is kept, nothing was left behind; run again to go on");
+      output.info("Interrupted: what was complete is kept; run again to go on");
       return stopping.code() ?? 130;
     }
     output.close();

@@ -107,6 +107,7 @@ export class Retirements {
     try {
       if (!dryRun) await storage.rename(version.key, key, objectRules(context.config).classFor(to));
     } catch (error) {
+      signal.throwIfAborted();
       if (errorCode(error) === "ENOENT") {
         reporter.warning("another run was quicker, nothing to rename", to.path);
         return;
@@ -151,6 +152,7 @@ async function isSucceeded({ version, successor }: Removal, context: RetireConte
       version.path,
     );
   } catch (error) {
+    context.signal.throwIfAborted();
     context.tally.error(failure(error, version.path));
   }
   return false;

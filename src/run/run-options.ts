@@ -36,6 +36,6 @@ export function withDefaults(options: RunOptions): Required<RunOptions> {
     keysAhead: Promise.resolve(NO_KEYS),
     ...options,
     calls,
-    openStorage: (config, side) => open(config, side, calls),
+    openStorage: (config, side) => open(config, side, calls, options.signal),
   };
 }

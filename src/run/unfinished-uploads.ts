@@ -5,8 +5,9 @@
  * path, or when for longer than any run would take nothing was added to it. Others may belong to a run that is going on
  * somewhere else. Uploads of other programs are never touched.
  */
-import { messageOf } from "../errors.ts";
+import { errorCode, messageOf } from "../errors.ts";
 import { parseStoredName } from "../names/stored-name.ts";
+import { isPassing } from "../storage/passing.ts";
 import type { Storage, UnfinishedUpload } from "../storage/storage.ts";
 import type { OpenNames } from "./catalogue.ts";
 import { looksEncrypted } from "./name-opener.ts";
@@ -31,6 +32,7 @@ export class UnfinishedUploads {
     try {
       uploads = await this.storage.listUploads();
     } catch (error) {
+      if (isGivenUp(error)) throw error;
       this.reporter.warning(`unfinished uploads cannot be listed: ${messageOf(error)}`);
       return;
     }
@@ -64,8 +66,10 @@ export class UnfinishedUploads {
     if (upload.initiated >= than) return false;
     try {
       return (await this.storage.lastActivity(upload)) < than;
-    } catch {
-      return true; // not allowed to list parts, or gone
+    } catch (error) {
+      if (isGivenUp(error)) throw error;
+      // Not allowed to list parts, or gone. What did not work this time, or was no answer, says nothing.
+      return !isPassing(error) && errorCode(error) !== "EANSWER";
     }
   }
 
@@ -75,4 +79,9 @@ export class UnfinishedUploads {
     });
     this.aborting.push(done);
   }
+}
+
+/** The run is to stop. */
+function isGivenUp(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
 }

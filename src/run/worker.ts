@@ -63,7 +63,7 @@ async function open(
     onSlow: (slow) => tell({ slow }),
   });
   calls.onThrottled(() => tell({ throttled: true }));
-  const openStorage: OpenStorage = (config, side) => openAny(config, side, calls);
+  const openStorage: OpenStorage = (config, side) => openAny(config, side, calls, context.signal);
   const { config, mode } = settings;
   const keys = await openKeys(config, settings.keys);
   const destination = await openStorage(config.dest, "destination");

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Config, S3StorageConfig } from "../../src/config/config.ts";
+import { InterruptedError } from "../../src/errors.ts";
 import { CallStats, type FinishedCall } from "../../src/storage/call-stats.ts";
 import { FaultProxy } from "../s3-server/fault-proxy.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
@@ -69,6 +71,27 @@ describe.skipIf(skip !== undefined)(`the calls of a run${skip === undefined ? ""
       30,
     );
     expect(slow.find(({ operation }) => operation === "PutObject")?.key).toMatch(/^folder\/file /);
+  });
+
+  it.each([
+    ["may be given up", "ListMultipartUploads", { kind: "stall" }, 1],
+    ["of the workers fail again and again", "CompleteMultipartUpload", { kind: "status", status: 500 }, 2],
+  ] as const)("do not keep a run that is stopped: those that %s", async (_, operation, effect, until) => {
+    await clean(backup(config));
+    world.write("another", randomBytes(20_000_000));
+    proxy.reset();
+    proxy.fail({ operation, effect, times: 999 });
+    const stop = new AbortController();
+    const run = backup(config, { signal: stop.signal });
+    const ended = expect(run).rejects.toThrow(InterruptedError);
+    while (proxy.count(operation).requests < until) await sleep(5);
+    const stoppedAt = performance.now();
+    stop.abort();
+    await ended;
+    expect(performance.now() - stoppedAt).toBeLessThan(5000);
+    // One may have been on its way.
+    expect(proxy.count(operation).requests).toBeLessThanOrEqual(until + 1);
+    proxy.reset();
   });
 
   it("of one that finds nothing new are the listing, one ranged read and a look for unfinished uploads", async () => {

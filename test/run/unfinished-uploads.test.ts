@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { StorageError } from "../../src/errors.ts";
 import { parseStoredName } from "../../src/names/stored-name.ts";
 import { UnfinishedUploads } from "../../src/run/unfinished-uploads.ts";
 import type { Storage, UnfinishedUpload } from "../../src/storage/storage.ts";
@@ -13,7 +14,12 @@ const upload = (key: string, ageDays: number, uploadId = key): UnfinishedUpload 
   initiated: NOW.getTime() - ageDays * DAY,
 });
 
-async function found(uploads: UnfinishedUpload[] | Error, failing: string[] = [], activeDays = 1000) {
+async function found(
+  uploads: UnfinishedUpload[] | Error,
+  failing: string[] = [],
+  activeDays = 1000,
+  untold = new Error("not told"),
+) {
   const aborted: string[] = [];
   const warnings: string[] = [];
   const storage = {
@@ -22,7 +28,7 @@ async function found(uploads: UnfinishedUpload[] | Error, failing: string[] = []
       return uploads;
     },
     lastActivity: async ({ uploadId, initiated }: UnfinishedUpload) => {
-      if (failing.includes(`parts of ${uploadId}`)) throw new Error("not told");
+      if (failing.includes(`parts of ${uploadId}`)) throw untold;
       return Math.max(initiated, NOW.getTime() - activeDays * DAY);
     },
     abortUpload: async ({ uploadId }: UnfinishedUpload) => {
@@ -70,6 +76,20 @@ describe("unfinished uploads", () => {
     unfinished.completed("never begun");
     await unfinished.finish();
     expect(aborted).toEqual(["first", "second", SEALED]);
+  });
+
+  it("that began long ago stay where their parts could not be listed this time; such a failure once had them removed", async () => {
+    const old = upload("old.1.1.1.0.enc", 30);
+    const failing = ["parts of old.1.1.1.0.enc"];
+    for (const code of ["SlowDown", "ECONNRESET", "EANSWER"]) {
+      const error = new StorageError("destination", "cannot be listed", { code });
+      const { unfinished, aborted } = await found([old], failing, 1000, error);
+      expect(aborted).toEqual([]);
+      expect(unfinished.of("old")).toEqual([old]);
+    }
+    const stopped = new DOMException("This operation was aborted", "AbortError");
+    await expect(found([old], failing, 1000, stopped)).rejects.toBe(stopped);
+    await expect(found(stopped)).rejects.toBe(stopped);
   });
 
   it("that began long ago stay while parts are added to them, where that is told", async () => {

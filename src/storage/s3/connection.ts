@@ -8,7 +8,7 @@ import type { S3Client, S3ClientConfig, StorageClass } from "@aws-sdk/client-s3"
 import type { S3StorageConfig } from "../../config/config.ts";
 import { type Side, StorageError } from "../../errors.ts";
 import type { CallStats } from "../call-stats.ts";
-import { refuseEmptyAnswers } from "./answers.ts";
+import { checkAnswers } from "./check-answers.ts";
 import { type ErrorContext, toStorageError } from "./errors.ts";
 import { KeySpace } from "./keys.ts";
 import { PatientRetry } from "./retry.ts";
@@ -65,6 +65,8 @@ export interface Connection extends ErrorContext {
   /** For requests that make an object: the class that was asked for, else the configured one, if there is one. */
   classOf(asked: string | undefined): { StorageClass?: StorageClass };
   readonly tuning: Tuned;
+  /** Aborted once the run is to stop; for calls that have no signal of their own and that may be given up at any moment. */
+  readonly stop: AbortSignal | undefined;
   /** The key in the bucket; throws `StorageError` for one that cannot exist there. */
   fullKey(key: string): string;
   /** Runs a request and turns its failure into a `StorageError`; an aborted `signal` throws its reason instead. */
@@ -76,20 +78,25 @@ export interface Connection extends ErrorContext {
   ): Promise<T>;
 }
 
-/** Connects lazily: this loads the SDK and makes a client, and sends nothing. `calls` is told of every call. */
+/**
+ * Connects lazily: this loads the SDK and makes a client, and sends nothing. `calls` is told of every call. Once `stop` is
+ * aborted no request is sent again; the first attempt of any is still made, and waited for, unless it is given a signal.
+ */
 export async function connect(
   config: S3StorageConfig,
   side: Side,
   clock: ServerClock,
   tuning: S3Tuning = {},
   calls?: CallStats,
+  stop?: AbortSignal,
 ): Promise<Connection> {
   const sdk = await import("@aws-sdk/client-s3");
   const tuned = { ...DEFAULTS, ...tuning };
   const region = config.regionName ?? "us-east-1";
-  const client = new sdk.S3Client(clientConfig(config, region, tuned, () => calls?.tellThrottled()));
+  const retry = new PatientRetry(tuned.attempts, tuned.retryBaseMs, () => calls?.tellThrottled(), stop);
+  const client = new sdk.S3Client(clientConfig(config, region, tuned, retry));
   addContentMd5(client);
-  refuseEmptyAnswers(client);
+  checkAnswers(client);
   watchClock(client, clock);
   if (calls !== undefined) watchCalls(client, calls, `${side} ${locationOf(config)}`);
   const keys = new KeySpace(config.basePath);
@@ -112,6 +119,7 @@ export async function connect(
       return asked === undefined ? {} : { StorageClass: asked as StorageClass };
     },
     tuning: tuned,
+    stop,
     fullKey(key) {
       const problem = keys.problem(key);
       if (problem !== undefined) throw new StorageError(side, problem, { path: key, code: "EKEY" });
@@ -138,7 +146,7 @@ function clientConfig(
   config: S3StorageConfig,
   region: string,
   tuned: Tuned,
-  onThrottled: () => void,
+  retryStrategy: PatientRetry,
 ): S3ClientConfig {
   const agent = { keepAlive: true, maxSockets: tuned.sockets };
   return {
@@ -153,7 +161,7 @@ function clientConfig(
     // With it, every large part would get a connection of its own, and a TLS handshake.
     expectContinueHeader: false,
     maxAttempts: tuned.attempts,
-    retryStrategy: new PatientRetry(tuned.attempts, tuned.retryBaseMs, onThrottled),
+    retryStrategy,
     requestHandler: {
       connectionTimeout: tuned.connectTimeoutMs,
       socketTimeout: tuned.idleTimeoutMs,

@@ -27,7 +27,7 @@ export async function copyObject(
       code: "ESAME",
     });
   }
-  const head = await headObject(connection, from);
+  const head = await headObject(connection, from, connection.stop);
   if (head === undefined) {
     throw new StorageError(connection.side, `${WHAT} (no such object)`, { path: from, code: "ENOENT" });
   }

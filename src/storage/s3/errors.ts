@@ -5,7 +5,7 @@
  * some errors the access key and the text that was signed.
  */
 import { type Side, StorageError } from "../../errors.ts";
-import { detailsOf, isBrokenConnection } from "./retry.ts";
+import { detailsOf, isBrokenConnection, isNoAnswer, NO_ANSWER } from "./retry.ts";
 
 export interface ErrorContext {
   readonly side: Side;
@@ -22,6 +22,7 @@ const REMEDIES: Record<string, string> = {
   AuthorizationHeaderMalformed: "set region_name to the region of the bucket",
   CredentialsProviderError:
     "set aws_access_key_id and aws_secret_access_key, or give the environment, a profile or the machine a role",
+  [NO_ANSWER]: "check endpoint_url, and what is between here and it: a proxy, a gateway, a login page",
   ExpiredToken: "get new temporary credentials; for long runs use a role or keys that do not expire",
   IllegalLocationConstraintException: "set region_name to the region of the bucket",
   InvalidAccessKeyId: "check aws_access_key_id, and that it belongs to this endpoint",
@@ -46,8 +47,10 @@ export function toStorageError(
 ): StorageError {
   if (error instanceof StorageError) return error;
   const { name, message, code, status } = detailsOf(error);
-  const kind = canonicalName(name, code, status);
-  const text = describe(kind, clean(message, context.secrets), status);
+  const kind = clean(canonicalName(name, code, status), context.secrets, LONGEST_KIND);
+  // What the SDK's parser says is for its users.
+  const said = kind === NO_ANSWER && name !== NO_ANSWER ? "the answer cannot be understood" : message;
+  const text = describe(kind, clean(said, context.secrets, LONGEST_MESSAGE), status);
   const remedy = REMEDIES[kind] ?? (isNetwork(kind, code) ? NETWORK_REMEDY : undefined);
   return new StorageError(context.side, `${what} (${text})`, {
     path: key ?? context.location,
@@ -67,12 +70,13 @@ export function isMissing(error: unknown): boolean {
 /** Whether it stays unknown what became of a request: it may have been carried out all the same. */
 export function isAmbiguous(error: unknown): boolean {
   const { name, status } = detailsOf(error);
-  return status === undefined || status >= 500 || name === "NoSuchUpload";
+  return status === undefined || status >= 500 || status < 300 || name === "NoSuchUpload";
 }
 
 /** One name per cause: answers to HEAD have no body, so the SDK makes names of them as it can. */
 function canonicalName(name: string, code: string | undefined, status: number | undefined): string {
   if (name === "NotFound" || name === "NoSuchKey") return "NoSuchKey";
+  if (isNoAnswer({ name, code, status })) return NO_ANSWER;
   if (status === 501) return "NotImplemented";
   if (REMEDIES[name] !== undefined || name.startsWith("NoSuch")) return name;
   if (status === 403 || status === 401) return name === "UserSuspended" ? "AccountProblem" : "AccessDenied";
@@ -94,6 +98,7 @@ function describe(kind: string, message: string, status: number | undefined): st
   if (kind === "NoSuchKey") return "no such object";
   if (kind === "NoSuchBucket") return "no such bucket";
   if (kind === "PreconditionFailed") return "it changed meanwhile";
+  if (kind === NO_ANSWER) return message;
   const parts = [kind];
   if (message !== "" && message !== kind && message !== "UnknownError") parts.push(`: ${message}`);
   if (status !== undefined) parts.push(`, status ${status}`);
@@ -104,10 +109,16 @@ function isNetwork(kind: string, code: string | undefined): boolean {
   return kind === "TimeoutError" || isBrokenConnection(code) || isBrokenConnection(kind);
 }
 
-/** Server texts come from outside: one line, no control characters, of bounded length, and without our secrets. */
-function clean(message: string, secrets: readonly string[]): string {
+const LONGEST_KIND = 64;
+const LONGEST_MESSAGE = 300;
+
+/**
+ * Server texts come from outside, their codes as well: one line, no control characters, of bounded length, and without
+ * our secrets.
+ */
+function clean(message: string, secrets: readonly string[], longest: number): string {
   let text = message;
   for (const secret of secrets) if (secret !== "") text = text.replaceAll(secret, "[hidden]");
   text = text.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ").trim();
-  return text.length > 300 ? `${text.slice(0, 300)}...` : text;
+  return text.length > longest ? `${text.slice(0, longest)}...` : text;
 }

@@ -30,9 +30,13 @@ export async function importObject(
   if (size > tuning.copyLimitBytes) return undefined;
   const full = new KeySpace(bucket.basePath).full(key);
   const what = `cannot be copied from ${bucket.bucket}`;
-  const head = await connection.attempt(what, key, undefined, async () => {
+  const { stop } = connection;
+  const head = await connection.attempt(what, key, stop, async () => {
     try {
-      return await client.send(new sdk.HeadObjectCommand({ Bucket: bucket.bucket, Key: full }));
+      return await client.send(
+        new sdk.HeadObjectCommand({ Bucket: bucket.bucket, Key: full }),
+        stop && { abortSignal: stop },
+      );
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;

@@ -6,6 +6,7 @@
  * order of the server is and whatever it makes of `start-after`.
  */
 import { comparePaths } from "../../names/path-text.ts";
+import { ListProgress } from "./list-progress.ts";
 
 /** From one key of a listing to a later one, and how many pages that was. */
 export interface Stretch {
@@ -49,6 +50,7 @@ export class KeyRange<T> {
   private pageFirst: string | undefined;
   pages = 0;
   keys = 0;
+  private readonly progress = new ListProgress();
   /** What came behind the end. */
   private beyond: Page<T> | undefined;
   /** What led to the cut it begins at, drawn out to there: all that can be known of it before its first page. */
@@ -71,6 +73,11 @@ export class KeyRange<T> {
     return this.isOver && this.first === undefined;
   }
 
+  /** Whether it is listed for ever, by all that can be seen. */
+  get isStuck(): boolean {
+    return !this.isOver && this.progress.isStuck;
+  }
+
   /** What the listing was like up to here: the last page says it best, all of the range reaches farther back. */
   get stretches(): Stretch[] {
     const { first, pageFirst, last, pages } = this;
@@ -81,8 +88,12 @@ export class KeyRange<T> {
     ];
   }
 
-  /** Takes the page that was asked for; false, and nothing is taken, when its keys do not ascend from where they should. */
-  take(page: Page<T>): boolean {
+  /**
+   * Takes the page that was asked for, but a key that is the one before it once more; false, and nothing is taken, when its
+   * keys do not ascend from where they should.
+   */
+  take(given: Page<T>): boolean {
+    const page = withoutRepeats(given, this.last);
     if (!this.free && !ascends(page.keys, this.last ?? this.after)) return false;
     const count = this.until === undefined ? page.keys.length : countUpTo(page.keys, this.until);
     const keys = page.keys.slice(0, count);
@@ -98,6 +109,7 @@ export class KeyRange<T> {
       this.beyond = page.next === undefined ? rest : { ...rest, next: page.next };
     }
     this.next = isPassed || page.next === undefined ? undefined : { token: page.next };
+    this.progress.look(page.keys, !this.free);
     return true;
   }
 
@@ -138,6 +150,14 @@ export class KeyRange<T> {
     this.pages--; // it is one page
     this.take(beyond);
   }
+}
+
+/** Some servers begin a page with the key that the one before ended with. */
+function withoutRepeats<T>(page: Page<T>, last: string | undefined): Page<T> {
+  const { keys, items } = page;
+  const isNew = (i: number) => keys[i] !== (i === 0 ? last : keys[i - 1]);
+  if (keys.every((_, i) => isNew(i))) return page;
+  return { ...page, keys: keys.filter((_, i) => isNew(i)), items: items.filter((_, i) => isNew(i)) };
 }
 
 /** Whether keys ascend by their bytes, the first behind `last`. */

@@ -23,6 +23,8 @@ export interface AheadOptions {
   readonly requests: number;
   /** Bytes that all keys begin with. */
   readonly prefixLength: number;
+  /** What to throw where the server goes on and on, and nothing comes of it. */
+  readonly endless?: () => Error;
 }
 
 /** Gives one page; undefined when the server refuses to begin behind a key. */
@@ -167,6 +169,8 @@ class Listing<T> {
     if (at === -1) return; // dropped meanwhile
     if (page === undefined) this.goOnAlone(at - 1, false);
     else this.take(range, at, page);
+    if (range.isStuck)
+      this.failure ??= { error: this.options.endless?.() ?? new Error("the listing has no end") };
     this.lookAtJoints();
     this.wake();
     this.ask();

@@ -4,12 +4,11 @@
 import { createHash, hash } from "node:crypto";
 import { StorageError } from "../../errors.ts";
 import type { PlaceOptions } from "../storage.ts";
-import { NO_RESULT } from "./answers.ts";
 import type { Connection } from "./connection.ts";
 import { isAmbiguous, isMissing, toStorageError } from "./errors.ts";
 import { bareEtag, copySource, quotedEtag } from "./keys.ts";
 import type { Beside } from "./put.ts";
-import { detailsOf } from "./retry.ts";
+import { detailsOf, NO_ANSWER } from "./retry.ts";
 import { statObject } from "./stat.ts";
 
 const WHAT = "cannot be written";
@@ -184,6 +183,6 @@ export async function abortUpload(connection: Connection, { key, uploadId }: Upl
 function unclear(connection: Connection, key: string, operation: string): StorageError {
   return new StorageError(connection.side, `${WHAT} (${operation} was answered without a result)`, {
     path: key,
-    code: NO_RESULT,
+    code: NO_ANSWER,
   });
 }

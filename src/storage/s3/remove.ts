@@ -5,7 +5,8 @@ import pLimit from "p-limit";
 import type { Connection } from "./connection.ts";
 import { isMissing, toStorageError } from "./errors.ts";
 import { fitsXml } from "./keys.ts";
-import { detailsOf } from "./retry.ts";
+import { detailsOf, NO_ANSWER } from "./retry.ts";
+import { headObject } from "./stat.ts";
 
 const WHAT = "cannot be removed";
 /** S3 API reference, "DeleteObjects". */
@@ -72,7 +73,14 @@ async function deleteObjects(connection: Connection, batch: readonly string[]): 
 async function removeOne(connection: Connection, key: string): Promise<RemovalFailure[]> {
   const { sdk, client, bucket } = connection;
   try {
-    await client.send(new sdk.DeleteObjectCommand({ Bucket: bucket, Key: connection.fullKey(key) }));
+    const { $metadata: metadata } = await client.send(
+      new sdk.DeleteObjectCommand({ Bucket: bucket, Key: connection.fullKey(key) }),
+    );
+    // S3 answers 204. Some servers say 200 (Supabase), but so does anybody in between.
+    if (metadata.httpStatusCode !== 204 && (await headObject(connection, key)) !== undefined) {
+      const message = "the answer is not one of DeleteObject: the object is still there";
+      return [{ key, error: toStorageError(connection, WHAT, key, { name: NO_ANSWER, message }) }];
+    }
     return [];
   } catch (error) {
     if (isMissing(error) && detailsOf(error).name !== "NoSuchBucket") return [];

@@ -109,7 +109,7 @@ export async function listParts(
     }
     const last = marker;
     marker = page.IsTruncated === true ? page.NextPartNumberMarker : undefined;
-    if (marker === last) marker = undefined; // a server that does not go on
+    if (Number(marker) <= Number(last ?? 0)) marker = undefined; // a server that does not go on
   } while (marker !== undefined);
   return parts;
 }

@@ -6,6 +6,11 @@
  * full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
  */
 
+import { setTimeout as pause } from "node:timers/promises";
+
+/** The name of an error that stands for an answer which cannot be understood. */
+export const NO_ANSWER = "EANSWER";
+
 interface RetryToken {
   getRetryCount(): number;
   getRetryDelay(): number;
@@ -49,15 +54,18 @@ export class PatientRetry {
   private readonly attempts: number;
   private readonly baseMs: number;
   private readonly onThrottled: () => void;
+  private readonly stop: AbortSignal | undefined;
 
   /**
    * `attempts` counts the first one; `baseMs` is the ceiling of the first delay, five times that when throttled;
-   * `onThrottled` is told of each attempt by which the server asked for fewer requests.
+   * `onThrottled` is told of each attempt by which the server asked for fewer requests. Once `stop` is aborted nothing
+   * is sent a second time, what waits for that included.
    */
-  constructor(attempts: number, baseMs: number, onThrottled: () => void = () => {}) {
+  constructor(attempts: number, baseMs: number, onThrottled: () => void = () => {}, stop?: AbortSignal) {
     this.attempts = attempts;
     this.baseMs = baseMs;
     this.onThrottled = onThrottled;
+    this.stop = stop;
   }
 
   async acquireInitialRetryToken(): Promise<RetryToken> {
@@ -72,7 +80,11 @@ export class PatientRetry {
     const base = throttled ? 5 * this.baseMs : this.baseMs;
     const delay = backoffMs(retry, base);
     const asked = info.retryAfterHint === undefined ? 0 : info.retryAfterHint.getTime() - Date.now();
-    return token(retry, Math.max(delay, Math.min(asked, LONGEST_DELAY_MS)));
+    const longer = Math.max(delay, Math.min(asked, LONGEST_DELAY_MS));
+    if (this.stop === undefined) return token(retry, longer);
+    // The SDK would wait to the end, and then send. It takes any error for a no.
+    await pause(longer, undefined, { signal: this.stop });
+    return token(retry, 0);
   }
 
   recordSuccess(): void {
@@ -99,7 +111,21 @@ function isWorthRetrying({ error, errorType }: RetryErrorInfo): boolean {
   const { name, code, status } = detailsOf(error);
   // 501 is an answer, not an accident.
   if (errorType === "SERVER_ERROR") return status !== 501;
-  return isBrokenConnection(code) || DAMAGED_ON_THE_WAY.has(name);
+  return isBrokenConnection(code) || DAMAGED_ON_THE_WAY.has(name) || isNoAnswer({ name, code, status });
+}
+
+/** Of errors that no server names: what the SDK's parser throws, and check-answers.ts. */
+const UNREADABLE: ReadonlySet<string> = new Set([
+  NO_ANSWER,
+  "Error",
+  "RangeError",
+  "SyntaxError",
+  "TypeError",
+]);
+
+/** Whether a request was answered as one that worked, with what cannot be understood. */
+export function isNoAnswer({ name, code, status }: Omit<ErrorDetails, "message">): boolean {
+  return status !== undefined && status < 300 && code === undefined && UNREADABLE.has(name);
 }
 
 export function isBrokenConnection(code: string | undefined): boolean {

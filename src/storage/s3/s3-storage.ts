@@ -49,12 +49,15 @@ export class S3Storage implements Storage {
   private readonly open: () => Promise<Connection>;
   private connection: Promise<Connection> | undefined;
 
-  /** Sends nothing and loads nothing until the first call. `tuning` is for tests and unusual networks. */
-  constructor(config: S3StorageConfig, side: Side, tuning?: S3Tuning, calls?: CallStats) {
+  /**
+   * Sends nothing and loads nothing until the first call. `tuning` is for tests and unusual networks; `stop` is aborted when
+   * the run is to stop.
+   */
+  constructor(config: S3StorageConfig, side: Side, tuning?: S3Tuning, calls?: CallStats, stop?: AbortSignal) {
     this.location = locationOf(config);
     this.bucket = config;
     this.keys = new KeySpace(config.basePath);
-    this.open = () => connect(config, side, this.clock, tuning, calls);
+    this.open = () => connect(config, side, this.clock, tuning, calls, stop);
   }
 
   keyProblem(key: string): string | undefined {
@@ -66,7 +69,8 @@ export class S3Storage implements Storage {
   }
 
   async stat(key: string): Promise<ObjectStat | undefined> {
-    return statObject(await this.connected(), key);
+    const connection = await this.connected();
+    return statObject(connection, key, connection.stop);
   }
 
   async *read(key: string, options?: ReadOptions): AsyncGenerator<Buffer> {
@@ -147,7 +151,8 @@ export class S3Storage implements Storage {
   }
 
   async lastActivity(upload: UnfinishedUpload): Promise<number> {
-    const parts = await listParts(await this.connected(), upload);
+    const connection = await this.connected();
+    const parts = await listParts(connection, upload, connection.stop);
     return Math.max(upload.initiated, ...parts.map(({ modified }) => modified));
   }
 

@@ -8,15 +8,19 @@ import { isMissing } from "./errors.ts";
 import { headersOf } from "./headers.ts";
 import { bareEtag } from "./keys.ts";
 
-/** All headers of an object, or undefined when there is none. Throws `StorageError`. */
+/** All headers of an object, or undefined when there is none. Throws `StorageError`; the reason of an aborted `signal`. */
 export function headObject(
   connection: Connection,
   key: string,
+  signal?: AbortSignal,
 ): Promise<HeadObjectCommandOutput | undefined> {
   const { sdk, client, bucket } = connection;
-  return connection.attempt("cannot be examined", key, undefined, async () => {
+  return connection.attempt("cannot be examined", key, signal, async () => {
     try {
-      return await client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key: connection.fullKey(key) }));
+      return await client.send(
+        new sdk.HeadObjectCommand({ Bucket: bucket, Key: connection.fullKey(key) }),
+        signal && { abortSignal: signal },
+      );
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
@@ -24,9 +28,13 @@ export function headObject(
   });
 }
 
-/** Size, time and ETag of an object, or undefined when there is none. Throws `StorageError`. */
-export async function statObject(connection: Connection, key: string): Promise<ObjectStat | undefined> {
-  const head = await headObject(connection, key);
+/** Size, time and ETag of an object, or undefined when there is none. Throws as `headObject` does. */
+export async function statObject(
+  connection: Connection,
+  key: string,
+  signal?: AbortSignal,
+): Promise<ObjectStat | undefined> {
+  const head = await headObject(connection, key, signal);
   if (head === undefined) return undefined;
   const etag = bareEtag(head.ETag);
   const md5 = md5Of(head);

@@ -1,7 +1,9 @@
 /**
  * Times every call of an S3 client: the logical call, retries and waiting for them included, and each attempt.
  *
- * A GetObject lasts until its body has come. An answer of 404 is an answer; a call that was given up because the run
+ * A GetObject lasts until its body has come. Bytes are those of bodies by their announced length, which costs nothing: a
+ * body that breaks off counts as if all of it had come; what comes in chunks counts where it is read as a whole before the
+ * SDK sees it (check-answers.ts). An answer of 404 is an answer; a call that was given up because the run
  * stops is no failure either.
  */
 import type { S3Client } from "@aws-sdk/client-s3";
@@ -11,6 +13,7 @@ import { detailsOf } from "./retry.ts";
 type Kind = FinishedCall["kind"];
 
 interface HttpMessage {
+  readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
 }
@@ -56,7 +59,7 @@ export function watchCalls(client: S3Client, stats: CallStats, storage: string):
       const sent = lengthOf(args.request);
       try {
         const result = await next(args);
-        const bytes = sent + lengthOf(result.response);
+        const bytes = sent + (isHead(args.request) ? 0 : lengthOf(result.response));
         bytesOfCall.set(context, bytes);
         whenComplete(result.output, (failed) => end(bytes, failed));
         return result;
@@ -83,6 +86,11 @@ function isBroken({ errored }: BodyStream): boolean {
 function isFailure(error: unknown): boolean {
   const { name, status } = detailsOf(error);
   return name !== "AbortError" && status !== 404;
+}
+
+/** Its answer tells the length of a body that does not come. */
+function isHead(request: unknown): boolean {
+  return (request as HttpMessage | undefined)?.method === "HEAD";
 }
 
 function lengthOf(message: unknown): number {

@@ -70,12 +70,24 @@ describe("ranges of a listing", () => {
   });
 
   it("take no page that does not ascend, or begins at or before the cut", () => {
-    for (const keys of [["b"], ["a"], ["c", "c"], ["d", "c"], ["\u{1f600}", "\u{ffff}"]]) {
+    for (const keys of [["b"], ["a"], ["c", "d", "c"], ["d", "c"], ["\u{1f600}", "\u{ffff}"]]) {
       const range = new KeyRange<string>("b");
       expect(range.take({ keys, items: keys })).toBe(false);
       expect(range.ready).toEqual([]);
     }
     expect(new KeyRange<string>("b").take({ keys: ["\u{ffff}", "\u{1f600}"], items: ["", ""] })).toBe(true);
+  });
+
+  it("give a key once that comes twice in a row, within a page or at its border, in any order", () => {
+    for (const free of [false, true]) {
+      const range = new KeyRange<string>();
+      if (free) range.goOn(true);
+      expect(range.take({ keys: ["a", "a", "b"], items: ["1", "2", "3"], next: "1" })).toBe(true);
+      expect(range.take({ keys: ["b"], items: ["4"], next: "2" })).toBe(true);
+      expect(range.take({ keys: ["b", "b", "c", "c"], items: ["5", "6", "7", "8"] })).toBe(true);
+      expect(range.ready).toEqual([["1", "3"], ["7"]]);
+      expect(range.keys).toBe(3);
+    }
   });
 });
 

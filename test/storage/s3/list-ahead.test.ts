@@ -144,6 +144,55 @@ describe("a listing by several requests, of a server that does otherwise", () =>
     await fc.assert(property, { numRuns: 500 });
   });
 
+  it.each([1, 8])(
+    "gives a key once that ends a page and begins the next, %i requests at once",
+    async (requests) => {
+      class Repeating extends ListingServer {
+        protected override pageAt(at: number): Page<string> {
+          const { next, ...page } = super.pageAt(at);
+          const before = at === 0 ? [] : [this.keys[at - 1] as string];
+          const repeated = [...before, ...page.keys.flatMap((key) => [key, key])];
+          return { keys: repeated, items: repeated, ...(next !== undefined && { next }) };
+        }
+      }
+      expect(await all(new Repeating(keys, 30), requests)).toEqual(keys);
+    },
+  );
+
+  it.each([1, 8])("ends where it turns in circles late, %i requests at once", async (requests) => {
+    class Circling extends ListingServer {
+      protected override pageAt(at: number): Page<string> {
+        const page = super.pageAt(at);
+        return page.next === undefined ? { ...page, next: "300" } : page;
+      }
+    }
+    const server = new Circling(keys, 30);
+    const pages = listAhead(server.fetch, {
+      requests,
+      prefixLength: 0,
+      endless: () => new Error("in circles"),
+    });
+    const read = async () => {
+      for await (const _ of pages);
+    };
+    await expect(read()).rejects.toThrow("in circles");
+    expect(server.requests).toBeLessThan(300);
+  });
+
+  it("takes many empty pages in a row for one of the ways to list", async () => {
+    class Gappy extends ListingServer {
+      override fetch = async (start: PageStart): Promise<Page<string> | undefined> => {
+        const at = "token" in start ? Number(start.token) : start.after === undefined ? 0 : undefined;
+        if (at === undefined || at % 99 === 0) {
+          const keys = at === undefined ? [] : [`k${String(at).padStart(4, "0")}`];
+          return { keys, items: keys, ...(at !== 495 && { next: String((at ?? 0) + 1) }) };
+        }
+        return { keys: [], items: [], next: String(at + 1) };
+      };
+    }
+    expect(await all(new Gappy([], 1), 1)).toEqual(["k0000", "k0099", "k0198", "k0297", "k0396", "k0495"]);
+  });
+
   it("misses no key that was there all the time, while others come and go", async () => {
     class Busy extends ListingServer {
       protected override pageAt(at: number): Page<string> {

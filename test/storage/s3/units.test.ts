@@ -146,6 +146,10 @@ describe("retries", () => {
     [{ name: "Error", code: "EPROTO" }, "CLIENT_ERROR", true],
     [{ name: "AbortError" }, "CLIENT_ERROR", false],
     ["not even an error", "CLIENT_ERROR", false],
+    // XML that ends in the middle, and a call that was given up there.
+    [{ name: "Error", $metadata: { httpStatusCode: 200 } }, "CLIENT_ERROR", true],
+    [{ name: "AbortError", $metadata: { httpStatusCode: 200 } }, "CLIENT_ERROR", false],
+    [{ name: "Error", $metadata: { httpStatusCode: 400 } }, "CLIENT_ERROR", false],
   ] as const)("of %o (%s): %s", async (error, errorType, expected) => {
     const token = await retry.acquireInitialRetryToken();
     const again = retry.refreshRetryTokenForRetry(token, { error, errorType });
@@ -186,6 +190,16 @@ describe("retries", () => {
       expect(told).toBe(2 * expected);
     },
   );
+
+  it("end when the run is to stop, even while one waits", async () => {
+    const stop = new AbortController();
+    const patient = new PatientRetry(9, 1e9, undefined, stop.signal);
+    const first = await patient.acquireInitialRetryToken();
+    const again = patient.refreshRetryTokenForRetry(first, { errorType: "TRANSIENT" });
+    setTimeout(() => stop.abort(), 5);
+    await expect(again).rejects.toThrow();
+    await expect(patient.refreshRetryTokenForRetry(first, { errorType: "TRANSIENT" })).rejects.toThrow();
+  });
 
   it("wait as long as the server asks, within reason", async () => {
     const token = await retry.acquireInitialRetryToken();
@@ -230,6 +244,14 @@ describe("errors", () => {
     expect(error.message.length).toBeLessThan(340);
     expect(error.path).toBe("s3://b");
     expect(error.cause).toBeUndefined();
+  });
+
+  it("have a code that is as clean: it comes from outside, too", () => {
+    const name = `Odd\n\x1b[31m s3cr3t ${"x".repeat(5000)}`;
+    const error = toStorageError(context, "cannot be read", "k", { name, message: "m" });
+    expect(error.message).toMatch(/^cannot be read \(Odd \[31m \[hidden\] x+\.\.\.: m\)$/);
+    expect(error.message.length).toBeLessThan(100);
+    expect(error.code).toMatch(/^Odd \[31m \[hidden\] x+\.\.\.$/);
   });
 });
 

@@ -1,0 +1,265 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { CallStats } from "../../../src/storage/call-stats.ts";
+import { rootOf } from "../../../src/storage/s3/check-answers.ts";
+import { S3Storage } from "../../../src/storage/s3/s3-storage.ts";
+import type { S3Call } from "../../s3-server/s3-operation.ts";
+import { list } from "../conformance.ts";
+import { type Answer, LAST, more, page, ScriptedServer } from "./scripted-server.ts";
+
+const PORTAL = "<html>Please log in</html>";
+const cleanUp: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const one of cleanUp.splice(0)) await one();
+});
+
+async function serve(
+  answer: (call: S3Call) => Answer | undefined,
+  { stop, calls }: { stop?: AbortSignal; calls?: CallStats } = {},
+): Promise<{ server: ScriptedServer; storage: S3Storage }> {
+  const server = await ScriptedServer.start(answer);
+  const tuning = { attempts: 4, retryBaseMs: 1, listRequests: 1 };
+  const storage = new S3Storage(server.config, "source", tuning, calls, stop);
+  cleanUp.push(async () => {
+    await storage.close();
+    await server.stop();
+  });
+  return { server, storage };
+}
+
+/** Two pages of a listing, and `second` in place of the second one for so many times. */
+function twoPages(second: string, times: number): (call: S3Call) => Answer {
+  let told = 0;
+  return ({ query }) => {
+    if (!query.includes("continuation-token")) return { body: page(["a", "b"], more("t")) };
+    return { body: told++ < times ? second : page(["c"], LAST) };
+  };
+}
+
+const keysOf = async (storage: S3Storage) => (await list(storage)).map(({ key }) => key);
+
+describe("a page that is none", () => {
+  const whole = page(["c"], LAST);
+  it.each([
+    ["a login page", PORTAL],
+    ["empty", ""],
+    ["without a word on whether it is the last", page(["c"], "")],
+    ["cut off", whole.slice(0, -40)],
+    ["cut off behind its last element", whole.slice(0, -"</ListBucketResult>".length)],
+    ["cut off before its first element", whole.slice(0, 30)],
+    ["no XML", "Please log in"],
+    ["an answer to something else", `<DeleteResult>${LAST}</DeleteResult>`],
+    ["an error", "<Error><Code>InternalError</Code><Message>late</Message></Error>\n"],
+  ])("is asked for again, and ended a listing early once: %s", async (_, body) => {
+    const passing = await serve(twoPages(body, 3));
+    expect(await keysOf(passing.storage)).toEqual(["a", "b", "c"]);
+    const lasting = await serve(twoPages(body, 99));
+    await expect(keysOf(lasting.storage)).rejects.toMatchObject({ side: "source", path: "s3://b" });
+    expect(lasting.server.calls.length).toBe(1 + 4);
+  });
+
+  it("says what to look at, and nothing of how it was read", async () => {
+    for (const [body, said] of [
+      [PORTAL, "cannot be listed (the answer is not a complete ListBucketResult)"],
+      ["Please log in", "cannot be listed (the answer is not a complete ListBucketResult)"],
+      [`${page([], "")}`.slice(0, -9), "cannot be listed (the answer cannot be understood)"],
+    ] as const) {
+      const { storage } = await serve(() => ({ body }));
+      await expect(list(storage)).rejects.toMatchObject({
+        message: said,
+        code: "EANSWER",
+        remedy: expect.stringContaining("proxy"),
+      });
+    }
+  });
+
+  it("is no end where it tells how to go on", async () => {
+    const { storage } = await serve(({ query }) => ({
+      body: query.includes("continuation-token")
+        ? page(["b"], LAST)
+        : page(["a"], "<NextContinuationToken>t</NextContinuationToken>"),
+    }));
+    expect(await keysOf(storage)).toEqual(["a", "b"]);
+  });
+
+  it("is not seen in an end with an empty token, a comment, or without a declaration", async () => {
+    const body = `<!-- > --> <ListBucketResult><Contents><Key>a</Key></Contents>${LAST}<NextContinuationToken/></ListBucketResult>\n`;
+    const { storage } = await serve(() => ({ body }));
+    expect(await keysOf(storage)).toEqual(["a"]);
+  });
+
+  it("of unfinished uploads, or of their parts, is none either", async () => {
+    const { storage } = await serve(() => ({ body: PORTAL }));
+    await expect(storage.listUploads()).rejects.toMatchObject({ code: "EANSWER" });
+    const upload = { key: "k", uploadId: "u", initiated: 0 };
+    await expect(storage.lastActivity(upload)).rejects.toMatchObject({ code: "EANSWER" });
+  });
+});
+
+describe("the root element", () => {
+  it.each([
+    ["<a/>", "a"],
+    ['\ufeff<?xml version="1.0"?>\n<!DOCTYPE a><!-- <b> --> <a x="y">', "a"],
+    ["<a", undefined],
+    ["", undefined],
+    ["<!-- <a>", undefined],
+    ["text <a>", undefined],
+  ])("of %j is %s", (text, root) => {
+    expect(rootOf(Buffer.from(text))).toBe(root);
+  });
+});
+
+describe("a listing without an end", () => {
+  it.each<[string, (asked: number) => string]>([
+    ["the same page with ever new tokens", (asked) => page(["a", "b"], more(String(asked)))],
+    ["two pages in turn", (asked) => page(asked % 2 ? ["a"] : ["b"], more(String(asked % 2)))],
+    ["five pages in turn", (asked) => page([`k${asked % 5}`], more(String(asked % 5)))],
+    ["empty pages with ever new tokens", (asked) => page([], more(String(asked)))],
+    ["one key again and again", (asked) => page(["a", "a"], more(String(asked)))],
+  ])("is an error, and went on for ever: %s", async (_, body) => {
+    let asked = 0;
+    const { server, storage } = await serve(() => ({ body: body(asked++) }));
+    await expect(list(storage)).rejects.toMatchObject({ code: "ELIST", side: "source" });
+    expect(server.calls.length).toBeLessThan(150);
+  });
+
+  it("of unfinished uploads ends", async () => {
+    let asked = 0;
+    const { storage } = await serve(() => {
+      const upload = `<Upload><Key>k</Key><UploadId>u${asked++ % 2}</UploadId></Upload>`;
+      return {
+        body: `<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>${upload}</ListMultipartUploadsResult>`,
+      };
+    });
+    expect((await storage.listUploads()).map(({ uploadId }) => uploadId)).toEqual(["u0", "u1"]);
+  });
+
+  it("of parts ends", async () => {
+    let asked = 0;
+    const { storage } = await serve(() => ({
+      body: `<ListPartsResult><IsTruncated>true</IsTruncated><NextPartNumberMarker>${1 + (asked++ % 2)}</NextPartNumberMarker></ListPartsResult>`,
+    }));
+    expect(await storage.lastActivity({ key: "k", uploadId: "u", initiated: 7 })).toBe(7);
+  });
+});
+
+describe("a removal", () => {
+  it.each([
+    ["a login page", PORTAL],
+    ["empty", ""],
+    ["an answer to something else", page([], LAST)],
+  ])("of several is one only when the answer says so: %s", async (_, body) => {
+    const { server, storage } = await serve(() => ({ body }));
+    expect(await storage.remove(["a", "b"])).toMatchObject([
+      { key: "a", error: { code: "EANSWER", side: "source" } },
+      { key: "b", error: { code: "EANSWER" } },
+    ]);
+    expect(server.count("DeleteObjects")).toBe(4);
+  });
+
+  it("of several is one when nothing failed, by any form of the answer", async () => {
+    for (const body of [
+      "<DeleteResult/>",
+      '<?xml version="1.0"?>\n<DeleteResult xmlns="x"></DeleteResult>',
+    ]) {
+      const { storage } = await serve(() => ({ body }));
+      expect(await storage.remove(["a", "b"])).toEqual([]);
+    }
+  });
+
+  it("of one is looked at where another success than S3's is told", async () => {
+    const portal = await serve(() => ({ body: PORTAL }));
+    expect(await portal.storage.remove(["a"])).toMatchObject([{ key: "a", error: { code: "EANSWER" } }]);
+    const odd = await serve(({ operation }) => ({ status: operation === "HeadObject" ? 404 : 200 }));
+    expect(await odd.storage.remove(["a"])).toEqual([]);
+    const usual = await serve(() => ({ status: 204 }));
+    expect(await usual.storage.remove(["a"])).toEqual([]);
+    expect(usual.server.calls.length).toBe(1);
+  });
+});
+
+describe("once the run is to stop", () => {
+  /** Aborts when the first request has come. */
+  const stopping = async (answer: (call: S3Call) => Answer | undefined) => {
+    const stop = new AbortController();
+    const { server, storage } = await serve(
+      (call) => {
+        setTimeout(() => stop.abort(), 20);
+        return answer(call);
+      },
+      { stop: stop.signal },
+    );
+    return { server, storage };
+  };
+
+  it("nothing is sent again, whatever it is", async () => {
+    const stop = AbortSignal.abort();
+    const { server, storage } = await serve(() => ({ status: 500 }), { stop });
+    expect(await storage.remove(["a"])).toMatchObject([{ key: "a", error: { name: "StorageError" } }]);
+    expect(await storage.remove(["a", "b"])).toHaveLength(2);
+    await expect(storage.abortUpload({ key: "k", uploadId: "u", initiated: 0 })).rejects.toThrow();
+    await expect(storage.write("k", Buffer.from("x"))).rejects.toThrow();
+    const operations = server.calls.map(({ operation }) => operation);
+    expect(operations).toEqual(["DeleteObject", "DeleteObjects", "AbortMultipartUpload", "PutObject"]);
+  });
+
+  it("nobody waits to send it again", async () => {
+    const stop = new AbortController();
+    const server = await ScriptedServer.start(() => ({ status: 503 }));
+    const storage = new S3Storage(
+      server.config,
+      "source",
+      { retryBaseMs: 1e9, attempts: 9 },
+      undefined,
+      stop.signal,
+    );
+    cleanUp.push(async () => {
+      await storage.close();
+      await server.stop();
+    });
+    setTimeout(() => stop.abort(), 100);
+    expect(await storage.remove(["a"])).toHaveLength(1);
+    expect(server.calls.length).toBe(1);
+  });
+
+  it.each<[string, (storage: S3Storage) => Promise<unknown>]>([
+    ["a HEAD", (storage) => storage.stat("k")],
+    ["a listing of uploads", (storage) => storage.listUploads()],
+    ["a listing of parts", (storage) => storage.lastActivity({ key: "k", uploadId: "u", initiated: 0 })],
+    ["the HEAD before a copy", (storage) => storage.copy("k", "l")],
+  ])("what may be given up is not waited for: %s", async (_, call) => {
+    const { server, storage } = await stopping(() => undefined);
+    await expect(call(storage)).rejects.toThrow("aborted");
+    expect(server.calls.length).toBe(1);
+  });
+
+  it("what decides whether a copy is there is not given up", async () => {
+    const head = { status: 200 };
+    let heads = 0;
+    const { server, storage } = await stopping(({ operation }) => {
+      if (operation === "CopyObject") return { body: "<CopyObjectResult><ETag>e</ETag></CopyObjectResult>" };
+      return heads++ === 0 ? head : { status: 404 };
+    });
+    const copying = storage.copy("k", "l");
+    await expect(copying).rejects.toMatchObject({ code: "ECOPY" });
+    expect(server.calls.map(({ operation }) => operation)).toEqual([
+      "HeadObject",
+      "CopyObject",
+      "HeadObject",
+    ]);
+  });
+});
+
+describe("the bytes of calls", () => {
+  it("are those of bodies: none of a HEAD, and of a listing however it comes", async () => {
+    const calls = new CallStats();
+    const body = page(["a"], LAST);
+    const { storage } = await serve(() => ({ body }), { calls });
+    await storage.stat("k");
+    await list(storage);
+    const bytes = calls.list().map(({ operation, call }) => [operation, call.bytes]);
+    expect(bytes).toEqual([
+      ["HeadObject", 0],
+      ["ListObjectsV2", body.length],
+    ]);
+  });
+});
