@@ -23,6 +23,7 @@ import { reservesNames } from "./open-source.ts";
 import { openTarget } from "./open-target.ts";
 import { prepareTarget } from "./prepare-target.ts";
 import type { Overwrite } from "./restore-file.ts";
+import { ambiguousVersion, lostManifest, noSuchVersion } from "./restore-reports.ts";
 import type { RestoreTarget } from "./restore-target.ts";
 import { RestoredMetadata } from "./restored-metadata.ts";
 import { type RunOptions, withDefaults } from "./run-options.ts";
@@ -106,7 +107,7 @@ class Restore {
   private unapplied = false;
   /** Files that are there by this restore, or were the same before; of those that it has made, the paths. */
   private present = 0;
-  private made = new SpillList<string>();
+  private readonly made = new SpillList<string>();
   private readonly destination: OpenDestination;
   private readonly target: RestoreTarget;
   private readonly options: RestoreOptions;
@@ -142,11 +143,10 @@ class Restore {
 
   async pass(versions: AsyncIterable<Version[]>): Promise<void> {
     await this.destination.workers.drain();
-    this.close();
+    this.closeLists();
     this.metadata = new RestoredMetadata(this.selection, this.options.stripPrefix);
     this.large = new SpillList<Version>();
-    this.made = new SpillList<string>();
-    this.present = 0;
+    this.present = 0; // what an earlier pass has made is the same now
     this.files = 0;
     this.bytes = 0;
     for await (const groups of storedGroups(versions)) {
@@ -187,8 +187,13 @@ class Restore {
   }
 
   close(): void {
-    this.large.close();
+    this.closeLists();
     this.made.close();
+  }
+
+  /** What each pass has its own of. */
+  private closeLists(): void {
+    this.large.close();
     this.metadata.close();
   }
 
@@ -329,37 +334,4 @@ class Restore {
       this.options.reporter.file("kept", file, "another file is there");
     }
   }
-}
-
-function lostManifest(folder: string) {
-  return {
-    side: "destination",
-    kind: "failed",
-    message:
-      "the metadata of this folder are not, or not all, in the backup: its files were restored without",
-    path: folder,
-    code: "ENOMANIFEST",
-  } as const;
-}
-
-function noSuchVersion(md5: string, path?: string) {
-  return {
-    side: "destination",
-    kind: "failed",
-    message: `no version has an md5 that begins with ${md5}`,
-    ...(path !== undefined && { path }),
-    code: "ENOMATCH",
-    remedy: "backup list --all-versions shows those there are",
-  } as const;
-}
-
-function ambiguousVersion(path: string) {
-  return {
-    side: "destination",
-    kind: "failed",
-    message: "several of its versions have an md5 that begins so",
-    path,
-    code: "EAMBIGUOUS",
-    remedy: "give more digits: backup list --all-versions shows them",
-  } as const;
 }
