@@ -33,6 +33,8 @@ export interface PoolOptions<Task, Outcome> {
   /** The outcome of tasks that were still queued when the pool was stopped. */
   readonly stopped: Outcome;
   readonly onProgress?: (bytes: number) => void;
+  /** Asked of each outcome: a reason to give up, which `submit` and `drain` then throw. */
+  readonly judge?: (outcome: Outcome) => Error | undefined;
   /** What workers tell beside (`WorkerContext.tell`). */
   readonly onNews?: (news: unknown) => void;
 }
@@ -248,6 +250,10 @@ export class Pool<Task, Outcome> {
     } catch (error) {
       this.break(error instanceof Error ? error : new Error(messageOf(error)));
     }
+    const reason = this.broken === undefined ? this.options.judge?.(outcome) : undefined;
+    if (reason === undefined) return;
+    this.break(reason);
+    this.stop();
   }
 
   private finishBatch(member: Member<Task, Outcome>, message: FromWorker & { type: "done" }): void {

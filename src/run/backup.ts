@@ -154,7 +154,8 @@ class Backup {
       signal.removeEventListener("abort", stop);
       // Whatever ended the run: what is staged completely is worth keeping, and the rest must not go on.
       stop();
-      await this.settle();
+      await this.destination.workers.drain().catch(() => {}); // whoever could not go on has said so
+      await this.publisher.flush();
       this.found.close();
     }
   }

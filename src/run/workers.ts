@@ -7,6 +7,7 @@ import { InFlight } from "../pool/in-flight.ts";
 import { Pool } from "../pool/pool.ts";
 import type { Threads } from "../pool/threads.ts";
 import { filesInFlight, involvesBuckets, memoryOf } from "./files-in-flight.ts";
+import { OutOfReach } from "./out-of-reach.ts";
 import type { RunOptions } from "./run-options.ts";
 import { type Outcome, type Task, weightBesideServer, weightOf } from "./tasks.ts";
 import type { WorkerNews, WorkerSettings } from "./worker.ts";
@@ -41,6 +42,7 @@ export function poolFor(
   const { calls } = options;
   const remote = involvesBuckets(config, mode);
   const inFlight = remote ? new InFlight(filesInFlight(config, mode), memoryOf(mode)) : undefined;
+  const outOfReach = new OutOfReach();
   calls.onThrottled(() => inFlight?.throttled(performance.now()));
   return new Pool<Task, Outcome>({
     threads,
@@ -53,6 +55,7 @@ export function poolFor(
     lost: (_task, report) => ({ kind: "failed", report }),
     stopped: { kind: "stopped" },
     onProgress,
+    judge: (outcome) => outOfReach.judge(outcome, performance.now()),
     onNews: (news) => {
       const { slow, throttled, counted } = news as WorkerNews;
       if (slow !== undefined) calls.tellSlow(slow);

@@ -302,6 +302,24 @@ describe("a pool that cannot work", () => {
   });
 });
 
+describe("a pool that gives up", () => {
+  it("answers what is queued, and says why to whoever submits, asks or waits", async () => {
+    const judge = (outcome: unknown) => (outcome === "did 7" ? new Error("seven") : undefined);
+    open({}, { workers: 1, judge });
+    const outcomes: unknown[] = [];
+    const submitted = Array.from({ length: 500 }, (_, i) =>
+      pool.submit(String(i), (outcome) => outcomes.push(outcome)).catch((error: Error) => error.message),
+    );
+    await expect(pool.drain()).rejects.toThrow("seven");
+    await Promise.all(submitted);
+    await expect(pool.submit("x", () => {})).rejects.toThrow("seven");
+    await expect(pool.ask("x")).rejects.toThrow("seven");
+    await pool.close();
+    expect(outcomes).toHaveLength(500);
+    expect(outcomes).toContain("stopped");
+  });
+});
+
 describe("a pool that is stopped", () => {
   it("answers what waits, tells its workers, and drains", async () => {
     open({}, { workers: 1, batchesPerWorker: 1, batchTasks: 1 });
