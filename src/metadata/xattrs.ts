@@ -5,6 +5,7 @@
  * asked again, a folder at a time. So a tree without any costs one process.
  */
 import { spawn, spawnSync } from "node:child_process";
+import { folderOf } from "../names/folders.ts";
 import { bytesOfPath, pathOfBytes } from "../names/path-text.ts";
 
 /** All but what the system gives by itself (security.selinux) and what is not stored (system.nfs4_acl). */
@@ -43,7 +44,7 @@ export async function surveyXattrs(root: string, signal?: AbortSignal): Promise<
     for (const line of lines) {
       const file = fileOf(line);
       if (file === ".") ofRoot = true;
-      else if (file !== undefined) folders.add(file.slice(0, Math.max(0, file.lastIndexOf("/"))));
+      else if (file !== undefined) folders.add(folderOf(file));
     }
   }
   return { available: await ended, folders, root: ofRoot };

@@ -3,12 +3,12 @@
  * are to be sparse, and which folders have no manifest.
  */
 import type { Attributes, Manifest, ManifestEntry } from "../metadata/manifest.ts";
+import { folderOf } from "../names/folders.ts";
 import { parseManifestPath } from "../names/manifest-name.ts";
 import type { Selection } from "../plan/selection.ts";
 import { stripPrefix } from "../plan/strip-prefix.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
-import { folderOf } from "../storage/local/real-folders.ts";
 import { checkTargetPath } from "./local-target.ts";
 
 /** What is to be applied in one folder. */

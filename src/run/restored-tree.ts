@@ -4,10 +4,11 @@
  */
 import * as fs from "node:fs";
 import type { Attributes, ManifestEntry } from "../metadata/manifest.ts";
+import { folderOf } from "../names/folders.ts";
 import { fsPath, pathOfBytes } from "../names/path-text.ts";
 import { kindOf } from "../scan/folder-record.ts";
 import { secondsOf, secondsOfNanoseconds } from "../scan/mtime.ts";
-import { folderOf, RealFolders } from "../storage/local/real-folders.ts";
+import { RealFolders } from "../storage/local/real-folders.ts";
 import { obstructed } from "./local-target.ts";
 
 export class RestoredTree {

@@ -7,11 +7,11 @@
  */
 
 import { type Manifest, parseManifest } from "../metadata/manifest.ts";
+import { folderOf } from "../names/folders.ts";
 import { escapePath, isBeforeManifests } from "../names/manifest-name.ts";
 import { isLive } from "../names/stored-name.ts";
 import type { Version } from "../plan/group.ts";
 import { SpillList } from "../spill/spill-list.ts";
-import { folderOf } from "../storage/local/real-folders.ts";
 import type { Storage } from "../storage/storage.ts";
 import { below, secondsOfEntry } from "./restored-tree.ts";
 import type { StoreRequest } from "./store-phase.ts";

@@ -6,8 +6,9 @@
  * before, but not what lies in a folder that stays left out; `include`, which takes back any of these, also inside of
  * such folders; last size, caches and other file systems, which the scan sees by itself.
  */
+
+import { parentPrefixOf, prefixesOf } from "../names/folders.ts";
 import type { FilesFrom } from "./files-from.ts";
-import { foldersOf, parentOf } from "./folders.ts";
 import { GitignoreRules, type RuleProblem } from "./gitignore.ts";
 
 export const RULES_FILE = ".backupignore";
@@ -137,7 +138,7 @@ export class Exclusions {
   /** The rule of `exclude` or of a folder that leaves it out, unless another takes it back. */
   private ruleFor(path: string): string | undefined {
     if (this.exclude.isEmpty && this.ofFolders.size === 0) return undefined;
-    const { leftOut, levels } = this.wayTo(parentOf(path));
+    const { leftOut, levels } = this.wayTo(parentPrefixOf(path));
     const found = leftOut ?? this.ruleAmong(levels, path);
     return found !== undefined && this.isIncluded(path) ? undefined : found;
   }
@@ -178,7 +179,7 @@ export class Exclusions {
 
   private foundFor(path: string): string | undefined {
     if (this.leftOut.size === 0) return undefined;
-    for (const folder of foldersOf(path)) {
+    for (const folder of prefixesOf(path)) {
       const why = this.leftOut.get(folder);
       if (why === undefined || path === folder + CACHE_TAG) continue;
       return this.isIncluded(path) ? undefined : why;

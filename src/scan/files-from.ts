@@ -2,7 +2,7 @@
  * The list in `files_from`: the only files that are considered, and the folders of which all is. It knows which of them a
  * scan has met, since a list that is wrong would otherwise back up nothing without a word.
  */
-import { foldersOf } from "./folders.ts";
+import { prefixesOf } from "../names/folders.ts";
 
 export class FilesFrom {
   private readonly paths: ReadonlySet<string>;
@@ -15,13 +15,13 @@ export class FilesFrom {
     this.paths = new Set(paths);
     this.unmet = new Set(paths);
     this.unmet.delete("");
-    for (const path of paths) for (const folder of foldersOf(path)) this.towards.add(folder);
+    for (const path of paths) for (const folder of prefixesOf(path)) this.towards.add(folder);
   }
 
   /** Whether a file, or a folder (with a trailing slash), is on the list or lies in a folder that is. */
   takes(path: string): boolean {
     if (this.paths.has("") || this.paths.has(path.replace(/\/$/, ""))) return true;
-    for (const folder of foldersOf(path)) if (this.paths.has(folder.slice(0, -1))) return true;
+    for (const folder of prefixesOf(path)) if (this.paths.has(folder.slice(0, -1))) return true;
     return false;
   }
 
@@ -34,7 +34,7 @@ export class FilesFrom {
   meet(path: string): void {
     if (this.unmet.size === 0) return;
     this.unmet.delete(path);
-    for (const folder of foldersOf(path)) this.unmet.delete(folder.slice(0, -1));
+    for (const folder of prefixesOf(path)) this.unmet.delete(folder.slice(0, -1));
   }
 
   /** Whether any of it was met; also when nothing is listed. */

@@ -1,7 +1,7 @@
 /**
  * Rules in the syntax of gitignore(5). Pure.
  */
-import { foldersOf, parentOf } from "./folders.ts";
+import { parentPrefixOf, prefixesOf } from "../names/folders.ts";
 import { compileWildcards } from "./wildcards.ts";
 
 /** What the rules say of one path. `rule`: the line that decided. */
@@ -63,7 +63,7 @@ export class GitignoreRules {
    */
   judge(path: string): Verdict {
     if (this.rules.length === 0) return NOTHING_SAID;
-    const folder = parentOf(path);
+    const folder = parentPrefixOf(path);
     if (folder !== this.folder) {
       this.folder = folder;
       this.ofFolder = this.judgeWay(folder);
@@ -87,7 +87,7 @@ export class GitignoreRules {
   }
 
   private judgeWay(folder: string): Verdict {
-    for (const outer of foldersOf(folder)) {
+    for (const outer of prefixesOf(folder)) {
       const verdict = this.match(outer);
       if (verdict.excluded) return verdict;
     }

@@ -6,8 +6,8 @@
  */
 import * as fs from "node:fs";
 import { errorCode } from "../errors.ts";
+import { foldersOf } from "../names/folders.ts";
 import { fsPath } from "../names/path-text.ts";
-import { foldersOf } from "../storage/local/real-folders.ts";
 
 /** Clocks of file servers may be behind by so much. */
 const SLACK_MS = 60_000;

@@ -1,5 +1,6 @@
 /** Which folders below a root are there, with neither them nor any above them a link. */
 import * as fs from "node:fs";
+import { foldersOf } from "../../names/folders.ts";
 import { fsPath } from "../../names/path-text.ts";
 
 export class RealFolders {
@@ -32,18 +33,4 @@ export class RealFolders {
   see(folder: string): void {
     if (folder !== "") this.last = folder;
   }
-}
-
-/** The folders above a path, outermost first. */
-export function foldersOf(path: string): string[] {
-  const folders: string[] = [];
-  for (let slash = path.indexOf("/"); slash !== -1; slash = path.indexOf("/", slash + 1)) {
-    folders.push(path.slice(0, slash));
-  }
-  return folders;
-}
-
-/** The folder that a path lies in; empty for the root. */
-export function folderOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
