@@ -85,10 +85,9 @@ function nextToken(
   last: string | undefined,
 ): string | undefined {
   const token = page.NextContinuationToken;
-  const goesOn = token !== undefined && token !== "" && token !== last;
-  if (goesOn) return token;
-  // Where it does not say, there was a token (check-answers.ts).
   if (page.IsTruncated === false) return undefined;
+  // Where it does not say, there was a token (check-answers.ts).
+  if (token !== undefined && token !== "" && token !== last) return token;
   throw noEnd(connection, "the server does not continue");
 }
 

@@ -87,6 +87,13 @@ describe("a page that is none", () => {
     expect(await keysOf(storage)).toEqual(["a"]);
   });
 
+  it("is one where it says so, whatever token comes with it", async () => {
+    const { storage } = await serve(() => ({
+      body: page(["a"], `${LAST}<NextContinuationToken>t</NextContinuationToken>`),
+    }));
+    expect(await keysOf(storage)).toEqual(["a"]);
+  });
+
   it("of unfinished uploads, or of their parts, is none either", async () => {
     const { storage } = await serve(() => ({ body: PORTAL }));
     await expect(storage.listUploads()).rejects.toMatchObject({ code: "EANSWER" });
