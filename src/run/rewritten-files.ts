@@ -75,15 +75,17 @@ export class RewrittenFiles {
     const concerned = new Set<string>();
     for (const { file } of this.candidates) concerned.add(folderOf(file.path));
     for (const { file, previous } of concerned.size > 0 ? this.manifests : []) {
-      const version = previous.findLast(isLive);
       const folder = folderOf(file.path);
-      if (version === undefined || file.manifest === undefined || !concerned.has(folder)) continue;
+      if (file.manifest === undefined || !concerned.has(folder)) continue;
       const { text } = file.manifest;
-      await workers.submit({ do: "read-manifest", version }, (outcome) => {
-        const read = outcome as ManifestOutcome;
-        if (read.kind !== "manifest") return; // what cannot be read tells nothing, and is replaced
-        for (const path of rewrittenIn(folder, read.manifest, text)) suspects.add(path);
-      });
+      // More than one is what a kill left.
+      for (const version of previous.filter(isLive)) {
+        await workers.submit({ do: "read-manifest", version }, (outcome) => {
+          const read = outcome as ManifestOutcome;
+          if (read.kind !== "manifest") return; // what cannot be read tells nothing, and is replaced
+          for (const path of rewrittenIn(folder, read.manifest, text)) suspects.add(path);
+        });
+      }
     }
     await workers.drain();
     return suspects;
