@@ -154,7 +154,7 @@ class Backup {
       signal.removeEventListener("abort", stop);
       // Whatever ended the run: what is staged completely is worth keeping, and the rest must not go on.
       stop();
-      await this.destination.workers.drain().catch(() => {}); // whoever could not go on has said so
+      await this.destination.workers.close(); // all that they were handed has its outcome then
       await this.publisher.flush();
       this.found.close();
     }
@@ -309,7 +309,7 @@ class Backup {
     const { sourceFiles, livePaths } = found;
     const lost = found.vanished.length - moves.explained;
     const gone = tally.of("vanished while running").files;
-    const replaced = this.source.isStillThere?.() === false;
+    const replaced = !this.source.isStillThere();
     const refusal = guardAgainstLoss(
       { sourceFiles, livePaths, lost, partial: this.partial, replaced, toRead: tally.changing, gone },
       { massDeleteShare: config.massDeleteShare, allowMassDelete: options.allowMassDelete },
