@@ -164,7 +164,7 @@ export class PlanPhase {
 
   private mayBeThere(path: string): boolean {
     const { source } = this.context;
-    return source.isUnknown(path) || source.cameSince?.(path) === true;
+    return source.isUnknown(path) || source.cameSince(path);
   }
 
   /** What a rule leaves out now stays as it is, unless it is to be treated like what was deleted. */

@@ -1,7 +1,7 @@
 /** Which folders below a root are there, with neither them nor any above them a link. */
 import * as fs from "node:fs";
-import { foldersOf } from "../../names/folders.ts";
-import { fsPath } from "../../names/path-text.ts";
+import { foldersOf } from "../names/folders.ts";
+import { fsPath } from "../names/path-text.ts";
 
 export class RealFolders {
   private readonly root: string;

@@ -8,8 +8,8 @@ import { folderOf } from "../names/folders.ts";
 import { fsPath, pathOfBytes } from "../names/path-text.ts";
 import { kindOf } from "../scan/folder-record.ts";
 import { secondsOf, secondsOfNanoseconds } from "../scan/mtime.ts";
-import { RealFolders } from "../storage/local/real-folders.ts";
 import { obstructed } from "./local-target.ts";
+import { RealFolders } from "./real-folders.ts";
 
 export class RestoredTree {
   private readonly root: string;

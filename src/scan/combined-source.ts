@@ -67,13 +67,11 @@ export class CombinedSource implements Source {
 
   cameSince(path: string): boolean {
     const [part, rest] = this.partOf(path);
-    return part?.source.cameSince?.(rest) ?? false;
+    return part?.source.cameSince(rest) ?? false;
   }
 
   isStillThere(): boolean {
-    return this.parts.every(
-      ({ name, source }) => this.unknown.has(name) || source.isStillThere?.() !== false,
-    );
+    return this.parts.every(({ name, source }) => this.unknown.has(name) || source.isStillThere());
   }
 
   async excludedBy(path: string): Promise<string | undefined> {

@@ -51,7 +51,11 @@ export class ListedSource implements Source {
   }
 
   cameSince(path: string): boolean {
-    return this.source.cameSince?.(path) ?? false;
+    return this.source.cameSince(path);
+  }
+
+  isStillThere(): boolean {
+    return this.source.isStillThere();
   }
 
   excludedBy(path: string): Promise<string | undefined> {

@@ -62,6 +62,14 @@ export class S3Source implements Source {
     return false; // a listing is complete, or it throws
   }
 
+  cameSince(): boolean {
+    return false; // it would take a request for each file that has gone
+  }
+
+  isStillThere(): boolean {
+    return true; // a bucket that is not fails each read by itself
+  }
+
   async excludedBy(file: string): Promise<string | undefined> {
     const path = this.escapes ? unescapePath(file) : file;
     return this.exclusions.reasonFor(path)?.classic ? undefined : this.ruleFor(path);

@@ -30,18 +30,16 @@ export interface Source {
    * could not be read. Valid for a path once the scan has passed its place.
    */
   isUnknown(path: string): boolean;
-  /**
-   * Of sources that take time to walk through: whether a file that the scan did not meet came since it began. Valid likewise.
-   */
-  cameSince?(path: string): boolean;
+  /** Whether a file that the scan did not meet came since it began, as far as that can be seen. Valid likewise. */
+  cameSince(path: string): boolean;
   /**
    * The rule of `exclude` and the like that leaves out a path (as it is stored), for people; undefined where there is
    * none, and of `ignore_regex`, which treats what is stored already like deleted files. Valid once the scan has passed
    * its place.
    */
   excludedBy(path: string): Promise<string | undefined>;
-  /** Of folders: whether at the source's place is what was there when the scan began. */
-  isStillThere?(): boolean;
+  /** Whether at the source's place is what was there when the scan began, as far as that can be seen without reading. */
+  isStillThere(): boolean;
   /** The rule of any kind that leaves out a path of the source (a folder with a slash at its end). Valid likewise. */
   ruleFor(path: string): Promise<string | undefined>;
   /**
