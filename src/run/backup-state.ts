@@ -3,11 +3,13 @@
  */
 import type { Version } from "../plan/group.ts";
 import { SpillList } from "../spill/spill-list.ts";
+import type { Content } from "./content.ts";
 import { HistoryPhase } from "./history-phase.ts";
 import { Retirements } from "./retirements.ts";
 import { RewrittenFiles } from "./rewritten-files.ts";
 import type { StoreRequest } from "./store-phase.ts";
 import type { SourceRef } from "./tasks.ts";
+import { UnsettledMoves } from "./unsettled-moves.ts";
 
 /** A path whose file is not in the source any more. */
 export interface Vanished {
@@ -22,6 +24,9 @@ export interface Vanished {
 export class JoinFindings {
   /** Files without any version: uploaded after the join, since some may be moves. */
   readonly newFiles = new SpillList<SourceRef>();
+  /** What files are again that had been deleted: content may have come back to an earlier place. */
+  readonly revived = new SpillList<Content>();
+  readonly unsettled = new UnsettledMoves();
   readonly vanished = new SpillList<Vanished>();
   readonly vanishedManifests = new SpillList<Vanished>();
   readonly retirements = new Retirements();
@@ -43,6 +48,7 @@ export class JoinFindings {
 
   close(): void {
     this.newFiles.close();
+    this.revived.close();
     this.vanished.close();
     this.vanishedManifests.close();
     this.rewritten.close();

@@ -292,8 +292,11 @@ class Backup {
       signal: options.signal,
       dryRun: options.dryRun,
       store: (file) => storePhase.store({ file, sameSize: [], previous: [], taken: [] }, found),
+      storeUncounted: (file, then) => storePhase.storeUncounted(file, found, then),
+      settleLoss: (file, outcome) => storePhase.settleLoss(file, outcome, found),
+      unsettled: found.unsettled,
     });
-    await moves.run(found.newFiles, found.vanished);
+    await moves.run(found.newFiles, found.revived, found.vanished);
     return moves;
   }
 
@@ -316,8 +319,8 @@ class Backup {
     );
     const deletions = { found, deletedKeepDays: config.deletedKeepDays, today: this.plan.today };
     if (refusal !== undefined) tally.error(reportOf(refusal, "source"));
-    else if (this.plan.keepsHistory) retireVanished(deletions, moves.unsettled, config.purgeDelayDays > 0);
-    else markVanished(deletions, moves.unsettled);
+    else if (this.plan.keepsHistory) retireVanished(deletions, config.purgeDelayDays > 0);
+    else markVanished(deletions);
     const { storage, sealer, sealTombstone } = destination;
     const { reporter, signal, dryRun, calls } = options;
     const limit = limitOperations(filesInFlight(config, "backup"), calls);

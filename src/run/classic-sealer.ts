@@ -19,6 +19,7 @@ import { classicSettings } from "./classic-settings.ts";
 import type { FileMeta, LargeSealer, ObjectSealer } from "./object-sealer.ts";
 
 export class ClassicSealer implements ObjectSealer {
+  readonly bindsNames = false;
   readonly keepsHeaders = false;
   readonly wholeLimit = WHOLE_LIMIT;
   readonly deterministic = false; // salts and nonces are random

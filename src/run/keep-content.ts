@@ -4,9 +4,10 @@
 import { reportOf, StorageError } from "../errors.ts";
 import { LIVE } from "../names/stamp.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
-import type { StagedObject } from "../storage/storage.ts";
+import type { StagedObject, Storage } from "../storage/storage.ts";
 import { copyRenewed } from "./copy-renewed.ts";
 import { objectRules, type RuledFile } from "./object-rules.ts";
+import type { ObjectSealer } from "./object-sealer.ts";
 import { type Attempt, fallBack, keyFor, type StoreContext } from "./store-context.ts";
 import type { CopyOutcome, ReadFile, StoreOutcome, Task } from "./tasks.ts";
 
@@ -14,12 +15,15 @@ import type { CopyOutcome, ReadFile, StoreOutcome, Task } from "./tasks.ts";
  * The content is there already, under another time or marked deleted. A new name brings it up to date; an object that
  * repeats its time inside gets a new trailer with it. Undefined where it cannot be copied, does not open, or has gone
  * meanwhile (another run was quicker): then the file is stored like any other.
+ *
+ * @param sealAgain stages the content under its new name, where that takes less than a copy.
  */
 export async function keepContent(
   version: StoredVersion,
   { path, headers, previous }: Attempt,
   read: ReadFile,
   context: StoreContext,
+  sealAgain?: () => Promise<StagedObject>,
 ): Promise<StoreOutcome | undefined> {
   const keepsHistory = context.config.versionsKeepDays !== null;
   const mayRename = !keepsHistory || version.key === previous?.key;
@@ -28,7 +32,9 @@ export async function keepContent(
   // Of an object that a tombstone marks: only storing it anew makes it live.
   if (key === version.key) return undefined;
   try {
-    const renewed = await copyRenewed(version, { path, mtime: read.mtime, ...headers }, key, context);
+    const renewed = sealAgain
+      ? await sealAgain()
+      : await copyRenewed(version, { path, mtime: read.mtime, ...headers }, key, context);
     // What was live stays, as a part of the history.
     const staged =
       renewed ?? (keepsHistory ? await copyWhole(version, { path, ...read }, key, context) : undefined);
@@ -36,6 +42,11 @@ export async function keepContent(
   } catch (error) {
     return fallBack(error, context);
   }
+}
+
+/** Whether another name for content of this size takes less by sealing it again than by copying what there is. */
+export function isSealedAgain(size: number, sealer: ObjectSealer, destination: Storage): boolean {
+  return sealer.bindsNames && size < destination.worthCopying;
 }
 
 /** Stages a copy of a version under another path or time. Never throws. */

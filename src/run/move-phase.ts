@@ -3,7 +3,8 @@
  *
  * A new path whose size and md5 equal those of a version that vanished in the same run is a move: its object is
  * copied at the destination instead of being uploaded. Only new files whose size some vanished version has are hashed
- * at all; then both are sorted by md5 and met, so that memory stays flat however many there are.
+ * at all; then both are sorted by md5 and met, so that memory stays flat however many there are. Files that are so small
+ * that storing them takes less than a copy are stored at once, and what they count as is told by the same meeting.
  */
 
 import { reportOf } from "../errors.ts";
@@ -12,12 +13,16 @@ import type { StoredVersion } from "../names/stored-name.ts";
 import type { Source } from "../scan/source.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
+import type { StagedObject } from "../storage/storage.ts";
 import { goesByEtag } from "./by-etag.ts";
+import { type Content, contentKey } from "./content.ts";
 import type { OpenDestination } from "./destination.ts";
+import { isSealedAgain } from "./keep-content.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Tally } from "./tally.ts";
-import type { CopyOutcome, HashOutcome, ReadFile, SourceRef } from "./tasks.ts";
+import type { CopyOutcome, HashOutcome, Loss, ReadFile, SourceRef } from "./tasks.ts";
+import type { UnsettledMoves } from "./unsettled-moves.ts";
 
 export interface MoveContext {
   readonly source: Source;
@@ -25,27 +30,43 @@ export interface MoveContext {
   readonly publisher: Publisher;
   readonly tally: Tally;
   readonly reporter: Reporter;
+  readonly unsettled: UnsettledMoves;
   readonly signal: AbortSignal;
   /** Only tell what would be done. */
   readonly dryRun: boolean;
   /** Uploads a file that turned out not to be a move. */
   store(file: SourceRef): Promise<void>;
+  /** Uploads a file that may be a move: counts it only where that fails. */
+  storeUncounted(file: SourceRef, then: (read: ReadFile, staged?: StagedObject) => void): Promise<void>;
+  /** Counts a file that could not be read. */
+  settleLoss(file: SourceRef, outcome: Loss): void;
 }
 
+/** A file whose content is known. Without `file` nothing is left to be done or told. */
 interface Hashed {
-  readonly file: SourceRef;
+  readonly read: Content;
+  readonly file?: SourceRef;
+}
+
+/** A new file, `stored` at once where it is so small that no copy was tried. */
+interface NewFile extends Hashed {
   readonly read: ReadFile;
+  readonly file: SourceRef;
+  readonly stored?: Stored;
+}
+
+/** Bytes; `sent` where they are not the same. */
+interface Stored {
+  readonly stored: number;
+  readonly sent?: number | undefined;
 }
 
 export class MovePhase {
-  /**
-   * Contents (`contentKey`) of moved files that did not get their copy: the vanished version may be the only one
-   * there is, so it is left as it is until a later run.
-   */
-  readonly unsettled = new Set<string>();
   /** How many vanished versions live on under another path. */
   explained = 0;
   private readonly context: MoveContext;
+  /** What is stored later than this (after a signal) is not met any more. */
+  private ended = false;
   /** Moved files that have to be uploaded after all. */
   private readonly uncopied = new SpillList<SourceRef>();
 
@@ -53,47 +74,65 @@ export class MovePhase {
     this.context = context;
   }
 
-  /** Copies or queues for upload every new file. */
-  async run(newFiles: Iterable<SourceRef>, vanished: Iterable<{ version: StoredVersion }>): Promise<void> {
+  /**
+   * Copies or queues for upload every new file.
+   *
+   * @param revived contents that came back to a place where they had been: what vanished may be what came back.
+   */
+  async run(
+    newFiles: Iterable<SourceRef>,
+    revived: Iterable<Content>,
+    vanished: Iterable<{ version: StoredVersion }>,
+  ): Promise<void> {
     const sizes = new Set<number>();
     for (const { version } of vanished) sizes.add(version.size);
-    const hashed = new ExternalSorter<Hashed>(({ read }) => contentKey(read));
+    const hashed = new ExternalSorter<Hashed | NewFile>(({ read }) => contentKey(read));
     const candidates = new ExternalSorter<StoredVersion>(contentKey);
     try {
       for (const file of newFiles) {
         this.context.signal.throwIfAborted();
-        if (sizes.has(file.size)) await this.hash(file, hashed);
-        else await this.context.store(file);
+        if (!sizes.has(file.size)) await this.context.store(file);
+        else if (this.isStoredAtOnce(file)) await this.storeAtOnce(file, hashed);
+        else await this.hash(file, hashed);
       }
       await this.context.destination.workers.drain();
+      await this.context.publisher.flush();
+      for (const read of revived) if (sizes.has(read.size)) hashed.add({ read });
       if (hashed.length === 0) return;
       for (const { version } of vanished) candidates.add(version);
       await this.meet(hashed.sorted(), candidates.sorted());
     } finally {
+      this.ended = true;
       hashed.close();
       candidates.close();
       this.uncopied.close();
     }
   }
 
-  private async hash(file: SourceRef, hashed: ExternalSorter<Hashed>): Promise<void> {
-    const { source, destination } = this.context;
-    const task = { do: "hash", file, ...(await goesByEtag(source, file)) } as const;
-    await destination.workers.submit(task, (outcome) => {
-      const { kind, ...rest } = outcome as HashOutcome;
-      if (kind === "hashed" && "read" in rest) hashed.add({ file, read: rest.read });
-      else if (kind === "failed" && "report" in rest) {
-        this.context.tally.error({ ...rest.report, path: rest.report.path ?? file.path });
-        this.context.tally.count("failed", file.size);
-      } else if (kind === "vanished") {
-        this.context.reporter.warning("vanished before it could be read", file.path);
-        this.context.tally.count("vanished while running", file.size);
-      }
+  private isStoredAtOnce({ size }: SourceRef): boolean {
+    const { dryRun, destination } = this.context;
+    return !dryRun && isSealedAgain(size, destination.sealer, destination.storage);
+  }
+
+  private async storeAtOnce(file: SourceRef, hashed: ExternalSorter<Hashed | NewFile>): Promise<void> {
+    await this.context.storeUncounted(file, (read, staged) => {
+      if (staged === undefined) this.context.unsettled.add(read);
+      else if (!this.ended) hashed.add({ file, read, stored: { stored: staged.size, sent: staged.sent } });
     });
   }
 
-  /** Both come sorted by content; each vanished version whose content a new file has counts as explained. */
-  private async meet(files: Iterator<Hashed>, versions: Iterator<StoredVersion>): Promise<void> {
+  private async hash(file: SourceRef, hashed: ExternalSorter<Hashed | NewFile>): Promise<void> {
+    const { source, destination, settleLoss } = this.context;
+    const task = { do: "hash", file, ...(await goesByEtag(source, file)) } as const;
+    await destination.workers.submit(task, (outcome) => {
+      const hash = outcome as HashOutcome;
+      if (hash.kind === "hashed") hashed.add({ file, read: hash.read });
+      else settleLoss(file, hash);
+    });
+  }
+
+  /** Both come sorted by content; each vanished version whose content a file has counts as explained. */
+  private async meet(files: Iterator<Hashed | NewFile>, versions: Iterator<StoredVersion>): Promise<void> {
     let version = versions.next();
     let file = files.next();
     while (!file.done) {
@@ -102,8 +141,7 @@ export class MovePhase {
       while (!version.done && contentKey(version.value) < key) version = versions.next();
       const moved = !version.done && contentKey(version.value) === key ? version.value : undefined;
       while (!file.done && contentKey(file.value.read) === key) {
-        if (moved === undefined) await this.context.store(file.value.file);
-        else await this.copy(moved, file.value);
+        await this.take(file.value, moved);
         file = files.next();
       }
       while (!version.done && contentKey(version.value) === key) {
@@ -115,7 +153,15 @@ export class MovePhase {
     for (const uncopied of this.uncopied) await this.context.store(uncopied);
   }
 
-  private async copy(version: StoredVersion, { file, read }: Hashed): Promise<void> {
+  /** @param moved what vanished and has the same content. */
+  private async take(file: Hashed | NewFile, moved: StoredVersion | undefined): Promise<void> {
+    if (!isNew(file)) return;
+    if (file.stored !== undefined) this.tell(moved === undefined ? "new" : "moved", file, file.stored);
+    else if (moved === undefined) await this.context.store(file.file);
+    else await this.copy(moved, file);
+  }
+
+  private async copy(version: StoredVersion, { file, read }: NewFile): Promise<void> {
     const { dryRun, tally, reporter } = this.context;
     if (dryRun) {
       tally.count("moved", read.size);
@@ -129,9 +175,14 @@ export class MovePhase {
       if (copied.kind !== "failed") return;
       // Whatever keeps the storage from copying (a name too long, an archived object): an upload meets it too, and
       // then says so; or it works.
-      this.unsettled.add(contentKey(read));
+      this.context.unsettled.add(read);
       this.uncopied.append(file);
     });
+  }
+
+  private tell(action: "new" | "moved", { file, read }: NewFile, stored: Stored): void {
+    this.context.tally.count(action, read.size, { ...stored, processed: read.size });
+    this.context.reporter.file(action, file.path, undefined, read.size);
   }
 
   private publish(
@@ -145,7 +196,7 @@ export class MovePhase {
         tally.count("moved", read.size, renewed ? { stored: staged.size, sent: staged.sent } : {});
         reporter.file("moved", file.path, undefined, read.size);
       } else {
-        this.unsettled.add(contentKey(read));
+        this.context.unsettled.add(read);
         tally.error({ ...reportOf(error, "destination"), path: file.path });
         tally.count("failed", file.size);
       }
@@ -153,7 +204,6 @@ export class MovePhase {
   }
 }
 
-/** What makes two contents count as the same. */
-export function contentKey({ md5, size }: { md5: string; size: number }): string {
-  return `${md5}.${size.toString(36)}`;
+function isNew(file: Hashed | NewFile): file is NewFile {
+  return file.file !== undefined;
 }

@@ -11,6 +11,8 @@ import type { RuledFile } from "./object-rules.ts";
 import { SegmentedSealer } from "./segmented-sealer.ts";
 
 export interface ObjectSealer {
+  /** Whether objects repeat their name inside, so that another name takes another object. */
+  readonly bindsNames: boolean;
   /** Whether objects hold headers. */
   readonly keepsHeaders: boolean;
   /** Files up to this size, in bytes, are sealed in memory at once; larger ones stream. */

@@ -103,6 +103,7 @@ export class PlanPhase {
     const { retirements } = found;
     switch (plan.kind) {
       case "revive":
+        found.revived.append({ md5: plan.version.md5, size: plan.version.size });
         if (context.plan.keepsHistory) {
           await context.storePhase.revive(
             requestOf(group, plan.entry, [], plan.surplus),

@@ -34,6 +34,7 @@ const HEADER_BYTES = 88;
 const LONGEST_STAMP: Stamp = { form: "stamp", began: 36 ** 6, ceased: 36 ** 6 };
 
 export class SegmentedSealer implements ObjectSealer {
+  readonly bindsNames = true;
   readonly keepsHeaders = true;
   readonly wholeLimit = SOLID_MOST;
   readonly deterministic = true;

@@ -14,9 +14,10 @@ import { release } from "../memory/release.ts";
 import { LIVE } from "../names/stamp.ts";
 import { md5ToBase36 } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
+import type { StagedObject } from "../storage/storage.ts";
 import { md5ByEtag } from "./by-etag.ts";
 import { importFile } from "./import-file.ts";
-import { keepContent } from "./keep-content.ts";
+import { isSealedAgain, keepContent } from "./keep-content.ts";
 import { ManifestFile } from "./manifest-file.ts";
 import { objectRules } from "./object-rules.ts";
 import type { FileMeta } from "./object-sealer.ts";
@@ -81,16 +82,31 @@ async function withRetries<T>(
 
 async function storeSmall(file: SourceFile, attempt: Attempt, context: StoreContext): Promise<StoreOutcome> {
   const { size, mtime } = file;
-  const { path, type, headers, sameSize } = attempt;
+  const { sameSize } = attempt;
   const plain = await file.readWhole(context.signal);
   // The name is to tell size and md5 of the same bytes.
   if (plain.length !== size || !(await file.isUnchanged())) throw new ChangedMeanwhile();
   if (sameSize.length > 0) {
     const read = { size, mtime, md5: md5ToBase36(digestOf("md5", plain)) };
     const version = sameSize.find(({ md5 }) => md5 === read.md5);
-    const kept = version && (await keepContent(version, attempt, read, context));
+    const sealAgain = isSealedAgain(size, context.sealer, context.destination)
+      ? async () => (await sealSmall(plain, mtime, attempt, context)).staged
+      : undefined;
+    const kept = version && (await keepContent(version, attempt, read, context, sealAgain));
     if (kept !== undefined) return kept;
   }
+  const { md5, staged } = await sealSmall(plain, mtime, attempt, context);
+  return { kind: "stored", read: { size, mtime, md5 }, staged };
+}
+
+/** Stages what was read; `plain` is done with then. */
+async function sealSmall(
+  plain: Buffer,
+  mtime: number,
+  { path, type, headers }: Attempt,
+  context: StoreContext,
+): Promise<{ md5: string; staged: StagedObject }> {
+  const size = plain.length;
   const { bytes, md5 } = context.sealer.sealSmall(plain, { path, mtime, type, ...headers });
   const key = keyFor({ path, size, mtime, md5, stamp: LIVE }, context);
   const { destination, signal } = context;
@@ -98,7 +114,7 @@ async function storeSmall(file: SourceFile, attempt: Attempt, context: StoreCont
   const staged = await destination.write(key, bytes, { signal, ...placing });
   release(plain);
   release(bytes);
-  return { kind: "stored", read: { size, mtime, md5 }, staged };
+  return { md5, staged };
 }
 
 async function storeLarge(file: SourceFile, attempt: Attempt, context: StoreContext): Promise<StoreOutcome> {

@@ -14,15 +14,7 @@ import type { Publisher } from "./publisher.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Successor } from "./retirements.ts";
 import type { Tally } from "./tally.ts";
-import type {
-  CopyOutcome,
-  Failed,
-  HashOutcome,
-  ReadFile,
-  SourceRef,
-  Stopped,
-  StoreOutcome,
-} from "./tasks.ts";
+import type { CopyOutcome, HashOutcome, Loss, ReadFile, SourceRef, StoreOutcome } from "./tasks.ts";
 import type { UnfinishedUploads } from "./unfinished-uploads.ts";
 import type { Workers } from "./workers.ts";
 
@@ -57,11 +49,41 @@ export class StorePhase {
 
   /** Queues one file; what it replaces is noted in `found` once the new version is durable. */
   async store(request: StoreRequest, found: JoinFindings): Promise<void> {
-    const { source, workers, unfinished, keepsHistory, dryRun } = this.context;
-    if (dryRun) {
-      await this.foresee(request);
-      return;
-    }
+    if (this.context.dryRun) await this.foresee(request, found);
+    else await this.submit(request, (outcome) => this.settle(request, outcome, found));
+  }
+
+  /**
+   * Queues a new file, and leaves it to `then` what it counts as: called when it is durable, or, without `staged`, when it
+   * could not be made so, which is counted already.
+   */
+  async storeUncounted(
+    file: SourceRef,
+    found: JoinFindings,
+    then: (read: ReadFile, staged?: StagedObject) => void,
+  ): Promise<void> {
+    const { publisher, unfinished } = this.context;
+    await this.submit({ file, sameSize: [], previous: [], taken: [] }, (outcome) => {
+      if (outcome.kind === "same") throw new Error("there was nothing to be the same as");
+      if (outcome.kind !== "stored") {
+        this.settleLoss(file, outcome, found);
+        return;
+      }
+      const { read, staged } = outcome;
+      publisher.add(staged, (error) => {
+        if (error !== undefined) {
+          this.settleUnpublished(file, error, found);
+          then(read);
+          return;
+        }
+        unfinished.completed(file.path);
+        then(read, staged);
+      });
+    });
+  }
+
+  private async submit(request: StoreRequest, settle: (outcome: StoreOutcome) => void): Promise<void> {
+    const { source, workers, unfinished, keepsHistory } = this.context;
     const { file, sameSize } = request;
     // The newest: with history they come oldest first, otherwise ranked by their claim.
     const previous = keepsHistory ? request.previous.findLast(isLive) : request.previous.find(isLive);
@@ -73,7 +95,7 @@ export class StorePhase {
       ...(previous && { previous }),
       ...(await goesByEtag(source, file)),
     } as const;
-    await workers.submit(task, (outcome) => this.settle(request, outcome as StoreOutcome, found));
+    await workers.submit(task, (outcome) => settle(outcome as StoreOutcome));
   }
 
   /** Queues a copy of the retired version that a file is again; where it cannot be copied, it is for the caller to store. */
@@ -102,12 +124,14 @@ export class StorePhase {
         this.keepContent(request, outcome, found);
         return;
       default:
-        this.settleLoss(request.file, outcome);
+        this.settleLoss(request.file, outcome, found);
     }
   }
 
-  private settleLoss(file: SourceRef, outcome: Failed | Stopped | { readonly kind: "vanished" }): void {
+  /** Counts a file of which there is nothing. */
+  settleLoss(file: SourceRef, outcome: Loss, found: JoinFindings): void {
     const { tally, reporter } = this.context;
+    if (outcome.kind !== "stopped") found.unsettled.addUnread(file.size);
     if (outcome.kind === "vanished") {
       reporter.warning("vanished before it could be read", file.path);
       tally.count("vanished while running", file.size);
@@ -128,8 +152,7 @@ export class StorePhase {
     const { file } = request;
     publisher.add(staged, (error) => {
       if (error !== undefined) {
-        tally.error({ ...reportOf(error, "destination"), path: file.path });
-        if (file.manifest === undefined) tally.count("failed", file.size);
+        this.settleUnpublished(file, error, found);
         return;
       }
       if (file.manifest !== undefined) tally.stored(staged.size);
@@ -140,6 +163,13 @@ export class StorePhase {
       this.retirePrevious(request, { key: staged.key, size: staged.size }, found);
       unfinished.completed(file.path);
     });
+  }
+
+  private settleUnpublished(file: SourceRef, error: Error, found: JoinFindings): void {
+    const { tally } = this.context;
+    found.unsettled.addUnread(file.size);
+    tally.error({ ...reportOf(error, "destination"), path: file.path });
+    if (file.manifest === undefined) tally.count("failed", file.size);
   }
 
   private retirePrevious({ previous, taken }: StoreRequest, successor: Successor, found: JoinFindings): void {
@@ -159,6 +189,7 @@ export class StorePhase {
     const { file, previous } = request;
     const wasLive = previous.some(({ key, stamp }) => key === version.key && stamp.form === "live");
     const action = wasLive ? "touched" : "revived";
+    if (action === "revived") found.revived.append({ md5: read.md5, size: read.size });
     if (staged !== undefined) {
       this.publish(request, read, staged, action, found);
       return;
@@ -176,7 +207,7 @@ export class StorePhase {
   }
 
   /** Of a file whose content may be there already, only its md5 tells what would be done. */
-  private async foresee(request: StoreRequest): Promise<void> {
+  private async foresee(request: StoreRequest, found: JoinFindings): Promise<void> {
     const { file, sameSize, previous } = request;
     if (sameSize.length === 0) {
       this.foresaw(actionOf(request), request);
@@ -186,12 +217,16 @@ export class StorePhase {
     await workers.submit({ do: "hash", file, ...(await goesByEtag(source, file)) }, (outcome) => {
       const hashed = outcome as HashOutcome;
       if (hashed.kind !== "hashed") {
-        this.settleLoss(file, hashed);
+        this.settleLoss(file, hashed, found);
         return;
       }
       const version = sameSize.find(({ md5 }) => md5 === hashed.read.md5);
       if (version === undefined) this.foresaw(actionOf(request), request);
-      else this.foresaw(previous.some(({ key }) => key === version.key) ? "touched" : "revived", request);
+      else if (previous.some(({ key }) => key === version.key)) this.foresaw("touched", request);
+      else {
+        found.revived.append({ md5: version.md5, size: version.size });
+        this.foresaw("revived", request);
+      }
     });
   }
 

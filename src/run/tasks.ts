@@ -52,6 +52,9 @@ export type Failed = { readonly kind: "failed"; readonly report: ErrorReport };
 /** The run was told to stop; nothing was done. */
 export type Stopped = { readonly kind: "stopped" };
 
+/** Why there is nothing of a file: it has gone since it was listed, or could not be read or stored. */
+export type Loss = { readonly kind: "vanished" } | Failed | Stopped;
+
 export type StoreOutcome =
   | { readonly kind: "stored"; readonly read: ReadFile; readonly staged: StagedObject }
   /** The content is that of a version there is already; `staged` is its renewed copy, where a new name is not enough. */
@@ -61,16 +64,9 @@ export type StoreOutcome =
       readonly version: StoredVersion;
       readonly staged?: StagedObject;
     }
-  /** The file has gone since it was listed. */
-  | { readonly kind: "vanished" }
-  | Failed
-  | Stopped;
+  | Loss;
 
-export type HashOutcome =
-  | { readonly kind: "hashed"; readonly read: ReadFile }
-  | { readonly kind: "vanished" }
-  | Failed
-  | Stopped;
+export type HashOutcome = { readonly kind: "hashed"; readonly read: ReadFile } | Loss;
 
 export type CopyOutcome =
   /** `renewed`: a new object around the same body, not the same object under another name. */

@@ -6,7 +6,6 @@ import type { Version } from "../plan/group.ts";
 import { historyOf } from "../plan/history.ts";
 import { stampsOf } from "../plan/plan-path.ts";
 import type { JoinFindings, Vanished } from "./backup-state.ts";
-import { contentKey } from "./move-phase.ts";
 
 export interface Deletions {
   readonly found: JoinFindings;
@@ -16,15 +15,9 @@ export interface Deletions {
   readonly today: number;
 }
 
-/**
- * Without history: marks versions with the date, or removes them.
- * @param unsettled contents of which the vanished version may be the only one there is
- */
-export function markVanished(
-  { found, deletedKeepDays, today }: Deletions,
-  unsettled: ReadonlySet<string>,
-): void {
-  const { retirements, vanished, vanishedManifests } = found;
+/** Without history: marks versions with the date, or removes them. */
+export function markVanished({ found, deletedKeepDays, today }: Deletions): void {
+  const { retirements, unsettled, vanished, vanishedManifests } = found;
   const marked = ({ path, size, mtime, md5 }: Version) => ({
     path,
     size,
@@ -39,7 +32,7 @@ export function markVanished(
     }
   }
   for (const { version, surplus } of vanished) {
-    if (unsettled.has(contentKey(version))) continue;
+    if (unsettled.concern(version, deletedKeepDays === 0)) continue;
     for (const other of surplus) {
       retirements.removeFirst({ version: other, successor: { key: version.key }, why: "surplus" });
     }
@@ -49,14 +42,11 @@ export function markVanished(
 }
 
 /** With history: retires them; where nothing is kept of deleted files, removes them with all that was before. */
-export function retireVanished(
-  { found, deletedKeepDays }: Deletions,
-  unsettled: ReadonlySet<string>,
-  isDelayed: boolean,
-): void {
-  const { history, retirements, vanished, vanishedManifests } = found;
+export function retireVanished({ found, deletedKeepDays }: Deletions, isDelayed: boolean): void {
+  const { history, retirements, unsettled, vanished, vanishedManifests } = found;
+  const isRemoved = deletedKeepDays === 0 && !isDelayed;
   const end = ({ version, surplus, versions }: Vanished, why: "deleted" | "outdated metadata") => {
-    if (deletedKeepDays !== 0 || isDelayed) {
+    if (!isRemoved) {
       history.retire({
         versions: [...surplus, version],
         why,
@@ -72,5 +62,5 @@ export function retireVanished(
     history.purge({ remove: [...objects, ...markers], restamp: [], ended }, why !== "deleted");
   };
   for (const gone of vanishedManifests) end(gone, "outdated metadata");
-  for (const gone of vanished) if (!unsettled.has(contentKey(gone.version))) end(gone, "deleted");
+  for (const gone of vanished) if (!unsettled.concern(gone.version, isRemoved)) end(gone, "deleted");
 }

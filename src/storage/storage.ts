@@ -184,6 +184,11 @@ export interface Storage {
   createWriter(key: string, options: WriterOptions): Promise<Writer>;
   /** Whether a writer takes its key at `finish`, so that a name holding an md5 needs no second pass. Local only. */
   readonly lateKeys: boolean;
+  /**
+   * Bytes of content from which on another name for a segmented object is cheaper made from a copy of its body than by
+   * sealing and writing the content again.
+   */
+  readonly worthCopying: number;
   /** Stages a stream of unknown length; if the stream throws, nothing appears. Used to restore into S3. */
   upload(key: string, body: AsyncIterable<Uint8Array>, options?: UploadOptions): Promise<StagedObject>;
   /**

@@ -1,4 +1,5 @@
 /** Both containers at one destination, and what only the segmented one does. */
+import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -35,17 +36,27 @@ describe.each([
     expect(await restored(config())).toEqual(treeOf(world.src));
   });
 
-  it("renews the trailer of a touched file, whose content is not sent again", async () => {
-    world.write("file", "content");
-    await clean(backup(config()));
-    world.write("file", "content", 60);
-    expect(await clean(backup(config()))).toEqual({ touched: 1 });
-    expect(world.stored()).toHaveLength(1);
-    expect(await clean(verify(config()))).toEqual({ intact: 1 });
-    expect(await clean(backup(config()))).toEqual({ unchanged: 1 });
-  });
+  it.each([
+    { kind: "a small", bytes: 1000, isSealedAgain: true },
+    { kind: "a larger", bytes: 200_000, isSealedAgain: false },
+  ])(
+    "keeps the content of $kind touched file: sealed again: $isSealedAgain",
+    async ({ bytes, isSealedAgain }) => {
+      const content = randomBytes(bytes);
+      world.write("file", content);
+      await clean(backup(config()));
+      world.write("file", content, 60);
+      const touching = await backup(config());
+      expect(await clean(Promise.resolve(touching))).toEqual({ touched: 1 });
+      // Of a copied body only the trailer is written.
+      expect(touching.result.sentBytes > bytes).toBe(isSealedAgain);
+      expect(world.stored()).toHaveLength(1);
+      expect(await clean(verify(config()))).toEqual({ intact: 1 });
+      expect(await clean(backup(config()))).toEqual({ unchanged: 1 });
+    },
+  );
 
-  it("renews the trailer of a moved file, small or large, and marks the old path deleted", async () => {
+  it("gives a moved file, small or large, its new name inside, and marks the old path deleted", async () => {
     world.write("a/small", "content");
     world.write("a/large", Buffer.alloc(11 * 1024 * 1024, "moved. "));
     await clean(backup(config()));

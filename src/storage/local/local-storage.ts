@@ -33,6 +33,8 @@ import { LocalWriter, type WriterPlace } from "./local-writer.ts";
 import { makeFolder } from "./make-folder.ts";
 import { sweepTemporaryFolders, TemporaryFolder } from "./temporary.ts";
 
+/** Opening an object, copying it and looking at the copy takes as long as sealing so much anew. */
+const WORTH_COPYING = 64 * 1024;
 /** Some 3 ms. */
 const MOVED_AT_ONCE = 200;
 
@@ -40,6 +42,7 @@ export class LocalStorage implements Storage {
   readonly kind = "local";
   readonly location: string;
   readonly lateKeys = true;
+  readonly worthCopying = WORTH_COPYING;
   private readonly side: Side;
   private readonly rootBytes: number;
   private readonly folders: Folders;

@@ -32,6 +32,7 @@ import { KeySpace } from "./keys.ts";
 import { listObjects, listUploads } from "./list.ts";
 import { abortUpload } from "./multipart.ts";
 import { MultipartWriter } from "./multipart-writer.ts";
+import { MIN_PART_BYTES } from "./parts.ts";
 import { putObject } from "./put.ts";
 import { readObject, readWhole } from "./read.ts";
 import { removeObjects } from "./remove.ts";
@@ -44,6 +45,8 @@ export class S3Storage implements Storage {
   readonly location: string;
   readonly bucket: S3StorageConfig;
   readonly lateKeys = false;
+  /** Smaller bodies cannot be parts, and would pass through here twice. */
+  readonly worthCopying = MIN_PART_BYTES;
   private readonly keys: KeySpace;
   private readonly clock = { offset: 0 };
   private readonly open: () => Promise<Connection>;

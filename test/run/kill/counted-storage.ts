@@ -18,6 +18,7 @@ function countStorage(storage: Storage, counter: CallCounter): Storage {
     kind: storage.kind,
     location: storage.location,
     lateKeys: storage.lateKeys,
+    worthCopying: storage.worthCopying,
     keyProblem: (key) => storage.keyProblem(key),
     list: (signal) => counter.iteration(() => storage.list(signal)),
     read: (key: string, options?: ReadOptions) => counter.iteration(() => storage.read(key, options)),

@@ -1,0 +1,102 @@
+/** Files that moved: what is stored of them, and what becomes of what was there. */
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Config, S3StorageConfig } from "../../src/config/config.ts";
+import { FaultProxy } from "../s3-server/fault-proxy.ts";
+import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
+import { backup, clean, configOf, restore, treeOf, verify, World } from "./world.ts";
+
+const skip = whyNoServer();
+const FILES = 12;
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(() => world.dispose());
+
+const writeFolder = (name: string, bytes: number) => {
+  for (let i = 0; i < FILES; i++) world.write(`${name}/file ${i}`, randomBytes(bytes));
+};
+const rename = (from: string, to: string) => fs.renameSync(world.at(`src/${from}`), world.at(`src/${to}`));
+
+describe.each([
+  { container: "classic", versionsKeepDays: null },
+  { container: "segmented", versionsKeepDays: null },
+  { container: "segmented", versionsKeepDays: 30 },
+] as const)("moves with %o", (settings) => {
+  const config = (some: Partial<Config> = {}) => world.config({ ...settings, ...some });
+
+  // More than a handful, and all that there was: without what came back they would count as lost.
+  it("takes a folder that is renamed, and renamed back, for no mass deletion", async () => {
+    writeFolder("one", 1000);
+    await clean(backup(config()));
+    rename("one", "two");
+    expect(await clean(backup(config()))).toEqual({ moved: FILES, deleted: FILES });
+    rename("two", "one");
+    expect(await clean(backup(config(), { dryRun: true }))).toEqual({ revived: FILES, deleted: FILES });
+    expect(await clean(backup(config()))).toEqual({ revived: FILES, deleted: FILES });
+  });
+
+  it.each([1000, 200_000])("tells moved files of %i bytes from new and from lost ones", async (bytes) => {
+    writeFolder("one", bytes);
+    world.write("lost", "l".repeat(bytes));
+    await clean(backup(config()));
+    rename("one", "two");
+    fs.rmSync(world.at("src/lost"));
+    world.write("new", "n".repeat(bytes));
+    const expected = { moved: FILES, new: 1, deleted: FILES + 1 };
+    expect(await clean(backup(config(), { dryRun: true }))).toEqual(expected);
+    expect(await clean(backup(config()))).toEqual(expected);
+    await clean(verify(config()));
+    await clean(restore(config()));
+    expect(treeOf(world.restored)).toEqual(treeOf(world.src));
+  });
+
+  // Without a copy under the new path the old one is the last there is.
+  it.each([1000, 200_000])(
+    "keeps what %i bytes were stored as where the new path cannot be stored, though nothing deleted is kept",
+    async (bytes) => {
+      world.write("old", randomBytes(bytes));
+      world.write("other", "o");
+      await clean(backup(config({ deletedKeepDays: 0 })));
+      rename("old", "n".repeat(240));
+      const { errors } = await backup(config({ deletedKeepDays: 0 }));
+      expect(errors).toEqual({ failed: 1 });
+      expect(world.stored().filter((key) => key.startsWith("old."))).toHaveLength(1);
+    },
+  );
+});
+
+describe.skipIf(skip !== undefined)(`moves in a bucket${skip === undefined ? "" : ` (${skip})`}`, () => {
+  let proxy: FaultProxy;
+  let bucket: S3StorageConfig;
+  beforeAll(async () => {
+    proxy = await FaultProxy.start((await s3Server()).endpoint);
+  }, 120_000);
+  afterAll(() => proxy?.stop());
+  beforeEach(async () => {
+    bucket = await freshBucket();
+  });
+  afterEach(async () => {
+    proxy.reset();
+    await dropBucket(bucket);
+  });
+
+  // Each took four requests, and read what it then wrote.
+  it("stores small touched and moved segmented files with one request each, and reads nothing", async () => {
+    const dest = { ...bucket, endpointUrl: proxy.url };
+    const config = configOf({ src: world.src, dest }, { container: "segmented" });
+    writeFolder("one", 1000);
+    world.write("touched", randomBytes(1000));
+    await clean(backup(config));
+    rename("one", "two");
+    fs.utimesSync(world.at("src/touched"), 1_700_000_000, 1_700_000_000);
+    proxy.reset();
+    expect(await clean(backup(config))).toEqual({ moved: FILES, touched: 1, deleted: FILES });
+    expect(proxy.count("PutObject").requests).toBe(FILES + 1);
+    // The salt, and nothing of the files.
+    expect(proxy.count("GetObject").requests).toBe(1);
+  });
+});
