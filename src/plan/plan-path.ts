@@ -21,8 +21,8 @@ export interface PlanSettings {
  *   tells whether it changed.
  * - `upload`: new (no `previous`) or changed. Where a version of the same size exists, `sameSize`, its md5 is compared
  *   first: a touched or returned file then costs a copy or a rename. `previous`, oldest first, go once the new version
- *   is safe.
- * - `revive`: the file is back as the retired version has it.
+ *   is safe. That a file has the time of a version that is not live any more proves nothing: many may have had it.
+ * - `revive`: without history, a manifest is back as the version marked deleted has it, md5 and all.
  * - `vanished`: a live version whose file is not in the source.
  * - `gone`: only versions marked deleted, and no history.
  * - `nothing`: no file, and no version that this run has to decide about: retention does, over those of a history.
@@ -74,7 +74,7 @@ function planWithout(group: PathGroup, settings: PlanSettings): PathPlan {
   if (match !== undefined) {
     const surplus = versions.filter((version) => version !== match);
     if (isLive(match)) return { kind: "unchanged", version: match, surplus };
-    return { kind: "revive", entry, version: match, surplus };
+    if (entry.manifest !== undefined) return { kind: "revive", entry, version: match, surplus };
   }
   return { kind: "upload", entry, sameSize: sameSizeOf(versions, entry), previous: versions };
 }
@@ -95,8 +95,6 @@ function planWithHistory(group: PathGroup): PathPlan {
     return { kind: "unchanged", version: match, surplus: live.filter((version) => version !== match) };
   }
   const objects = [...new Set(lives.map(({ version }) => version))].reverse();
-  const retired = objects.find((version) => isVersionOf(version, entry));
-  if (retired !== undefined) return { kind: "revive", entry, version: retired, surplus: live };
   return { kind: "upload", entry, sameSize: sameSizeOf(objects, entry), previous: live };
 }
 

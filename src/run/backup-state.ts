@@ -7,7 +7,6 @@ import type { Content } from "./content.ts";
 import { HistoryPhase } from "./history-phase.ts";
 import { Retirements } from "./retirements.ts";
 import { RewrittenFiles } from "./rewritten-files.ts";
-import type { StoreRequest } from "./store-phase.ts";
 import type { SourceRef } from "./tasks.ts";
 import { UnsettledMoves } from "./unsettled-moves.ts";
 
@@ -24,16 +23,14 @@ export interface Vanished {
 export class JoinFindings {
   /** Files without any version: uploaded after the join, since some may be moves. */
   readonly newFiles = new SpillList<SourceRef>();
-  /** What files are again that had been deleted: content may have come back to an earlier place. */
-  readonly revived = new SpillList<Content>();
+  /** What files are again that had been deleted, or others: content may have come back to an earlier place. */
+  readonly returned = new SpillList<Content>();
   readonly unsettled = new UnsettledMoves();
   readonly vanished = new SpillList<Vanished>();
   readonly vanishedManifests = new SpillList<Vanished>();
   readonly retirements = new Retirements();
   readonly history = new HistoryPhase();
   readonly rewritten = new RewrittenFiles();
-  /** Files that a retired version could not be copied for. */
-  readonly uncopied = new SpillList<StoreRequest>();
   /** Whether anything at the destination is of a history already. */
   sawHistory = false;
   sourceFiles = 0;
@@ -48,11 +45,10 @@ export class JoinFindings {
 
   close(): void {
     this.newFiles.close();
-    this.revived.close();
+    this.returned.close();
     this.vanished.close();
     this.vanishedManifests.close();
     this.rewritten.close();
-    this.uncopied.close();
     this.retirements.close();
     this.history.close();
   }

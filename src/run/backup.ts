@@ -108,7 +108,7 @@ class Backup {
     this.source = source;
     this.destination = destination;
     const keepsHistory = config.versionsKeepDays !== null;
-    const { storage, workers } = destination;
+    const { storage, workers, sealer } = destination;
     const { reporter, dryRun } = options;
     // The end of one version's life is the time of the next one: both by one clock.
     this.publisher = new Publisher(storage, keepsHistory ? () => this.storageTime() : undefined);
@@ -121,6 +121,7 @@ class Backup {
       tally,
       reporter,
       unfinished,
+      sealer,
       keepsHistory,
       dryRun,
     });
@@ -282,7 +283,6 @@ class Backup {
   private async storeNewFiles(): Promise<MovePhase> {
     const { found, source, destination, tally, options, storePhase } = this;
     await destination.workers.drain();
-    for (const request of found.uncopied) await storePhase.store(request, found);
     const moves = new MovePhase({
       source,
       destination,
@@ -296,7 +296,7 @@ class Backup {
       settleLoss: (file, outcome) => storePhase.settleLoss(file, outcome, found),
       unsettled: found.unsettled,
     });
-    await moves.run(found.newFiles, found.revived, found.vanished);
+    await moves.run(found.newFiles, found.returned, found.vanished);
     return moves;
   }
 

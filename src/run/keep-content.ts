@@ -1,7 +1,7 @@
 /**
  * Content that is at the destination already: another name for its object, or a copy of it.
  */
-import { reportOf, StorageError } from "../errors.ts";
+import { reportOf } from "../errors.ts";
 import { LIVE } from "../names/stamp.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
 import type { StagedObject, Storage } from "../storage/storage.ts";
@@ -57,10 +57,7 @@ export async function copyFile(
   if (context.stopped()) return { kind: "stopped" };
   try {
     const key = keyFor(to, context);
-    if (key === version.key)
-      throw new StorageError("destination", "is retired by a tombstone, and cannot be copied");
-    const isSame = to.path === version.path && to.mtime === version.mtime;
-    const renewed = isSame ? undefined : await copyRenewed(version, to, key, context);
+    const renewed = await copyRenewed(version, to, key, context);
     const staged = renewed ?? (await copyWhole(version, to, key, context));
     return { kind: "copied", staged, renewed: renewed !== undefined };
   } catch (error) {

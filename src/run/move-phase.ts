@@ -77,11 +77,11 @@ export class MovePhase {
   /**
    * Copies or queues for upload every new file.
    *
-   * @param revived contents that came back to a place where they had been: what vanished may be what came back.
+   * @param returned contents that came back to a place where they had been: what vanished may be what came back.
    */
   async run(
     newFiles: Iterable<SourceRef>,
-    revived: Iterable<Content>,
+    returned: Iterable<Content>,
     vanished: Iterable<{ version: StoredVersion }>,
   ): Promise<void> {
     const sizes = new Set<number>();
@@ -97,7 +97,7 @@ export class MovePhase {
       }
       await this.context.destination.workers.drain();
       await this.context.publisher.flush();
-      for (const read of revived) if (sizes.has(read.size)) hashed.add({ read });
+      for (const read of returned) if (sizes.has(read.size)) hashed.add({ read });
       if (hashed.length === 0) return;
       for (const { version } of vanished) candidates.add(version);
       await this.meet(hashed.sorted(), candidates.sorted());

@@ -102,20 +102,6 @@ export class PlanPhase {
     const { context, found } = this;
     const { retirements } = found;
     switch (plan.kind) {
-      case "revive":
-        found.revived.append({ md5: plan.version.md5, size: plan.version.size });
-        if (context.plan.keepsHistory) {
-          await context.storePhase.revive(
-            requestOf(group, plan.entry, [], plan.surplus),
-            plan.version,
-            found,
-          );
-          return;
-        }
-        this.renameToLive(plan.entry, plan.version, plan.surplus);
-        context.tally.count("revived", plan.entry.size);
-        context.reporter.file("revived", group.path, undefined, plan.entry.size);
-        return;
       case "upload": {
         const request = requestOf(group, plan.entry, plan.sameSize, plan.previous);
         const isNew = plan.previous.length === 0 && plan.sameSize.length === 0;
@@ -141,9 +127,7 @@ export class PlanPhase {
     const { context, found } = this;
     switch (plan.kind) {
       case "revive":
-        if (context.plan.keepsHistory) {
-          await context.storePhase.store(requestOf(group, plan.entry, [], plan.surplus), found);
-        } else this.renameToLive(plan.entry, plan.version, plan.surplus);
+        this.renameToLive(plan.entry, plan.version, plan.surplus);
         return;
       case "upload": {
         const request = requestOf(group, plan.entry, [], plan.previous);

@@ -10,11 +10,12 @@ import type { Source } from "../scan/source.ts";
 import type { StagedObject } from "../storage/storage.ts";
 import type { JoinFindings } from "./backup-state.ts";
 import { goesByEtag } from "./by-etag.ts";
+import type { ObjectSealer } from "./object-sealer.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Successor } from "./retirements.ts";
 import type { Tally } from "./tally.ts";
-import type { CopyOutcome, HashOutcome, Loss, ReadFile, SourceRef, StoreOutcome } from "./tasks.ts";
+import type { HashOutcome, Loss, ReadFile, SourceRef, StoreOutcome } from "./tasks.ts";
 import type { UnfinishedUploads } from "./unfinished-uploads.ts";
 import type { Workers } from "./workers.ts";
 
@@ -35,6 +36,7 @@ export interface StoreContext {
   readonly tally: Tally;
   readonly reporter: Reporter;
   readonly unfinished: UnfinishedUploads;
+  readonly sealer: ObjectSealer;
   readonly keepsHistory: boolean;
   /** Only tell what would be done. */
   readonly dryRun: boolean;
@@ -98,26 +100,13 @@ export class StorePhase {
     await workers.submit(task, (outcome) => settle(outcome as StoreOutcome));
   }
 
-  /** Queues a copy of the retired version that a file is again; where it cannot be copied, it is for the caller to store. */
-  async revive(request: StoreRequest, version: StoredVersion, found: JoinFindings): Promise<void> {
-    const { path, size, mtime } = request.file;
-    const read = { size, mtime, md5: version.md5 };
-    if (this.context.dryRun) {
-      this.foresaw("revived", request);
-      return;
-    }
-    const task = { do: "copy", version, to: { path, ...read, stamp: LIVE } } as const;
-    await this.context.workers.submit(task, (outcome) => {
-      const copied = outcome as CopyOutcome;
-      if (copied.kind === "copied") this.publish(request, read, copied.staged, "revived", found);
-      // The queue is not to be waited for in here.
-      if (copied.kind === "failed") found.uncopied.append(request);
-    });
-  }
-
   private settle(request: StoreRequest, outcome: StoreOutcome, found: JoinFindings): void {
     switch (outcome.kind) {
       case "stored":
+        // What a tombstone marks is stored anew.
+        if (request.sameSize.some(({ md5 }) => md5 === outcome.read.md5)) {
+          found.returned.append({ md5: outcome.read.md5, size: outcome.read.size });
+        }
         this.publish(request, outcome.read, outcome.staged, actionOf(request), found);
         return;
       case "same":
@@ -189,7 +178,7 @@ export class StorePhase {
     const { file, previous } = request;
     const wasLive = previous.some(({ key, stamp }) => key === version.key && stamp.form === "live");
     const action = wasLive ? "touched" : "revived";
-    if (action === "revived") found.revived.append({ md5: read.md5, size: read.size });
+    if (action === "revived") found.returned.append({ md5: read.md5, size: read.size });
     if (staged !== undefined) {
       this.publish(request, read, staged, action, found);
       return;
@@ -213,20 +202,21 @@ export class StorePhase {
       this.foresaw(actionOf(request), request);
       return;
     }
-    const { source, workers } = this.context;
+    const { source, workers, sealer } = this.context;
     await workers.submit({ do: "hash", file, ...(await goesByEtag(source, file)) }, (outcome) => {
       const hashed = outcome as HashOutcome;
       if (hashed.kind !== "hashed") {
         this.settleLoss(file, hashed, found);
         return;
       }
-      const version = sameSize.find(({ md5 }) => md5 === hashed.read.md5);
-      if (version === undefined) this.foresaw(actionOf(request), request);
-      else if (previous.some(({ key }) => key === version.key)) this.foresaw("touched", request);
-      else {
-        found.revived.append({ md5: version.md5, size: version.size });
-        this.foresaw("revived", request);
-      }
+      const { read } = hashed;
+      const version = sameSize.find(({ md5 }) => md5 === read.md5);
+      const wasLive = previous.some(({ key, stamp }) => key === version?.key && stamp.form === "live");
+      if (version !== undefined && !wasLive) found.returned.append({ md5: read.md5, size: read.size });
+      // What a tombstone marks is stored anew, as in keep-content.ts.
+      const isMarked = !wasLive && version?.key === sealer.keyFor({ path: file.path, ...read, stamp: LIVE });
+      if (version === undefined || isMarked) this.foresaw(actionOf(request), request);
+      else this.foresaw(wasLive ? "touched" : "revived", request);
     });
   }
 

@@ -25,6 +25,7 @@ describe.each([
   { container: "classic", versionsKeepDays: null },
   { container: "segmented", versionsKeepDays: null },
   { container: "segmented", versionsKeepDays: 30 },
+  { container: "segmented", versionsKeepDays: 30, retire: "tombstone" },
 ] as const)("moves with %o", (settings) => {
   const config = (some: Partial<Config> = {}) => world.config({ ...settings, ...some });
 
@@ -35,8 +36,9 @@ describe.each([
     rename("one", "two");
     expect(await clean(backup(config()))).toEqual({ moved: FILES, deleted: FILES });
     rename("two", "one");
-    expect(await clean(backup(config(), { dryRun: true }))).toEqual({ revived: FILES, deleted: FILES });
-    expect(await clean(backup(config()))).toEqual({ revived: FILES, deleted: FILES });
+    const expected = { ["retire" in settings ? "new" : "revived"]: FILES, deleted: FILES };
+    expect(await clean(backup(config(), { dryRun: true }))).toEqual(expected);
+    expect(await clean(backup(config()))).toEqual(expected);
   });
 
   it.each([1000, 200_000])("tells moved files of %i bytes from new and from lost ones", async (bytes) => {

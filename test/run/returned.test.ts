@@ -1,0 +1,47 @@
+/** Files that come back, or seem to. */
+import * as fs from "node:fs";
+import path from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { Config } from "../../src/config/config.ts";
+import { backup, clean, restore, World } from "./world.ts";
+
+const DAY = 86_400;
+const START = Date.UTC(2025, 4, 1, 12) / 1000;
+const on = (day: number) => ({ now: () => new Date((START + day * DAY) * 1000) });
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(() => world.dispose());
+
+const WAYS: [string, Partial<Config>][] = [
+  ["without history", {}],
+  ["retired by rename", { versionsKeepDays: 2 }],
+  ["retired by tombstone", { versionsKeepDays: 2, retire: "tombstone" }],
+];
+
+it.each(WAYS)(
+  "a file that returns is stored as it is, whatever time and size say, %s",
+  async (_, settings) => {
+    const config = world.config({ container: "segmented", ...settings });
+    const names = ["removed", "removed, to return", "replaced", "replaced, to return"];
+    const contentOf = (name: string) => fs.readFileSync(path.join(world.restored, name), "utf8");
+    world.write("stays", "here");
+    for (const name of names) world.write(name, "version 1");
+    await clean(backup(config, on(0)));
+    for (const name of names) {
+      if (name.startsWith("removed")) world.remove(name);
+      else world.write(name, "a longer version");
+    }
+    await clean(backup(config, on(1)));
+    for (const name of names) world.write(name, name.endsWith("to return") ? "version 1" : "version 3");
+    const planned = await backup(config, { ...on(2), dryRun: true });
+    const done = await backup(config, on(2));
+    expect(planned.told.files.toSorted()).toEqual(done.told.files.toSorted());
+    expect(planned.outcomes).toEqual(done.outcomes);
+    await clean(restore(config));
+    for (const name of names)
+      expect(contentOf(name)).toBe(name.endsWith("to return") ? "version 1" : "version 3");
+  },
+);
