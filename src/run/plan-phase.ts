@@ -6,7 +6,7 @@ import { parseManifestPath } from "../names/manifest-name.ts";
 import { LIVE } from "../names/stamp.ts";
 import { isLive, type StoredVersion } from "../names/stored-name.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
-import { historyOf, needsStoredTimes } from "../plan/history.ts";
+import { historyOf, type Life, needsStoredTimes } from "../plan/history.ts";
 import { isVersionOf, type PathPlan, type PlanSettings, planPath, stampsOf } from "../plan/plan-path.ts";
 import { planPurge } from "../plan/purge.ts";
 import type { Retention } from "../plan/retention.ts";
@@ -65,7 +65,7 @@ export class PlanPhase {
     const plan = planPath(group, context.plan);
     if (!isManifest) this.count(group, plan);
     if (context.plan.keepsHistory) {
-      this.purge(group, isManifest);
+      this.purge(group, plan, isManifest);
       if (group.versions.some(({ stamp }) => stamp.form !== "live")) found.sawHistory = true;
     }
     if (plan.kind === "nothing") return undefined;
@@ -190,14 +190,14 @@ export class PlanPhase {
     history.retire({ versions, successor, why: "replaced", taken: stampsOf(group.versions) });
   }
 
-  private purge({ entry, versions }: PathGroup, isManifest: boolean): void {
+  private purge({ entry, versions }: PathGroup, { kind }: PathPlan, isManifest: boolean): void {
     const { retention, purgeDelaySeconds, now } = this.context;
     if (retention === undefined || versions.every(isLive)) return;
     const history = historyOf(versions);
-    // What the file is now may become live again in this run, under the very key that a tombstone marks.
-    const expired = retention
-      .expired(history)
-      .filter(({ version }) => entry === undefined || !isVersionOf(version, entry));
+    // What is stored in this run may get the very key that a tombstone marks.
+    const mayReturn = ({ version }: Life) =>
+      kind === "upload" && entry !== undefined && isVersionOf(version, entry);
+    const expired = retention.expired(history).filter((life) => !mayReturn(life));
     this.found.history.purge(planPurge(history, expired, purgeDelaySeconds, now), isManifest);
   }
 }

@@ -45,3 +45,18 @@ it.each(WAYS)(
       expect(contentOf(name)).toBe(name.endsWith("to return") ? "version 1" : "version 3");
   },
 );
+
+it.each(["rename", "tombstone"] as const)(
+  "what it was before expires by a run, too, retired by %s",
+  async (retire) => {
+    const config = world.config({ container: "segmented", versionsKeepDays: 2, retire });
+    for (const [day, content] of ["one", "another", "one"].entries()) {
+      world.write("file", content);
+      await clean(backup(config, on(day)));
+    }
+    expect(world.stored()).toHaveLength(retire === "rename" ? 3 : 4);
+    expect((await backup(config, on(4))).told.files).toEqual(["expired file"]);
+    expect((await backup(config, on(9))).told.files).toEqual(["expired file"]);
+    expect(world.stored()).toHaveLength(1);
+  },
+);
