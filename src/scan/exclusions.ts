@@ -13,6 +13,7 @@ import { GitignoreRules, type RuleProblem } from "./gitignore.ts";
 
 export const RULES_FILE = ".backupignore";
 export const CACHE_TAG = "CACHEDIR.TAG";
+const OURS = "the destination lies there";
 /** The first bytes of a tag (Cache Directory Tagging Specification). */
 export const CACHE_SIGNATURE = "Signature: 8a477f597d28d172789f06886806bc55";
 
@@ -88,6 +89,7 @@ export class Exclusions {
   /** Notes that a folder's content is left out, but for the tag that may lie in it. */
   leaveOut(folder: string, why: string): void {
     this.leftOut.set(folder, why);
+    this.settings.only?.passOver(folder, why);
   }
 
   /** Why a file is left out; undefined when it is not, as far as its path tells. */
@@ -111,9 +113,13 @@ export class Exclusions {
 
   /** Whether a folder (with a trailing slash) need not be entered. */
   skipsFolder(folder: string): boolean {
-    if (this.settings.prefixes.some((prefix) => folder.startsWith(prefix))) return true;
-    if (this.listed(folder) !== undefined && !this.settings.only?.leadsThrough(folder)) return true;
-    return this.include.isEmpty && (this.ruleFor(folder) ?? this.foundFor(folder)) !== undefined;
+    const { prefixes, only } = this.settings;
+    if (this.listed(folder) !== undefined && !only?.leadsThrough(folder)) return true;
+    const isOurs = prefixes.some((prefix) => folder.startsWith(prefix));
+    const rule = this.include.isEmpty ? (this.ruleFor(folder) ?? this.foundFor(folder)) : undefined;
+    const why = isOurs ? OURS : rule;
+    if (why !== undefined) only?.passOver(folder, why);
+    return why !== undefined;
   }
 
   private listed(path: string): string | undefined {
@@ -123,7 +129,7 @@ export class Exclusions {
 
   private classicReason(path: string): string | undefined {
     const { prefixes, expressions } = this.settings;
-    if (prefixes.some((prefix) => path.startsWith(prefix))) return "the destination lies there";
+    if (prefixes.some((prefix) => path.startsWith(prefix))) return OURS;
     const expression = expressions.find((candidate) => {
       candidate.lastIndex = 0;
       return candidate.test(path);

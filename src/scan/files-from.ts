@@ -9,6 +9,8 @@ export class FilesFrom {
   /** Folders on the way to one of those, with a trailing slash. */
   private readonly towards = new Set<string>();
   private readonly unmet: Set<string>;
+  /** Of these the ones whose content no scan looks at, and why. */
+  private readonly passedOver = new Map<string, string>();
 
   /** @param paths without slashes at their ends; the empty one is the source as a whole, which is always there. */
   constructor(paths: readonly string[]) {
@@ -35,6 +37,21 @@ export class FilesFrom {
     if (this.unmet.size === 0) return;
     this.unmet.delete(path);
     for (const folder of prefixesOf(path)) this.unmet.delete(folder.slice(0, -1));
+  }
+
+  /** A scan does not look for what is in this folder (with a trailing slash). */
+  passOver(folder: string, why: string): void {
+    if (this.towards.has(folder)) this.passedOver.set(folder, why);
+  }
+
+  /** Why something on the list was not looked for. */
+  leftOutBy(path: string): string | undefined {
+    if (this.passedOver.size === 0) return undefined;
+    for (const folder of prefixesOf(path)) {
+      const why = this.passedOver.get(folder);
+      if (why !== undefined) return why;
+    }
+    return undefined;
   }
 
   /** Whether any of it was met; also when nothing is listed. */

@@ -34,6 +34,11 @@ export class ListedSource implements Source {
       if (!list.isMet) held.push(...entries);
       else yield held.length > 0 ? [...held.splice(0), ...entries] : entries;
     }
+    for (const path of list.missing) {
+      const why = list.leftOutBy(path);
+      if (why !== undefined) findings.onSkipped(path, `listed in files_from, but left out (${why})`);
+      else if (list.isMet) findings.onSkipped(path, "listed in files_from, but not found");
+    }
     if (!list.isMet) {
       throw new StorageError("source", "has nothing of what files_from lists", {
         path: this.location,
@@ -43,7 +48,6 @@ export class ListedSource implements Source {
       });
     }
     if (held.length > 0) yield held;
-    for (const path of list.missing) findings.onSkipped(path, "listed in files_from, but not found");
   }
 
   isUnknown(path: string): boolean {

@@ -129,6 +129,22 @@ describe("what is considered", () => {
     }
   });
 
+  it("tells what of a list lies in a folder that is left out", async () => {
+    write("a", "b/x", "b/deep/y", "c/x", "d/x", "d/CACHEDIR.TAG");
+    world.write("d/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55");
+    const rules = { exclude: ["/b/"], caches: true };
+    const { told, outcomes } = await backup(configOf({ only: ["a", "b/deep/y", "d/e/f"], ...rules }));
+    expect(outcomes).toEqual({ new: 1 });
+    expect(told.warnings).toEqual([
+      "b/deep/y: skipped, listed in files_from, but left out (exclude: /b/)",
+      "d/e/f: skipped, listed in files_from, but left out (exclude_caches)",
+    ]);
+    const nothing = new Recorder();
+    const config = configOf({ only: ["b/deep/y", "c/gone"], ...rules });
+    await expect(backup(config, { reporter: nothing })).rejects.toThrow(/nothing of what files_from lists/);
+    expect(nothing.warnings).toEqual([told.warnings[0]]);
+  });
+
   it("refuses a list of which nothing is there, and marks nothing as deleted", async () => {
     for (const metadata of [false, true]) {
       write("a", "b/x", "c/y");
