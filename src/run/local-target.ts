@@ -65,7 +65,7 @@ export class LocalTarget implements RestoreTarget {
     version: StoredVersion,
     content: AsyncIterable<Buffer>,
     _signal?: AbortSignal,
-    { sparse = false, existing, writer }: PutOptions = {},
+    { sparse = false, isOld = false, existing, writer }: PutOptions = {},
   ): Promise<void> {
     checkTargetPath(version.path);
     const kept = existing?.regular ? existing.mode : undefined;
@@ -75,8 +75,10 @@ export class LocalTarget implements RestoreTarget {
     try {
       temporary = this.temporary.newPath();
       this.newMode ??= this.awaitsMetadata && !isClosed(this.root) ? PRIVATE : NEW_MODE;
-      // Nobody else gets into the folder that it lies in, so what is new can have its mode at once.
-      fd = fs.openSync(temporary, "wx", kept === undefined ? this.newMode : PRIVATE);
+      // Nobody else gets into the folder that it lies in, so what is new can have its mode at once. What is old keeps the one
+      // that it is made with where the restore is cut off: the next one finds it identical, and not of its making.
+      const isPrivate = kept !== undefined || (isOld && this.awaitsMetadata);
+      fd = fs.openSync(temporary, "wx", isPrivate ? PRIVATE : this.newMode);
       if (writer !== undefined) behind = new WriteBehind(writer, temporary, sparse);
       let position = 0;
       for await (const piece of content) {

@@ -29,7 +29,7 @@ export interface RestoreContext extends OpenContext {
 
 /** Never throws. */
 export async function restoreFile(
-  { version: stored, sparse = false }: Task & { do: "restore" },
+  { version: stored, sparse = false, isOld = false }: Task & { do: "restore" },
   context: RestoreContext,
 ): Promise<RestoreOutcome> {
   if (context.stopped()) return { kind: "stopped" };
@@ -43,7 +43,7 @@ export async function restoreFile(
     if (found !== undefined) return { kind: found };
     if (context.dryRun) return { kind: "restored" };
     const { content, whole, ...given } = await originalOf(stored, context);
-    const options = { sparse, ...given, ...(existing && { existing }) };
+    const options = { sparse, isOld, ...given, ...(existing && { existing }) };
     await context.target.put(version, content, context.signal, options);
     if (whole !== undefined) release(whole);
     return existing?.regular ? { kind: "restored", replaced: true } : { kind: "restored" };

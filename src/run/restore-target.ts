@@ -20,6 +20,8 @@ export interface Existing {
 export interface PutOptions {
   /** Runs of zeros become holes, where the target has such. */
   readonly sparse?: boolean;
+  /** No metadata that were recorded will fit it, so that its mode is not known. */
+  readonly isOld?: boolean;
   /** Kept beside the content, where the target has a place for it. */
   readonly headers?: ReadonlyMap<string, string>;
   /** What `examine` found there. */

@@ -98,13 +98,20 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
   }
 }
 
+/** A version to be restored. `isCurrent`: it was the file's at the moment that is restored, so its metadata may be there. */
+interface Wanted {
+  readonly version: Version;
+  readonly isCurrent: boolean;
+}
+
 class Restore {
   private readonly config: Config;
   private metadata: RestoredMetadata;
   /** Where there are manifests, large files wait until all are read: they tell the sparse ones. */
-  private large = new SpillList<Version>();
+  private large = new SpillList<Wanted>();
   private hasManifests: boolean;
   private unapplied = false;
+  private hasOld = false;
   /** Files that are there by this restore, or were the same before; of those that it has made, the paths. */
   private present = 0;
   private readonly made = new SpillList<string>();
@@ -145,7 +152,7 @@ class Restore {
     await this.destination.workers.drain();
     this.closeLists();
     this.metadata = new RestoredMetadata(this.selection, this.options.stripPrefix);
-    this.large = new SpillList<Version>();
+    this.large = new SpillList<Wanted>();
     this.present = 0; // what an earlier pass has made is the same now
     this.files = 0;
     this.bytes = 0;
@@ -161,9 +168,9 @@ class Restore {
   async finish(reopen: () => void): Promise<void> {
     const { destination, metadata, options, config, tally } = this;
     await destination.workers.drain();
-    for (const version of this.large) {
+    for (const wanted of this.large) {
       options.signal.throwIfAborted();
-      await this.submit(version, metadata.sparse.has(unescapePath(version.path)));
+      await this.submit(wanted, metadata.sparse.has(unescapePath(wanted.version.path)));
     }
     await destination.workers.drain();
     options.signal.throwIfAborted();
@@ -222,8 +229,9 @@ class Restore {
     const { reporter } = options;
     const isRecorded = (file: string) => metadata.isRecorded(file);
     if (metadata.folders.length === 0) {
-      // What is made in a closed folder has the usual mode already.
-      const settles = reservesNames(this.config) && (metadata.isRecordedAnywhere || !isClosed(root));
+      // What is made in a closed folder has the usual mode already, but for what is old.
+      const settles =
+        reservesNames(this.config) && (metadata.isRecordedAnywhere || this.hasOld || !isClosed(root));
       try {
         if (settles) settleUnrecorded(made, [], { root, reporter, isRecorded });
       } catch (error) {
@@ -281,7 +289,8 @@ class Restore {
       const read = outcome as ManifestOutcome;
       if (read.kind === "manifest" && isCurrent) this.takeManifest(version, read.manifest);
       // Workers are not to be waited for here.
-      if (read.kind === "file" && this.selection.selects(version.path)) this.large.append(version);
+      if (read.kind === "file" && this.selection.selects(version.path))
+        this.large.append({ version, isCurrent });
       if (read.kind === "failed" && isCurrent) {
         this.tally.error({ ...read.report, path: read.report.path ?? version.path });
       }
@@ -305,12 +314,13 @@ class Restore {
     this.bytes += version.size;
     if (isCurrent) this.metadata.expectFor(version.path);
     const maybeSparse = this.hasManifests && version.size >= SPARSE_LEAST;
-    if (maybeSparse && this.config.restore.kind === "local") this.large.append(version);
-    else await this.submit(version, false);
+    if (maybeSparse && this.config.restore.kind === "local") this.large.append({ version, isCurrent });
+    else await this.submit({ version, isCurrent }, false);
   }
 
-  private async submit(version: Version, sparse: boolean): Promise<void> {
-    await this.destination.workers.submit({ do: "restore", version, sparse }, (outcome) =>
+  private async submit({ version, isCurrent }: Wanted, sparse: boolean): Promise<void> {
+    if (!isCurrent) this.hasOld = true;
+    await this.destination.workers.submit({ do: "restore", version, sparse, isOld: !isCurrent }, (outcome) =>
       this.settle(version, outcome as RestoreOutcome),
     );
   }

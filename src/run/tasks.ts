@@ -33,8 +33,13 @@ export type Task =
   | { readonly do: "hash"; readonly file: SourceRef; readonly byEtag?: true }
   /** Stage a copy of a version under another path or time. */
   | { readonly do: "copy"; readonly version: StoredVersion; readonly to: NameFields }
-  /** `sparse`: leave holes where the content is zeros. */
-  | { readonly do: "restore"; readonly version: StoredVersion; readonly sparse?: boolean }
+  /** `sparse`: leave holes where the content is zeros. `isOld`: no metadata that were recorded will fit it. */
+  | {
+      readonly do: "restore";
+      readonly version: StoredVersion;
+      readonly sparse?: boolean;
+      readonly isOld?: boolean;
+    }
   /** Open a version under the name of a metadata manifest. */
   | { readonly do: "read-manifest"; readonly version: StoredVersion }
   | { readonly do: "verify"; readonly version: StoredVersion }

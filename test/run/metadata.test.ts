@@ -346,6 +346,21 @@ describe("files that no recorded metadata fit came back open to everyone", () =>
     for (const file of ["key", "folder/key"]) fs.chmodSync(path.join(world.src, file), 0o640);
   });
 
+  it("a deleted one, by a restore that was cut off and begun again", async () => {
+    await clean(backup(segmented()));
+    world.remove("key");
+    world.remove("folder");
+    await clean(backup(segmented()));
+    fs.mkdirSync(world.restored, { mode: 0o755 });
+    const cut = new AbortController();
+    const reporter = new Recorder();
+    reporter.file = () => cut.abort();
+    const choice = { deleted: true };
+    await expect(restore(segmented(), { choice, reporter, signal: cut.signal })).rejects.toThrow();
+    expect(await clean(restore(segmented(), { choice }))).toMatchObject({ identical: expect.any(Number) });
+    expect(modes("key", "folder/key", "open")).toEqual([0o600, 0o600, usual]);
+  });
+
   for (const open of [false, true]) {
     const target = () => {
       fs.mkdirSync(world.restored, { mode: 0o755 });
