@@ -17,6 +17,8 @@ export interface Vanished {
   readonly surplus: readonly Version[];
   /** All that there are. */
   readonly versions: readonly Version[];
+  /** Keys of those that retention removes in this run, whatever becomes of the others. */
+  readonly expiring: readonly string[];
 }
 
 /** Collected while both listings are joined; all of it spills to disk when it grows. */

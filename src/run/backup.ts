@@ -317,7 +317,8 @@ class Backup {
       { sourceFiles, livePaths, lost, partial: this.partial, replaced, toRead: tally.changing, gone },
       { massDeleteShare: config.massDeleteShare, allowMassDelete: options.allowMassDelete },
     );
-    const deletions = { found, deletedKeepDays: config.deletedKeepDays, today: this.plan.today };
+    const { deletedKeepDays, today } = this.plan;
+    const deletions = { found, deletedKeepDays, today };
     if (refusal !== undefined) tally.error(reportOf(refusal, "source"));
     else if (this.plan.keepsHistory) retireVanished(deletions, config.purgeDelayDays > 0);
     else markVanished(deletions);

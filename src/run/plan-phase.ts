@@ -64,13 +64,12 @@ export class PlanPhase {
     const isManifest = context.reservesNames && parseManifestPath(group.path) !== undefined;
     const plan = planPath(group, context.plan);
     if (!isManifest) this.count(group, plan);
-    if (context.plan.keepsHistory) {
-      this.purge(group, plan, isManifest);
-      if (group.versions.some(({ stamp }) => stamp.form !== "live")) found.sawHistory = true;
-    }
+    const expiring = this.purge(group, plan, isManifest);
+    if (context.plan.keepsHistory && group.versions.some(({ stamp }) => stamp.form !== "live"))
+      found.sawHistory = true;
     if (plan.kind === "nothing") return undefined;
     if (plan.kind === "unchanged") return this.takeUnchanged(group, plan, isManifest);
-    return isManifest ? this.takeManifest(group, plan) : this.takeFile(group, plan);
+    return isManifest ? this.takeManifest(group, plan, expiring) : this.takeFile(group, plan, expiring);
   }
 
   private takeUnchanged(
@@ -98,7 +97,7 @@ export class PlanPhase {
     if (isLiveBefore(plan)) found.livePaths++;
   }
 
-  private async takeFile(group: PathGroup, plan: Changed): Promise<void> {
+  private async takeFile(group: PathGroup, plan: Changed, expiring: readonly string[]): Promise<void> {
     const { context, found } = this;
     const { retirements } = found;
     switch (plan.kind) {
@@ -111,7 +110,7 @@ export class PlanPhase {
       }
       case "vanished":
         if (this.mayBeThere(group.path) || (await this.isExcluded(group, plan))) return;
-        found.vanished.append({ ...plan, versions: group.versions });
+        found.vanished.append({ ...plan, versions: group.versions, expiring });
         return;
       case "gone":
         for (const version of plan.surplus) {
@@ -123,7 +122,7 @@ export class PlanPhase {
   }
 
   /** Manifests are stored, kept and retired like files, but are none: nobody counts them, and none has moved. */
-  private async takeManifest(group: PathGroup, plan: Changed): Promise<void> {
+  private async takeManifest(group: PathGroup, plan: Changed, expiring: readonly string[]): Promise<void> {
     const { context, found } = this;
     switch (plan.kind) {
       case "revive":
@@ -137,7 +136,7 @@ export class PlanPhase {
       }
       case "vanished":
         if (this.mayBeThere(group.path) || (await this.isExcluded(group, undefined))) return;
-        found.vanishedManifests.append({ ...plan, versions: group.versions });
+        found.vanishedManifests.append({ ...plan, versions: group.versions, expiring });
         return;
       case "gone":
         for (const version of plan.expired ? [plan.version, ...plan.surplus] : plan.surplus) {
@@ -190,15 +189,18 @@ export class PlanPhase {
     history.retire({ versions, successor, why: "replaced", taken: stampsOf(group.versions) });
   }
 
-  private purge({ entry, versions }: PathGroup, { kind }: PathPlan, isManifest: boolean): void {
+  /** Returns the keys of what is to be removed. */
+  private purge({ entry, versions }: PathGroup, { kind }: PathPlan, isManifest: boolean): string[] {
     const { retention, purgeDelaySeconds, now } = this.context;
-    if (retention === undefined || versions.every(isLive)) return;
+    if (retention === undefined || versions.every(isLive)) return [];
     const history = historyOf(versions);
     // What is stored in this run may get the very key that a tombstone marks.
     const mayReturn = ({ version }: Life) =>
       kind === "upload" && entry !== undefined && isVersionOf(version, entry);
     const expired = retention.expired(history).filter((life) => !mayReturn(life));
-    this.found.history.purge(planPurge(history, expired, purgeDelaySeconds, now), isManifest);
+    const purge = planPurge(history, expired, purgeDelaySeconds, now);
+    this.found.history.purge(purge, isManifest);
+    return purge.remove.map(({ key }) => key);
   }
 }
 

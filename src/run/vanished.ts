@@ -45,7 +45,7 @@ export function markVanished({ found, deletedKeepDays, today }: Deletions): void
 export function retireVanished({ found, deletedKeepDays }: Deletions, isDelayed: boolean): void {
   const { history, retirements, unsettled, vanished, vanishedManifests } = found;
   const isRemoved = deletedKeepDays === 0 && !isDelayed;
-  const end = ({ version, surplus, versions }: Vanished, why: "deleted" | "outdated metadata") => {
+  const end = ({ version, surplus, versions, expiring }: Vanished, why: "deleted" | "outdated metadata") => {
     if (!isRemoved) {
       history.retire({
         versions: [...surplus, version],
@@ -56,9 +56,10 @@ export function retireVanished({ found, deletedKeepDays }: Deletions, isDelayed:
     }
     // The live object goes first: what is left if this is cut off is a history, which the next run goes on with.
     retirements.remove({ version, why });
-    const objects = versions.filter(({ key, stamp }) => key !== version.key && stamp.form !== "marker");
-    const markers = versions.filter(({ stamp }) => stamp.form === "marker");
-    const ended = historyOf(versions).lives.filter(({ ceased }) => ceased !== undefined);
+    const left = versions.filter(({ key }) => !expiring.includes(key));
+    const objects = left.filter(({ key, stamp }) => key !== version.key && stamp.form !== "marker");
+    const markers = left.filter(({ stamp }) => stamp.form === "marker");
+    const ended = historyOf(left).lives.filter(({ ceased }) => ceased !== undefined);
     history.purge({ remove: [...objects, ...markers], restamp: [], ended }, why !== "deleted");
   };
   for (const gone of vanishedManifests) end(gone, "outdated metadata");

@@ -113,6 +113,35 @@ describe("pruning", () => {
     expect(world.stored()).toHaveLength(1);
   });
 
+  it("tells once what goes with a deleted file of which nothing is kept", async () => {
+    const config = await withHistory({ versionsKeepDays: 1, deletedKeepDays: 0 });
+    world.remove("file");
+    const now = () => new Date((START + 9 * DAY) * 1000);
+    const { told, outcomes } = await backup(config, { now, allowMassDelete: true });
+    expect(told.files.toSorted()).toEqual(["deleted file", "expired file"]);
+    expect(outcomes).toEqual({ deleted: 1, expired: 1 });
+    expect(world.stored()).toEqual([]);
+  });
+
+  it.each([null, 3])(
+    "nor does anything of a deleted file go then, of which nothing is kept (versions_keep_days %s)",
+    async (versionsKeepDays) => {
+      world = new World();
+      const config = world.config({ versionsKeepDays, deletedKeepDays: 0 });
+      world.write("file", "content");
+      await clean(backup(config));
+      world.remove("file");
+      const open: OpenStorage = async (place, side) => {
+        const storage = await openStorage(place, side);
+        storage.clockOffset = () => -2 * 3_600_000;
+        return storage;
+      };
+      const { told } = await backup(config, { allowMassDelete: true, openStorage: open });
+      expect(told.warnings).toEqual([expect.stringContaining("nothing expires until they agree")]);
+      expect(world.stored()).toEqual([expect.not.stringMatching(/\.0\.enc$/)]);
+    },
+  );
+
   it("removes what a date marks where there is no history", async () => {
     world = new World();
     const config = world.config({ deletedKeepDays: 3 });
