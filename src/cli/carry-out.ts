@@ -1,6 +1,7 @@
 /** The runs behind the command line. Loaded once the settings are known, while the key is derived. */
 import type { Config } from "../config/config.ts";
 import { runBackup } from "../run/backup.ts";
+import { withOriginalNames } from "../run/original-names.ts";
 import { runPrune } from "../run/prune.ts";
 import type { RunOptions } from "../run/run-options.ts";
 import type { RunResult } from "../run/tally.ts";
@@ -10,7 +11,8 @@ import type { RunCommand } from "./main.ts";
 import { restore } from "./restoring.ts";
 
 /** Throws what a run throws; ConfigError for flags that exclude each other. */
-export function carryOut(commandLine: RunCommand, config: Config, options: RunOptions): Promise<RunResult> {
+export function carryOut(commandLine: RunCommand, config: Config, given: RunOptions): Promise<RunResult> {
+  const options = { ...given, reporter: withOriginalNames(given.reporter, config) };
   switch (commandLine.command) {
     case "backup":
       return runBackup(config, {

@@ -41,6 +41,17 @@ describe("exit codes and standard error", () => {
     expect(again.output).not.toContain("folder/file");
   });
 
+  it("0, and names of files are those at the source, where they are kept out of the way of manifests", async () => {
+    const name = "folder/.backup-meta.0.0";
+    world.write(name, "one");
+    world.write("file", "content");
+    const config = configure(world, undefined, { container: "segmented" });
+    expect((await run(config, "run", "--json")).output).toContain(`"new","path":"${name}"`);
+    expect((await run(config, "restore")).output).toContain(`restored ${name}\n`);
+    world.remove(name);
+    expect((await run(config)).output).toContain(`deleted ${name} (marked)`);
+  });
+
   it("1: some files failed, each named in one line; the others are done", async () => {
     world.write("good", "content");
     world.write("bad", "content");
