@@ -84,7 +84,9 @@ export class S3Source implements Source {
 
   async trustsEtag({ path, size, etag }: { path: string; size: number; etag?: string }): Promise<boolean> {
     if (this.trial === undefined || etag === undefined || !MD5_ETAG.test(etag)) return false;
-    if (await this.trial.allows({ key: this.keyOf(path), size, etag })) return true;
+    const key = this.keyOf(path);
+    if (this.storage.keyProblem(key) !== undefined) return false; // reading it says what is wrong
+    if (await this.trial.allows({ key, size, etag })) return true;
     this.tell(`${this.location} cannot be relied on to tell md5s of objects: they are read, not copied`);
     return false;
   }
@@ -119,7 +121,8 @@ export class S3Source implements Source {
       findings.onSkipped(key, "its key ends in a slash");
       return undefined;
     }
-    if (etag !== undefined && MD5_ETAG.test(etag)) this.trial?.note({ key, size, etag });
+    if (etag !== undefined && MD5_ETAG.test(etag) && this.storage.keyProblem(key) === undefined)
+      this.trial?.note({ key, size, etag });
     const mtime = Math.max(0, Math.floor(modified / 1000));
     const path = this.escapes ? escapePath(key) : key;
     return {

@@ -210,6 +210,16 @@ describe.skipIf(skip !== undefined)(`from bucket to bucket${skip ? ` (${skip})` 
     expect(await clean(verify(config()))).toEqual({ intact: 1 });
   });
 
+  it("a key that no read could name is an error, as on any route, and says nothing of the bucket's ETags", async () => {
+    await sendPut("..", { Body: "tiny" });
+    await put("file", randomBytes(1000));
+    const { errors, outcomes, told } = await backup(config());
+    expect([errors, outcomes]).toEqual([{ failed: 1 }, { new: 1, failed: 1 }]);
+    expect(told.errors).toMatchObject([{ path: "..", code: "EKEY" }]);
+    expect(told.infos.join()).not.toMatch(/md5s/);
+    expect(proxy.count("CopyObject").requests).toBe(1);
+  });
+
   it("what lies with another service is read", async () => {
     await put("file", randomBytes(1000));
     const elsewhere = { ...to, endpointUrl: (await s3Server()).endpoint };
