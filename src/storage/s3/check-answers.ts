@@ -3,9 +3,10 @@
  *
  * Something on the way (a proxy, a login page) can answer 200 to a request that no server has seen. The SDK takes whatever XML
  * it gets, and none at all, for an answer in which nothing is said: a listing that is complete, a removal without failures, an
- * object without an ETag. What is no answer is an accident on the way here, and tried again as such (retry.ts). It comes
- * from within the SDK's own loop of attempts.
+ * object without an ETag; and any page for an object's content. What is no answer is an accident on the way here, and tried
+ * again as such (retry.ts). It comes from within the SDK's own loop of attempts.
  */
+import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { bareEtag } from "./keys.ts";
@@ -25,6 +26,9 @@ const RESULTS: Readonly<Record<string, "ETag" | "UploadId">> = {
   PutObjectCommand: "ETag",
   UploadPartCommand: "ETag",
 };
+
+/** With an object comes when it was stored (S3 API reference), and what tells it from others. A page has neither as a rule. */
+const OBJECTS: ReadonlySet<string> = new Set(["GetObjectCommand", "HeadObjectCommand"]);
 
 /** As far as this a root element is looked for: behind the XML declaration, or comments. */
 const PROLOG_BYTES = 4096;
@@ -54,6 +58,7 @@ export function checkAnswers(client: S3Client): void {
       if (commandName === "ListObjectsV2Command") checkEnd(result.output);
       const field = RESULTS[commandName];
       if (field !== undefined) checkResult(result.output, field, commandName);
+      if (OBJECTS.has(commandName)) checkObject(result.output, commandName);
       return result;
     },
     { step: "deserialize", priority: "high", name: "checkResult" },
@@ -100,7 +105,22 @@ function checkEnd(output: unknown): void {
 
 function checkResult(output: unknown, field: "ETag" | "UploadId", commandName: string): void {
   const value = (output as { ETag?: string; UploadId?: string } | undefined)?.[field];
-  if (bareEtag(value) === undefined) throw noAnswer(`answer to ${commandName.replace(/Command$/, "")}`, 200);
+  if (bareEtag(value) === undefined) throw noAnswerTo(commandName);
+}
+
+function checkObject(output: unknown, commandName: string): void {
+  const { ETag, LastModified, Body } = output as {
+    readonly ETag?: string;
+    readonly LastModified?: Date;
+    readonly Body?: Readable;
+  };
+  if (ETag !== undefined || LastModified !== undefined) return;
+  Body?.destroy(); // left unread it would hold its connection
+  throw noAnswerTo(commandName);
+}
+
+function noAnswerTo(commandName: string): Error {
+  return noAnswer(`answer to ${commandName.replace(/Command$/, "")}`, 200);
 }
 
 function noAnswer(root: string, status: number): Error {

@@ -131,6 +131,7 @@ describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ?
       body: pattern(2_000_000, 9).subarray(start),
       headers: {
         "content-type": "binary/octet-stream",
+        "last-modified": "Wed, 02 Jan 2030 00:00:00 GMT",
         ...(start > 0 && { "content-range": `bytes ${start}-1999999/2000000` }),
         ...(etag !== undefined && { etag }),
       },
@@ -302,6 +303,18 @@ describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ?
       await expect(store()).rejects.toMatchObject({ code: "EANSWER", path: "k", side: "destination" });
     }
     expect((await list(storage)).map(({ key }) => key)).toEqual(["large", "small"]);
+  });
+
+  it("a page in place of an object is not its content, and asked for again", async () => {
+    await storage.write("k", Buffer.from("the content"));
+    for (const body of [PAGE, ""]) {
+      const page = { kind: "status", status: 200, body } as const;
+      for (const operation of ["GetObject", "HeadObject"]) proxy.fail({ operation, effect: page, times: 3 });
+      expect((await storage.readWhole("k")).toString()).toBe("the content");
+      expect(await storage.stat("k")).toMatchObject({ size: 11 });
+      proxy.fail({ operation: "GetObject", effect: page, times: 4 });
+      await expect(storage.readWhole("k")).rejects.toMatchObject({ code: "EANSWER", path: "k" });
+    }
   });
 
   it("a copy that did not arrive whole keeps the original", async () => {

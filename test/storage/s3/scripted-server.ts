@@ -30,8 +30,11 @@ export class ScriptedServer {
       request.resume().on("end", () => {
         if (told === undefined) return;
         const { status = 200, body = "" } = told;
-        const length = request.method === "HEAD" ? { "content-length": body.length } : {};
-        response.writeHead(status, { "content-type": "application/xml", ...length });
+        const object = { "content-length": body.length, "last-modified": new Date(0).toUTCString() };
+        response.writeHead(status, {
+          "content-type": "application/xml",
+          ...(request.method === "HEAD" && object),
+        });
         response.end(body); // in chunks, without a length, where there is a body
       });
     });
