@@ -5,6 +5,7 @@ import type { HeadObjectCommandOutput } from "@aws-sdk/client-s3";
 import { StorageError } from "../../errors.ts";
 import type { PlaceOptions, StagedObject } from "../storage.ts";
 import type { Connection } from "./connection.ts";
+import { headersOf, putParameters } from "./headers.ts";
 import { bareEtag, copySource, quotedEtag } from "./keys.ts";
 import { MultipartWriter } from "./multipart-writer.ts";
 import { headObject, md5Of } from "./stat.ts";
@@ -67,7 +68,7 @@ async function copyAtOnce(
   }
 }
 
-/** CopyObject ends at 5 GiB. */
+/** CopyObject ends at 5 GiB. What is kept beside the content it takes along by itself; an upload has to be given it. */
 async function copyInParts(
   connection: Connection,
   from: string,
@@ -76,12 +77,9 @@ async function copyInParts(
   place: PlaceOptions,
 ): Promise<void> {
   const size = head.ContentLength ?? 0;
-  const writer = new MultipartWriter(
-    connection,
-    to,
-    { sizeHint: size, ...place },
-    { metadata: head.Metadata },
-  );
+  const { content, metadata } = putParameters(new Map(Object.entries(headersOf(head) ?? {})));
+  const beside = { headers: content, metadata };
+  const writer = new MultipartWriter(connection, to, { sizeHint: size, ...place }, beside);
   try {
     await writer.copyFrom(from, { start: 0, end: size }, bareEtag(head.ETag));
     await writer.finish();

@@ -326,14 +326,24 @@ describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ?
     expect((await storage.readWhole("a")).toString()).toBe("the original");
   });
 
-  it("a copy above the limit goes in parts, keeping metadata", async () => {
+  it("a copy above the limit goes in parts, keeping what is kept beside the content", async () => {
     const bytes = pattern(PART + 5);
+    const headers = new Map([
+      ["content-type", "text/plain"],
+      ["content-language", "de"],
+      ["x-amz-meta-color", "red"],
+    ]);
     await storage.upload("a b/+", [bytes] as unknown as AsyncIterable<Uint8Array>, {
       mtime: 1_600_000_000_123,
+      headers,
     });
+    const before = await storage.stat("a b/+");
     await storage.rename("a b/+", "c");
     expect(proxy.count("UploadPartCopy").requests).toBe(1);
-    expect(await storage.stat("c")).toMatchObject({ size: bytes.length, mtime: 1_600_000_000_123 });
+    const after = await storage.stat("c");
+    expect(after).toMatchObject({ size: bytes.length, mtime: 1_600_000_000_123 });
+    expect(after?.headers).toMatchObject(Object.fromEntries(headers));
+    expect(after?.headers).toEqual(before?.headers);
     expect(md5(await storage.readWhole("c"))).toBe(md5(bytes));
   });
 
