@@ -45,7 +45,8 @@ export class GroupOfChanges {
   }
 
   async retire({ versions, successor, why, taken }: Retiring): Promise<void> {
-    const { storage, tally, config, now } = this.context;
+    const { storage, tally, config, now, signal } = this.context;
+    signal.throwIfAborted();
     try {
       const until = successor === undefined ? secondsOf(now) : await this.beginningOf(successor, versions[0]);
       if (until === undefined) return;
@@ -65,12 +66,13 @@ export class GroupOfChanges {
         await this.retireAs(version, stamp, why);
       }
     } catch (error) {
+      signal.throwIfAborted();
       tally.error(failure(error, versions[0]?.path ?? ""));
     }
   }
 
   async end({ purge: { remove, restamp, ended }, isManifest }: Ending): Promise<void> {
-    const { tally, reporter } = this.context;
+    const { tally, reporter, signal } = this.context;
     for (const version of remove) {
       const told = !isManifest && ended.some((life) => (life.marker ?? life.version).key === version.key);
       const done = () => {
@@ -88,8 +90,10 @@ export class GroupOfChanges {
         reporter.file(action, version.path, undefined, version.size);
       };
       try {
+        signal.throwIfAborted();
         await this.restamp(version, stamp, done);
       } catch (error) {
+        signal.throwIfAborted();
         tally.error(failure(error, version.path));
       }
     }
@@ -97,7 +101,7 @@ export class GroupOfChanges {
 
   /** Publishes tombstones, then removes objects, and last the tombstones of objects that went. */
   async finish(): Promise<void> {
-    const { storage, tally, dryRun, now } = this.context;
+    const { storage, tally, limit, dryRun, now } = this.context;
     if (this.tombstones.length > 0) {
       const results = await storage.publish(
         this.tombstones.map(({ staged }) => staged),
@@ -111,7 +115,9 @@ export class GroupOfChanges {
     }
     const failed = new Set<string>();
     for (const removals of this.removals) {
-      const unchanged = await Promise.all(removals.map(({ version }) => this.isAsListed(version)));
+      const unchanged = await Promise.all(
+        removals.map(({ version }) => limit(() => this.isKnownAsListed(version, failed))),
+      );
       const possible = removals.filter(({ version }, i) => unchanged[i] && !failed.has(version.path));
       const keys = possible.map(({ version }) => version.key);
       const failures = dryRun || keys.length === 0 ? [] : await storage.remove(keys);
@@ -126,6 +132,20 @@ export class GroupOfChanges {
       }
     }
     if (!dryRun) await storage.flush();
+  }
+
+  /** False, too, where that cannot be told: then the tombstone has to stay with its object. */
+  private async isKnownAsListed(version: Version, failed: Set<string>): Promise<boolean> {
+    const { tally, signal } = this.context;
+    signal.throwIfAborted();
+    try {
+      return await this.isAsListed(version);
+    } catch (error) {
+      signal.throwIfAborted();
+      failed.add(version.path);
+      tally.error(failure(error, version.path));
+      return false;
+    }
   }
 
   /** False of an object with a tombstone that was stored anew meanwhile: it is live again. */

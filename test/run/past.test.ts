@@ -2,6 +2,8 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
+import { StorageError } from "../../src/errors.ts";
+import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { backup, clean, filesIn, md5, restore, T0, treeOf, World } from "./world.ts";
 
 const DAY = 86_400;
@@ -40,6 +42,39 @@ async function threeDays(settings: Partial<Config> = {}): Promise<Config> {
 }
 
 const content = (file: string) => fs.readFileSync(path.join(world.restored, file), "utf8");
+
+it("an object that cannot be looked at before it goes stays, with its tombstone, and no other run is ended for it", async () => {
+  const config = world.config({
+    container: "segmented",
+    versionsKeepDays: 1,
+    deletedKeepDays: 1,
+    retire: "tombstone",
+  });
+  for (const file of ["stays", "odd", "other"]) world.write(file, file);
+  await clean(backup(config, on(0)));
+  for (const file of ["odd", "other"]) world.remove(file);
+  await clean(backup(config, { ...on(1), allowMassDelete: true }));
+  const odd = world.stored().filter((name) => name.startsWith("odd."));
+  expect(odd).toHaveLength(2);
+  const failing: OpenStorage = async (storage, side) => {
+    const opened = await openStorage(storage, side);
+    const stat = opened.stat.bind(opened);
+    const asked = new Set<string>();
+    opened.stat = async (key) => {
+      const again = asked.size === asked.add(key).size;
+      if (again && odd.includes(key))
+        throw new StorageError("destination", "cannot be examined", { code: "EIO" });
+      return stat(key);
+    };
+    return opened;
+  };
+  const { outcomes, told } = await backup(config, { ...on(9), openStorage: failing });
+  expect(outcomes).toEqual({ unchanged: 1, expired: 1 });
+  expect(told.errors).toMatchObject([{ path: "odd", code: "EIO" }]);
+  expect(world.stored().filter((name) => !name.startsWith("stays."))).toEqual(odd);
+  expect(await clean(backup(config, on(9)))).toEqual({ unchanged: 1, expired: 1 });
+  expect(world.stored()).toHaveLength(1);
+});
 
 describe.each(["rename", "tombstone"] as const)("a restore of the past, retired by %s", (retire) => {
   it("brings back what was there then, with its links and modes", async () => {
