@@ -31,7 +31,7 @@ export class HistoryPhase {
     return this.retirings.length > 0;
   }
 
-  /** Retires everything collected. Failures are counted, one by one; only a signal ends it early. */
+  /** Retires everything collected. Failures are counted, one by one; only the signal ends it early. */
   async carryOutRetirings(context: HistoryContext): Promise<void> {
     await inGroups(this.retirings, context, (retiring, work) => work.retire(retiring));
   }

@@ -2,11 +2,12 @@
  * Ends a run whose storage has gone. One file's failure stops no others; but where nothing gets an answer any more, each of
  * the files to come takes its retries to fail, and a large run would take weeks for it.
  */
-import { type ErrorReport, StorageError } from "../errors.ts";
+import { type ErrorReport, reportOf, StorageError } from "../errors.ts";
 import { isBrokenConnection } from "../storage/s3/retry.ts";
+import type { Storage } from "../storage/storage.ts";
 import type { Outcome } from "./tasks.ts";
 
-/** So many files in a row, each after all its retries, over so long a time. */
+/** So many files, or calls, in a row, each after all its retries, over so long a time. */
 export const IN_A_ROW = 20;
 export const LASTING_MS = 600_000;
 
@@ -21,8 +22,14 @@ const TROUBLE: ReadonlySet<string> = new Set([
 ]);
 
 export class OutOfReach {
+  private readonly what: string;
   private inARow = 0;
   private since = 0;
+
+  /** @param what is judged, for the message */
+  constructor(what = "files") {
+    this.what = what;
+  }
 
   /**
    * Why the run is to end; undefined as long as it may go on. To be given every outcome.
@@ -31,17 +38,22 @@ export class OutOfReach {
    */
   judge(outcome: Outcome, at: number): StorageError | undefined {
     if (outcome.kind === "stopped") return undefined;
-    if (outcome.kind !== "failed" || !isTrouble(outcome.report)) {
+    return this.look(outcome.kind === "failed" ? outcome.report : undefined, at);
+  }
+
+  /** The same of anything that was done, or failed. */
+  look(failure: ErrorReport | undefined, at: number): StorageError | undefined {
+    if (failure === undefined || !isTrouble(failure)) {
       this.inARow = 0;
       return undefined;
     }
     if (this.inARow++ === 0) this.since = at;
     if (this.inARow < IN_A_ROW || at - this.since < LASTING_MS) return undefined;
-    const { side, code } = outcome.report;
+    const { side, code } = failure;
     const minutes = Math.round((at - this.since) / 60_000);
     return new StorageError(
       side,
-      `the last ${this.inARow} files failed (${code}), for ${minutes} minutes: the run ends here`,
+      `the last ${this.inARow} ${this.what} failed (${code}), for ${minutes} minutes: the run ends here`,
       {
         code: "EUNREACHABLE",
         remedy: "check the network and the storage, and run again: what was done is kept",
@@ -52,4 +64,55 @@ export class OutOfReach {
 
 function isTrouble({ code }: ErrorReport): boolean {
   return code !== undefined && (TROUBLE.has(code) || isBrokenConnection(code));
+}
+
+/** What a run's last phase does to the destination. */
+export type LastPhaseStorage = Pick<
+  Storage,
+  "flush" | "keyProblem" | "publish" | "remove" | "rename" | "stat" | "write"
+>;
+
+/**
+ * The same storage, whose calls one by one are judged, and a signal that is aborted as well once the run is to end for it.
+ *
+ * @param now milliseconds of any clock that never goes back
+ */
+export function untilOutOfReach(
+  storage: LastPhaseStorage,
+  signal: AbortSignal,
+  now = () => performance.now(),
+): { storage: LastPhaseStorage; signal: AbortSignal } {
+  const outOfReach = new OutOfReach("calls");
+  const end = new AbortController();
+  const look = (error?: unknown) => {
+    const failure = error === undefined ? undefined : reportOf(error, "destination");
+    const reason = outOfReach.look(failure, now());
+    if (reason !== undefined) end.abort(reason);
+  };
+  const judged = async <T>(call: Promise<T>): Promise<T> => {
+    try {
+      const result = await call;
+      look();
+      return result;
+    } catch (error) {
+      look(error);
+      throw error;
+    }
+  };
+  return {
+    signal: AbortSignal.any([signal, end.signal]),
+    storage: {
+      flush: () => storage.flush(),
+      keyProblem: (key) => storage.keyProblem(key),
+      publish: (...given) => storage.publish(...given),
+      stat: (key) => judged(storage.stat(key)),
+      rename: (...given) => judged(storage.rename(...given)),
+      write: (...given) => judged(storage.write(...given)),
+      remove: async (keys) => {
+        const failures = await storage.remove(keys);
+        look(failures.length < keys.length ? undefined : failures[0]?.error);
+        return failures;
+      },
+    },
+  };
 }

@@ -15,6 +15,7 @@ import { filesInFlight } from "./files-in-flight.ts";
 import { HistoryPhase } from "./history-phase.ts";
 import { limitOperations } from "./limit-operations.ts";
 import { reservesNames } from "./open-source.ts";
+import { untilOutOfReach } from "./out-of-reach.ts";
 import { Retirements } from "./retirements.ts";
 import { type RunOptions, withDefaults } from "./run-options.ts";
 import { storedGroups, withStoredTimes } from "./stored-groups.ts";
@@ -47,16 +48,15 @@ export async function runPrune(config: Config, options: PruneOptions): Promise<R
           options.signal.throwIfAborted();
         }
       });
-      const { reporter, signal, dryRun = false } = options;
+      const { reporter, dryRun = false } = options;
       const moment = now().getTime() + storage.clockOffset();
       await prune.carryOut({
+        ...untilOutOfReach(storage, options.signal),
         config,
-        storage,
         sealer,
         sealTombstone,
         tally,
         reporter,
-        signal,
         limit: limitOperations(filesInFlight(config, "backup"), calls),
         dryRun,
         now: moment,

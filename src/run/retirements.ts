@@ -9,10 +9,10 @@ import type { Config } from "../config/config.ts";
 import { type ErrorReport, errorCode, reportOf } from "../errors.ts";
 import type { NameFields, StoredVersion } from "../names/stored-name.ts";
 import { SpillList } from "../spill/spill-list.ts";
-import type { Storage } from "../storage/storage.ts";
 import type { LimitOperations } from "./limit-operations.ts";
 import { objectRules } from "./object-rules.ts";
 import type { ObjectSealer } from "./object-sealer.ts";
+import type { LastPhaseStorage } from "./out-of-reach.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Tally } from "./tally.ts";
 
@@ -39,7 +39,7 @@ interface Renaming {
 
 export interface RetireContext {
   readonly config: Config;
-  readonly storage: Storage;
+  readonly storage: LastPhaseStorage;
   readonly sealer: ObjectSealer;
   readonly tally: Tally;
   readonly reporter: Reporter;
@@ -73,7 +73,7 @@ export class Retirements {
     this.renamings.append(renaming);
   }
 
-  /** Carries everything out. Failures are counted, one by one; only a signal ends it early. */
+  /** Carries everything out. Failures are counted, one by one; only the signal ends it early. */
   async carryOut(context: RetireContext): Promise<void> {
     await removeAll(this.doubles, context);
     await inGroups(this.renamings, REMOVALS_PER_CALL, async (group) => {
@@ -144,6 +144,7 @@ async function removeAll(removals: SpillList<Removal>, context: RetireContext): 
 
 async function isSucceeded({ version, successor }: Removal, context: RetireContext): Promise<boolean> {
   if (successor === undefined || context.dryRun) return true;
+  context.signal.throwIfAborted();
   try {
     const stat = await context.storage.stat(successor.key);
     if (stat !== undefined && (successor.size === undefined || stat.size === successor.size)) return true;
