@@ -65,6 +65,7 @@ export interface Connection extends ErrorContext {
   /** For requests that make an object: the class that was asked for, else the configured one, if there is one. */
   classOf(asked: string | undefined): { StorageClass?: StorageClass };
   readonly tuning: Tuned;
+  readonly clock: Readonly<ServerClock>;
   /** Aborted once the run is to stop; for calls that have no signal of their own and that may be given up at any moment. */
   readonly stop: AbortSignal | undefined;
   /** The key in the bucket; throws `StorageError` for one that cannot exist there. */
@@ -119,6 +120,7 @@ export async function connect(
       return asked === undefined ? {} : { StorageClass: asked as StorageClass };
     },
     tuning: tuned,
+    clock,
     stop,
     fullKey(key) {
       const problem = keys.problem(key);

@@ -14,7 +14,7 @@ import { StorageError } from "../../errors.ts";
 import { isPassing } from "../passing.ts";
 import type { PlaceOptions, StagedObject, Writer, WriterOptions } from "../storage.ts";
 import type { Connection } from "./connection.ts";
-import type { FinishedPart, UploadId } from "./multipart.ts";
+import type { BegunUpload, FinishedPart } from "./multipart.ts";
 import { abortUpload, beginUpload, completeUpload, copyPart, sendPart } from "./multipart.ts";
 import { PartBuffer } from "./part-buffer.ts";
 import { copyRanges, MAX_PARTS, MIN_PART_BYTES, partBytesFor, partsInFlight } from "./parts.ts";
@@ -41,7 +41,7 @@ export class MultipartWriter implements Writer {
   private pending: PartBuffer;
   /** The first part, while its reserved bytes are not known. */
   private held: PartBuffer | undefined;
-  private upload: Promise<UploadId> | undefined;
+  private upload: Promise<BegunUpload> | undefined;
   private partCount = 0;
   private size = 0;
   private sent = 0;
@@ -209,7 +209,7 @@ export class MultipartWriter implements Writer {
   }
 
   /** Starts a part once there is a free place for it. */
-  private async launch(run: (upload: UploadId) => Promise<FinishedPart>): Promise<void> {
+  private async launch(run: (upload: BegunUpload) => Promise<FinishedPart>): Promise<void> {
     while (this.inFlight.size >= this.mostInFlight) await Promise.race(this.inFlight);
     this.mayGoOn();
     const upload = await this.begun();
@@ -224,7 +224,7 @@ export class MultipartWriter implements Writer {
     this.inFlight.add(work);
   }
 
-  private begun(): Promise<UploadId> {
+  private begun(): Promise<BegunUpload> {
     this.upload ??= beginUpload(this.connection, this.key, { ...this.place, ...this.beside });
     return this.upload;
   }

@@ -25,13 +25,22 @@ export interface UploadId {
   readonly uploadId: string;
 }
 
+export interface BegunUpload extends UploadId {
+  /** In milliseconds since 1970 by the server's clock; not later than it began. */
+  readonly initiated: number;
+}
+
+/** Servers are many machines, whose clocks differ. */
+const CLOCKS_DIFFER_MS = 60_000;
+
 /** CreateMultipartUpload. It takes no signal: an answer given up would leave an upload that nobody knows. */
 export async function beginUpload(
   connection: Connection,
   key: string,
   { metadata, headers, storageClass }: Beside & PlaceOptions = {},
-): Promise<UploadId> {
-  const { sdk, client, bucket } = connection;
+): Promise<BegunUpload> {
+  const { sdk, client, bucket, clock } = connection;
+  const sent = Date.now();
   const { UploadId: uploadId } = await connection.attempt(WHAT, key, undefined, () =>
     client.send(
       new sdk.CreateMultipartUploadCommand({
@@ -44,7 +53,7 @@ export async function beginUpload(
     ),
   );
   if (!uploadId) throw unclear(connection, key, "CreateMultipartUpload");
-  return { key, uploadId };
+  return { key, uploadId, initiated: sent + clock.offset };
 }
 
 /** UploadPart. */
@@ -109,10 +118,11 @@ export async function copyPart(
  */
 export async function completeUpload(
   connection: Connection,
-  { key, uploadId }: UploadId,
+  upload: BegunUpload,
   parts: readonly FinishedPart[],
   size: number,
 ): Promise<void> {
+  const { key, uploadId } = upload;
   const { sdk, client, bucket } = connection;
   const sorted = [...parts].sort((a, b) => a.PartNumber - b.PartNumber);
   let failure: unknown;
@@ -130,16 +140,16 @@ export async function completeUpload(
     if (!isAmbiguous(error)) throw toStorageError(connection, WHAT, key, error);
     failure = error;
   }
-  if (await isStored(connection, key, sorted, size, failure)) return;
+  if (await isStored(connection, upload, sorted, size, failure)) return;
   throw failure === undefined
     ? unclear(connection, key, "CompleteMultipartUpload")
     : toStorageError(connection, WHAT, key, failure);
 }
 
-/** Whether the object under `key` is the one that these parts make. */
+/** Whether the object under the upload's key is the one that these parts make. */
 async function isStored(
   connection: Connection,
-  key: string,
+  { key, initiated }: BegunUpload,
   parts: readonly FinishedPart[],
   size: number,
   failure: unknown,
@@ -149,16 +159,18 @@ async function isStored(
   if (stat.etag === multipartEtag(parts)) return true;
   // An older object may be as long and of as many parts: where ETags follow the rule, they tell.
   if (parts.every(({ isMd5 }) => isMd5)) return false;
-  // Where the server encrypts, they follow no known rule; then the number of parts has to do. A request that ended
-  // without any answer is not given the benefit of the doubt.
+  // Where the server encrypts, they follow no known rule; then the number of parts has to do, and the time: that of the
+  // upload's beginning or of its end, as servers have it. A request that ended without any answer is not given the
+  // benefit of the doubt.
+  if (stat.modified < initiated - CLOCKS_DIFFER_MS) return false;
   const answered = failure === undefined || detailsOf(failure).name === "NoSuchUpload";
   return answered && (stat.etag === undefined || stat.etag.endsWith(`-${parts.length}`));
 }
 
-/** What S3 gives as ETag of a multipart object: the md5 of the parts' md5s, and their number. */
+/** What S3 gives as ETag of a multipart object: the md5 of the parts' md5s, and their number; of other ETags some digest. */
 export function multipartEtag(parts: readonly Pick<FinishedPart, "ETag">[]): string {
   const digest = createHash("md5");
-  for (const { ETag } of parts) digest.update(bareEtag(ETag) ?? "", "hex");
+  for (const { ETag } of parts) digest.update(Buffer.from(bareEtag(ETag) ?? "", "hex"));
   return `${digest.digest("hex")}-${parts.length}`;
 }
 

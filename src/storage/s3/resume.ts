@@ -10,7 +10,7 @@ import { StorageError } from "../../errors.ts";
 import type { UnfinishedUpload, WriterOptions } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 import { bareEtag } from "./keys.ts";
-import type { FinishedPart, UploadId } from "./multipart.ts";
+import type { BegunUpload, FinishedPart, UploadId } from "./multipart.ts";
 import { partBytesFor } from "./parts.ts";
 
 interface ListedPart {
@@ -27,11 +27,11 @@ export const RESUME_FAILED = "ERESUME";
 
 /** The parts that an upload has already. */
 export class KeptParts {
-  readonly upload: UploadId;
+  readonly upload: BegunUpload;
   private readonly side: Connection["side"];
   private readonly parts: ReadonlyMap<number, ListedPart>;
 
-  constructor(side: Connection["side"], upload: UploadId, parts: readonly ListedPart[]) {
+  constructor(side: Connection["side"], upload: BegunUpload, parts: readonly ListedPart[]) {
     this.side = side;
     this.upload = upload;
     this.parts = new Map(parts.map((part) => [part.number, part]));
@@ -65,13 +65,13 @@ export class KeptParts {
  */
 export async function keptParts(
   connection: Connection,
-  { key, uploadId }: UnfinishedUpload,
+  upload: UnfinishedUpload,
   { sizeHint, signal }: WriterOptions,
 ): Promise<KeptParts | undefined> {
   const partBytes = partBytesFor(sizeHint);
   let parts: ListedPart[];
   try {
-    parts = await listParts(connection, { key, uploadId }, signal);
+    parts = await listParts(connection, upload, signal);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof StorageError) return undefined;
@@ -80,7 +80,7 @@ export async function keptParts(
   const last = Math.max(0, ...parts.map(({ number }) => number));
   const fits = parts.every(({ number, size }) => (number === last ? size <= partBytes : size === partBytes));
   const most = Math.ceil(sizeHint / partBytes);
-  return fits && last <= most ? new KeptParts(connection.side, { key, uploadId }, parts) : undefined;
+  return fits && last <= most ? new KeptParts(connection.side, upload, parts) : undefined;
 }
 
 /** All parts of an upload (ListParts). Throws `StorageError`; `ENOENT` for one that is gone. */

@@ -102,6 +102,39 @@ describe("a page that is none", () => {
   });
 });
 
+describe("an upload that is gone when it is to be completed, where ETags follow no rule", () => {
+  const bytes = Buffer.alloc(8 * 2 ** 20 + 1, "x");
+  const answers = (modified: number): Readonly<Record<string, Answer>> => ({
+    CreateMultipartUpload: {
+      body: "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
+    },
+    UploadPart: { headers: { etag: '"of a part"' } },
+    CompleteMultipartUpload: { status: 404, body: "<Error><Code>NoSuchUpload</Code></Error>" },
+    HeadObject: {
+      headers: {
+        etag: '"of all-2"',
+        "content-length": String(bytes.length),
+        "last-modified": new Date(modified).toUTCString(),
+      },
+    },
+    AbortMultipartUpload: { status: 204 },
+  });
+  const write = async (modified: number) => {
+    const { storage } = await serve(({ operation }) => answers(modified)[operation]);
+    const writer = await storage.createWriter("k", { sizeHint: bytes.length });
+    await writer.write(bytes);
+    return writer.finish();
+  };
+
+  it("is found as the object that it became", async () => {
+    expect(await write(Date.now())).toMatchObject({ key: "k", size: bytes.length });
+  });
+
+  it("is not taken for an older object of the same size and number of parts", async () => {
+    await expect(write(Date.now() - 3_600_000)).rejects.toMatchObject({ code: "NoSuchUpload", path: "k" });
+  });
+});
+
 describe("the root element", () => {
   it.each([
     ["<a/>", "a"],

@@ -15,7 +15,7 @@ const part = (number: number, text: string, etag = `"${md5(text)}"`) => ({
   modified: 0,
 });
 const kept = (...parts: ReturnType<typeof part>[]) =>
-  new KeptParts("destination", { key: "k", uploadId: "u" }, parts);
+  new KeptParts("destination", { key: "k", uploadId: "u", initiated: 0 }, parts);
 
 describe("parts that are there", () => {
   it("count where number, length and md5 are those of what would be sent", () => {

@@ -9,6 +9,7 @@ import { callOf, type S3Call } from "../../s3-server/s3-operation.ts";
 export interface Answer {
   readonly status?: number;
   readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export class ScriptedServer {
@@ -29,11 +30,12 @@ export class ScriptedServer {
       const told = answer(call);
       request.resume().on("end", () => {
         if (told === undefined) return;
-        const { status = 200, body = "" } = told;
+        const { status = 200, body = "", headers } = told;
         const object = { "content-length": body.length, "last-modified": new Date(0).toUTCString() };
         response.writeHead(status, {
           "content-type": "application/xml",
           ...(request.method === "HEAD" && object),
+          ...headers,
         });
         response.end(body); // in chunks, without a length, where there is a body
       });
