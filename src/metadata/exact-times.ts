@@ -41,7 +41,12 @@ export class ExactTimes {
     const [command, args] = perl ? ["perl", ["-e", PERL, String(syscall)]] : ["xargs", TOUCH];
     const child = spawn(command, args, { cwd: root, stdio: ["pipe", "ignore", "pipe"] });
     this.ended = new Promise((resolve) => {
-      child.once("close", resolve);
+      child.once("close", (code, signal) => {
+        if (signal !== null) this.complaints += `${command} was ended by ${signal}: not all times are set\n`;
+        else if (code !== 0 && this.complaints === "")
+          this.complaints += `${command} failed with status ${code}\n`;
+        resolve(undefined);
+      });
       child.once("error", (error) => {
         this.complaints += `${command}: ${error.message}\n`;
         resolve(undefined);

@@ -4,7 +4,8 @@
  * One walk of getfattr over the whole source tells which folders hold anything that has attributes; only those are
  * asked again, a folder at a time. So a tree without any costs one process.
  */
-import { spawn, spawnSync } from "node:child_process";
+import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
+import { errorCode } from "../errors.ts";
 import { folderOf } from "../names/folders.ts";
 import { bytesOfPath, pathOfBytes } from "../names/path-text.ts";
 
@@ -14,13 +15,16 @@ const NAMES_PER_CALL = 500;
 /** Of one entry, in characters of base64; beyond that nothing is recorded of it. */
 const XATTRS_MOST = 1024 * 1024;
 const OUTPUT_MOST = 1024 * 1024 * 1024;
+/** Of xargs: what it ran failed with some of the names, as it does with those that have gone meanwhile. */
+const SOME_FAILED = 123;
 
 export type Xattrs = Readonly<Record<string, string>>;
 
-/** The folders (without a trailing slash, the root is empty) below `root` that have entries with attributes. */
+/** Where below `root` there are attributes. */
 export interface XattrSurvey {
   readonly available: boolean;
-  readonly folders: ReadonlySet<string>;
+  /** Whether entries of a folder (without a trailing slash, the root is empty) may have some. */
+  mayHaveSomeIn(folder: string): boolean;
   /** Whether the root itself has some. */
   readonly root: boolean;
 }
@@ -33,9 +37,12 @@ export async function surveyXattrs(root: string, signal?: AbortSignal): Promise<
     stdio: ["ignore", "pipe", "ignore"],
     ...(signal !== undefined && { signal }),
   });
-  const ended = new Promise<boolean>((resolve) => {
-    child.once("error", () => resolve(false));
-    child.once("close", () => resolve(true));
+  const ended = new Promise<{ available: boolean; complete: boolean }>((resolve) => {
+    child.once("error", (error) => {
+      const available = errorCode(error) !== "ENOENT";
+      resolve({ available, complete: !available });
+    });
+    child.once("close", (code) => resolve({ available: true, complete: code !== null }));
   });
   let rest = "";
   for await (const piece of child.stdout as AsyncIterable<Buffer>) {
@@ -47,12 +54,15 @@ export async function surveyXattrs(root: string, signal?: AbortSignal): Promise<
       else if (file !== undefined) folders.add(folderOf(file));
     }
   }
-  return { available: await ended, folders, root: ofRoot };
+  const { available, complete } = await ended;
+  // Of what it did not come to, each folder is to be asked: none may lose its attributes because a process was killed.
+  if (!complete) return { available, mayHaveSomeIn: () => true, root: true };
+  return { available, mayHaveSomeIn: (folder) => folders.has(folder), root: ofRoot };
 }
 
 /**
  * The attributes of some entries of a folder below `root`, by name; entries without any are left out. The root itself
- * is the entry `.` of the folder without a name.
+ * is the entry `.` of the folder without a name. Throws where they could not be read to the end.
  */
 export function readXattrs(root: string, folder: string, names: readonly string[]): Map<string, Xattrs> {
   const prefix = folder === "" ? "" : `${folder}/`;
@@ -60,13 +70,15 @@ export function readXattrs(root: string, folder: string, names: readonly string[
   for (let at = 0; at < names.length; at += NAMES_PER_CALL) {
     const some = names.slice(at, at + NAMES_PER_CALL);
     // Arguments are strings to Node: names that are not UTF-8 cannot be given so, and go through xargs.
-    const { stdout } = spawnSync("xargs", ["-0", "getfattr", "-d", "-h", "-e", "hex", "-m", WANTED, "--"], {
+    const read = spawnSync("xargs", ["-0", "getfattr", "-d", "-h", "-e", "hex", "-m", WANTED, "--"], {
       cwd: root,
       input: Buffer.concat(some.flatMap((name) => [argumentFor(prefix + name), Buffer.of(0)])),
       stdio: ["pipe", "pipe", "ignore"],
       maxBuffer: OUTPUT_MOST,
     });
-    if (stdout !== null) parseDump(stdout.toString("latin1"), prefix.length, found);
+    const failure = failureOf("getfattr", read, SOME_FAILED);
+    if (failure !== undefined) throw new Error(failure);
+    parseDump(read.stdout.toString("latin1"), prefix.length, found);
   }
   return found;
 }
@@ -86,13 +98,28 @@ export function writeXattrs(root: string, files: readonly XattrsToSet[]): string
     );
     return `# file: ${quote(argumentFor(path), /[\\\n\r]/g)}\n${lines.join("\n")}\n\n`;
   });
-  const { error, stderr } = spawnSync("setfattr", ["-h", "--restore=-"], {
+  const set = spawnSync("setfattr", ["-h", "--restore=-"], {
     cwd: root,
     input: Buffer.from(dump.join(""), "latin1"),
     maxBuffer: OUTPUT_MOST,
   });
-  if (error !== undefined) return undefined;
-  return stderr.toString("utf8").split("\n").filter(Boolean);
+  if (errorCode(set.error) === "ENOENT") return undefined;
+  const complaints = (set.stderr ?? "").toString("utf8").split("\n").filter(Boolean);
+  const failure = failureOf("setfattr", set, complaints.length > 0 ? 1 : 0);
+  return failure === undefined
+    ? complaints
+    : [...complaints, `${failure}: not all extended attributes are set`];
+}
+
+/** Why a process did not do its work to the end; undefined when it ended by itself, with no higher status than this. */
+function failureOf(
+  command: string,
+  { error, signal, status }: SpawnSyncReturns<Buffer>,
+  highest: number,
+): string | undefined {
+  if (signal !== null) return `${command} was ended by ${signal}`;
+  if (status !== null && status > highest) return `${command} failed with status ${status}`;
+  return error === undefined ? undefined : `${command}: ${errorCode(error) ?? error.message}`;
 }
 
 /** Relative to the root, and never taken for an option. */

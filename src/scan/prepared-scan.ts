@@ -35,7 +35,9 @@ export class PreparedScan {
     this.asked = true;
     this.findings.release(findings);
     await this.ahead;
-    for (const batch of this.scan.walk(await this.survey)) {
+    const survey = await this.survey;
+    this.signal.throwIfAborted();
+    for (const batch of this.scan.walk(survey)) {
       yield batch;
       // The walk is synchronous: between batches everything else gets its turn.
       await setImmediate();

@@ -22,12 +22,12 @@ export class Recording {
     this.survey = survey;
   }
 
-  /** The manifests of one folder, in the order of the walk; throws the file system's errors. */
+  /** The manifests of one folder, in the order of the walk; throws what keeps them from being made. */
   manifestsOf(prefix: string, listed: readonly FolderEntry[], record: FolderRecord): Entry[] {
     const { root, survey, folders } = this;
     const folder = prefix.slice(0, -1);
     const stat = fs.statSync(fsPath(prefix === "" ? root : `${root}/${folder}`), { bigint: true });
-    const xattrs = survey.folders.has(folder)
+    const xattrs = survey.mayHaveSomeIn(folder)
       ? readXattrs(root, folder, namesOf(listed))
       : new Map<string, Xattrs>();
     for (const { name, kind } of xattrs.size === 0 ? [] : listed) {
