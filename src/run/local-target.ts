@@ -109,7 +109,16 @@ export class LocalTarget implements RestoreTarget {
     this.temporary.remove();
     // One flush for the whole restore: until it has ended the backup is there to start again from. Where nothing was
     // before nothing can be lost, and the system writes in its own time, as it does after a copy.
-    if (!this.wasEmpty) await flushFileSystem(this.root);
+    if (this.wasEmpty) return;
+    try {
+      await flushFileSystem(this.root);
+    } catch (error) {
+      throw new StorageError("restore", `what was restored may not be on the disk: ${messageOf(error)}`, {
+        path: this.root,
+        cause: error,
+        remedy: "check the disk, and run the restore again with --checksum",
+      });
+    }
   }
 
   async close(): Promise<void> {

@@ -90,7 +90,7 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
       } finally {
         restore.close();
       }
-      await target.flush();
+      await flush(target, tally);
     });
     return tally.result();
   } finally {
@@ -219,7 +219,7 @@ class Restore {
   private async beforeFolders(): Promise<void> {
     const { options, target, tally } = this;
     if (options.beforeFolders === undefined) return;
-    if (!options.dryRun) await target.flush();
+    if (!options.dryRun) await flush(target, tally);
     await options.beforeFolders(tally);
   }
 
@@ -343,5 +343,14 @@ class Restore {
     } else if (outcome.kind === "kept") {
       this.options.reporter.file("kept", file, "another file is there");
     }
+  }
+}
+
+/** What the disk did not take is a failure of the restore, whose files are written all the same. */
+async function flush(target: RestoreTarget, tally: Tally): Promise<void> {
+  try {
+    await target.flush();
+  } catch (error) {
+    tally.error(reportOf(error, "restore"));
   }
 }

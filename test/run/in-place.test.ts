@@ -226,3 +226,37 @@ describe("the command", () => {
     expect(fs.readdirSync(path.join(world.src, "backups"))).toHaveLength(1);
   });
 });
+
+describe("a disk that did not take what was restored", () => {
+  const tools = process.env.PATH;
+  beforeEach(async () => {
+    world.write("a", "a");
+    await clean(backup(world.config()));
+    fs.mkdirSync(world.at("bin"));
+    const failing = "#!/bin/sh\necho \"sync: error syncing '$3': Input/output error\" >&2\nexit 1\n";
+    fs.writeFileSync(world.at("bin/sync"), failing, { mode: 0o755 });
+    process.env.PATH = `${world.at("bin")}:${tools}`;
+  });
+  afterEach(() => {
+    process.env.PATH = tools;
+  });
+
+  it("is told of, where something was replaced", async () => {
+    fs.mkdirSync(world.restored);
+    fs.writeFileSync(path.join(world.restored, "a"), "another");
+    const { told, outcomes } = await restore(world.config());
+    expect(outcomes).toEqual({ restored: 1 });
+    expect(told.errors).toMatchObject([
+      { side: "restore", path: world.restored, message: expect.stringContaining("Input/output error") },
+    ]);
+  });
+
+  it("keeps what is too much at the source", async () => {
+    world.write("a", "another", T0 + 1);
+    world.write("b", "not in the backup");
+    const { told, result } = await inPlace(world.config(), { delete: true });
+    expect(result.errors.size).toBeGreaterThan(0);
+    expect(told.errors.map(({ code }) => code)).toContain("EINCOMPLETE");
+    expect(fs.existsSync(path.join(world.src, "b"))).toBe(true);
+  });
+});

@@ -10,15 +10,18 @@ import { execFile } from "node:child_process";
 import * as fs from "node:fs";
 import { promisify } from "node:util";
 import pLimit from "p-limit";
+import { errorCode } from "../../errors.ts";
 
 const run = promisify(execFile);
 const FEW = 16;
 const PARALLEL_FSYNCS = 8;
+/** Of a `sync` that does not know -f, in the words of coreutils and busybox. */
+const NO_SUCH_OPTION = /invalid option|unrecognized option/;
 let syncCommandMissing = false;
 
 /** Brings the data of all `files` (all on the file system of `root`) to the disk; what failed, for each of them. */
 export async function flushFiles(root: string, files: readonly string[]): Promise<unknown[]> {
-  if (files.length > FEW && (await flushFileSystem(root))) return files.map(() => undefined);
+  if (files.length > FEW && (await isFlushed(root))) return files.map(() => undefined);
   const limit = pLimit(PARALLEL_FSYNCS);
   const flushed = await Promise.allSettled(files.map((file) => limit(() => fsync(file))));
   return flushed.map((result) => (result.status === "rejected" ? result.reason : undefined));
@@ -26,21 +29,33 @@ export async function flushFiles(root: string, files: readonly string[]): Promis
 
 /** Resolves when the entries of all `folders` are on the disk. */
 export async function flushFolders(root: string, folders: readonly (string | Buffer)[]): Promise<void> {
-  if (folders.length > FEW && (await flushFileSystem(root))) return;
+  if (folders.length > FEW && (await isFlushed(root))) return;
   const limit = pLimit(PARALLEL_FSYNCS);
   await Promise.all(folders.map((folder) => limit(() => fsyncFolder(folder))));
 }
 
-/** Flushes the whole file system of `root`; false when this machine has no way to do it. */
+/**
+ * Flushes the whole file system of `root`; false when this machine has no way to do it.
+ * @throws Error with what the command said, where the disk did not take something.
+ */
 export async function flushFileSystem(root: string): Promise<boolean> {
   if (syncCommandMissing) return false;
   try {
-    await run("sync", ["-f", "--", root]);
+    await run("sync", ["-f", "--", root], { env: { ...process.env, LC_ALL: "C" } });
     return true;
   } catch (error) {
-    // No such command, or one that does not know -f (exit 1 with a usage message): never again in this run.
-    // A failing disk exits with 1 too, and then the fsyncs that follow report it for each file.
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") syncCommandMissing = true;
+    const told = (error as { stderr?: string }).stderr?.trim() ?? "";
+    syncCommandMissing = errorCode(error) === "ENOENT" || NO_SUCH_OPTION.test(told);
+    if (syncCommandMissing) return false;
+    throw new Error(told || (error as Error).message);
+  }
+}
+
+/** The fsyncs that follow where it is not say for each file what went wrong. */
+async function isFlushed(root: string): Promise<boolean> {
+  try {
+    return await flushFileSystem(root);
+  } catch {
     return false;
   }
 }
