@@ -169,6 +169,8 @@ function writeNew(file: string, text: string): void {
   try {
     fs.writeFileSync(file, text, { mode: PRIVATE, flag: "wx" });
   } catch (error) {
+    // On a full disk it is made, and then not written.
+    if (errorCode(error) !== "EEXIST") fs.rmSync(file, { force: true });
     throw new ConfigError(`cannot be written (${errorCode(error)})`, { path: file, cause: error });
   }
 }

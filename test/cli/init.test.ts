@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
-import * as fs from "node:fs";
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -122,4 +123,23 @@ sys.exit(os.waitstatus_to_exitcode(pty.spawn([${JSON.stringify(process.execPath)
       expect((await load()).password).toBe("hidden words");
     },
   );
+});
+
+describe("on a disk that is full", () => {
+  const { writeFileSync } = fs;
+  afterEach(() => {
+    fs.writeFileSync = writeFileSync;
+    syncBuiltinESMExports();
+  });
+
+  it.each(["password", "config.json"])("leaves nothing behind where %s cannot be written", async (name) => {
+    fs.writeFileSync = ((file: string, text: string, options: fs.WriteFileOptions) => {
+      if (!file.endsWith(name)) return writeFileSync(file, text, options);
+      writeFileSync(file, "", options);
+      throw Object.assign(new Error("no space"), { code: "ENOSPC" });
+    }) as typeof fs.writeFileSync;
+    syncBuiltinESMExports();
+    await expect(init()).rejects.toThrow("ENOSPC");
+    expect(fs.readdirSync(folder)).toEqual(["src"]);
+  });
 });
