@@ -33,7 +33,7 @@ async function writeTo(output: string, opened: OpenedFile, signal: AbortSignal):
     await handle.sync();
     await handle.close();
     handle = undefined;
-    fs.linkSync(temporary, output); // unlike a rename it never replaces anything
+    giveName(temporary, output);
   } catch (error) {
     if (error instanceof BackupError || signal.aborted) throw error;
     if (errorCode(error) === "EEXIST") throw alreadyThere(output);
@@ -44,6 +44,22 @@ async function writeTo(output: string, opened: OpenedFile, signal: AbortSignal):
   } finally {
     await handle?.close();
     fs.rmSync(temporary, { force: true });
+  }
+}
+
+/** Never replaces anything, as a rename alone would. Some file systems (vfat, exFAT) have no links: there the name is taken first. */
+function giveName(temporary: string, output: string): void {
+  try {
+    fs.linkSync(temporary, output);
+  } catch (error) {
+    if (errorCode(error) === "EEXIST") throw error;
+    fs.closeSync(fs.openSync(output, "wx", 0o600));
+    try {
+      fs.renameSync(temporary, output);
+    } catch (second) {
+      fs.rmSync(output, { force: true });
+      throw second;
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
-import * as fs from "node:fs";
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import * as path from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -45,6 +46,40 @@ describe.each(["classic", "segmented"] as const)("opening one stored object, %s"
     fs.writeFileSync(out, "mine");
     await expect(decryptFile(file, out, config, signal)).rejects.toThrow();
     expect(fs.readFileSync(out, "utf8")).toBe("mine");
+  });
+});
+
+describe("where the file system has no hard links", () => {
+  const { linkSync } = fs;
+  beforeEach(async () => {
+    world.write("file.txt", "content");
+    await clean(backup(world.config()));
+  });
+  afterEach(() => {
+    fs.linkSync = linkSync;
+    syncBuiltinESMExports();
+  });
+
+  function refuseLinks(meanwhile = () => {}): void {
+    fs.linkSync = () => {
+      meanwhile();
+      throw Object.assign(new Error("not permitted"), { code: "EPERM" });
+    };
+    syncBuiltinESMExports();
+  }
+
+  it("a file gets its name all the same", async () => {
+    refuseLinks();
+    await decryptFile(stored(/file/), world.at("out"), world.config(), signal);
+    expect(fs.readFileSync(world.at("out"), "utf8")).toBe("content");
+    expect(fs.readdirSync(world.root).filter((name) => /decrypt/.test(name))).toEqual([]);
+  });
+
+  it("and does not replace one that came meanwhile", async () => {
+    refuseLinks(() => fs.writeFileSync(world.at("out"), "mine"));
+    const opening = decryptFile(stored(/file/), world.at("out"), world.config(), signal);
+    await expect(opening).rejects.toMatchObject({ code: "EEXIST" });
+    expect(fs.readFileSync(world.at("out"), "utf8")).toBe("mine");
   });
 });
 
