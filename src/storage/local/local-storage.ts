@@ -70,7 +70,7 @@ export class LocalStorage implements Storage {
       yield* listFolder(this.location, signal, (folder) => this.folders.foundEmpty(folder));
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw this.wrap(error, "cannot be listed");
+      throw localError(this.side, error, "cannot be listed", folderOf(error) ?? this.location);
     }
   }
 
@@ -331,6 +331,12 @@ export class LocalStorage implements Storage {
   private wrap(error: unknown, what: string, key?: string): StorageError {
     return localError(this.side, error, what, key ?? this.location);
   }
+}
+
+/** The one folder of many that could not be listed, as the system names it. */
+function folderOf(error: unknown): string | undefined {
+  const { path: folder } = error as NodeJS.ErrnoException;
+  return typeof folder === "string" ? folder.replace(/\/$/, "") : undefined;
 }
 
 /** Before the flush, which makes it durable with the data. A failure shows when the object is put in its place. */

@@ -295,6 +295,19 @@ describe("a listing", () => {
       side: "destination",
     });
   });
+
+  it("names the folder that cannot be read, out of many", async () => {
+    await put("a/x");
+    await put("a/b/x");
+    const read = fs.readdirSync as (...all: unknown[]) => unknown;
+    // Longer than any path that a system takes.
+    const readdirSync = (at: string, ...rest: unknown[]) =>
+      read(at.endsWith("/b/") ? `${"/".repeat(5000)}${at}` : at, ...rest);
+    await expect(withFs({ readdirSync }, keys)).rejects.toMatchObject({
+      code: "ENAMETOOLONG",
+      path: expect.stringMatching(/\/a\/b$/),
+    });
+  });
 });
 
 describe("failures", () => {
