@@ -24,3 +24,10 @@ export function localError(side: Side, error: unknown, what: string, path: strin
     ...(remedy !== undefined && { remedy }),
   });
 }
+
+/** Names the one folder of many that could not be listed. */
+export function listingError(side: Side, error: unknown, root: string): StorageError {
+  const { path: folder } = error as NodeJS.ErrnoException;
+  const place = typeof folder === "string" ? folder.replace(/\/$/, "") : root;
+  return localError(side, error, "cannot be listed", place);
+}

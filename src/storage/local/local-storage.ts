@@ -28,9 +28,10 @@ import { readPieces, readUpTo, removeQuietly, writeFully } from "./file-io.ts";
 import { Folders } from "./folders.ts";
 import { localKeyProblem } from "./key-problem.ts";
 import { listFolder } from "./list.ts";
-import { localError } from "./local-error.ts";
+import { listingError, localError } from "./local-error.ts";
 import { LocalWriter, type WriterPlace } from "./local-writer.ts";
 import { makeFolder } from "./make-folder.ts";
+import { RootDevice } from "./root-device.ts";
 import { sweepTemporaryFolders, TemporaryFolder } from "./temporary.ts";
 
 /** Opening an object, copying it and looking at the copy takes as long as sealing so much anew. */
@@ -47,6 +48,7 @@ export class LocalStorage implements Storage {
   private readonly rootBytes: number;
   private readonly folders: Folders;
   private readonly temporary: TemporaryFolder;
+  private readonly device: RootDevice;
   private readonly place: WriterPlace = {
     pathOf: (key) => this.pathOf(key),
     wrap: (error, key) => this.wrap(error, "cannot be written", key),
@@ -58,6 +60,7 @@ export class LocalStorage implements Storage {
     this.side = side;
     this.rootBytes = bytesOfPath(this.location).length;
     this.folders = new Folders(this.location);
+    this.device = new RootDevice(this.location);
     this.temporary = new TemporaryFolder(this.location);
   }
 
@@ -67,10 +70,11 @@ export class LocalStorage implements Storage {
 
   async *list(signal?: AbortSignal): AsyncGenerator<ListedObject[]> {
     try {
+      this.device.meet();
       yield* listFolder(this.location, signal, (folder) => this.folders.foundEmpty(folder));
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw localError(this.side, error, "cannot be listed", folderOf(error) ?? this.location);
+      throw listingError(this.side, error, this.location);
     }
   }
 
@@ -126,6 +130,7 @@ export class LocalStorage implements Storage {
   async create(): Promise<void> {
     try {
       makeFolder(this.location);
+      this.device.meet();
     } catch (error) {
       throw this.wrap(error, "cannot be created");
     }
@@ -173,10 +178,12 @@ export class LocalStorage implements Storage {
 
   async publish(staged: readonly StagedObject[], at?: number): Promise<PublishResult[]> {
     if (at !== undefined) for (const { temporary } of staged) setTime(temporary, at);
-    const failures = await flushFiles(
+    const flushed = await flushFiles(
       this.location,
       staged.map((object) => temporaryOf(object)),
     );
+    const problem = this.device.problem(this.side);
+    const failures = problem === undefined ? flushed : staged.map(() => problem);
     const results: PublishResult[] = [];
     for (const [i, object] of staged.entries()) {
       // Others wait for this thread: workers for their next files.
@@ -331,12 +338,6 @@ export class LocalStorage implements Storage {
   private wrap(error: unknown, what: string, key?: string): StorageError {
     return localError(this.side, error, what, key ?? this.location);
   }
-}
-
-/** The one folder of many that could not be listed, as the system names it. */
-function folderOf(error: unknown): string | undefined {
-  const { path: folder } = error as NodeJS.ErrnoException;
-  return typeof folder === "string" ? folder.replace(/\/$/, "") : undefined;
 }
 
 /** Before the flush, which makes it durable with the data. A failure shows when the object is put in its place. */

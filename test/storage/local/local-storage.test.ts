@@ -310,6 +310,23 @@ describe("a listing", () => {
   });
 });
 
+describe("a destination that is unmounted in the midst of a run", () => {
+  it("gets nothing more: what came after would lie in the folder below", async () => {
+    await storage.create();
+    await put("a");
+    const object = await storage.write("b", Buffer.from("b"));
+    const stat = fs.statSync as (...all: unknown[]) => fs.Stats;
+    const statSync = (at: string, ...rest: unknown[]) => {
+      const found = stat(at, ...rest);
+      return at === root ? Object.assign(found, { dev: found.dev + 1 }) : found;
+    };
+    const [result] = await withFs({ statSync }, () => storage.publish([object]));
+    expect(result?.error).toMatchObject({ code: "EUNMOUNTED", side: "destination" });
+    expect(await keys()).toEqual(["a"]);
+    expect(staged()).toEqual([]);
+  });
+});
+
 describe("failures", () => {
   const openFiles = () => fs.readdirSync("/proc/self/fd").length;
 
