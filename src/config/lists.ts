@@ -8,7 +8,7 @@ import { resolveFrom } from "./working-folder.ts";
 
 /** The lines of `exclude_file`, which has to be there: without its rules more would be stored than is meant. */
 export async function rulesListed(file: string, cwd: string | undefined): Promise<string[]> {
-  return rulesIn((await readBytes(file, cwd)).toString("utf8"));
+  return rulesIn(pathOfBytes(await readBytes(file, cwd)));
 }
 
 /**

@@ -111,15 +111,15 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   }
   if (problems.length > 0) throw problemsError(problems);
   const { exclude_file, files_from } = settings;
-  const moreRules = exclude_file == null ? [] : await rulesListed(exclude_file, cwd);
+  // A restore to another place must not depend on what there is to back up, or on where its rules were.
+  const usesSource = mode === "backup" || options.inPlace === true;
+  const moreRules = usesSource && exclude_file != null ? await rulesListed(exclude_file, cwd) : [];
   warnOfRules(settings.exclude, origin("exclude"), warnings);
   warnOfRules(moreRules, origin("exclude_file"), warnings);
   warnOfRules(settings.include, origin("include"), warnings);
   for (const [i, { match }] of (settings.rules ?? []).entries()) {
     warnOfRules(match, origin(`rules[${i}].match`), warnings);
   }
-  // A restore to another place must not depend on what there is to back up.
-  const usesSource = mode === "backup" || options.inPlace === true;
   const only = usesSource && files_from != null ? await pathsListed(files_from, cwd) : undefined;
   if (only?.length === 0) warnings.push(`${origin("files_from")} lists nothing: no file is considered`);
   const exclusions = {

@@ -168,7 +168,8 @@ export class LocalScan {
       if (kind !== "file" || (name !== RULES_FILE && !(name === CACHE_TAG && exclusions.caches))) continue;
       const file = prefix + name;
       try {
-        const text = fs.readFileSync(fsPath(`${this.settings.root}/${file}`), "utf8");
+        // As names are read: rules may be about such as are not UTF-8.
+        const text = pathOfBytes(fs.readFileSync(fsPath(`${this.settings.root}/${file}`)));
         if (name === RULES_FILE) this.addRules(prefix, file, rulesIn(text));
         else if (text.startsWith(CACHE_SIGNATURE)) exclusions.leaveOut(prefix, "exclude_caches");
       } catch (error) {

@@ -249,6 +249,18 @@ describe("a list of files", () => {
     await expect(load({ ...BASE, files_from: "/nowhere" })).rejects.toThrow(/cannot be read/);
     await expect(load({ ...BASE, exclude_file: "/nowhere" })).rejects.toThrow(/cannot be read/);
   });
+
+  it.each(["restore", "verify", "prune"] as const)("of rules is not missed by %s", async (mode) => {
+    const settings = { ...BASE, exclude_file: "/nowhere" };
+    expect((await load(settings, {}, { mode })).config.exclusions.exclude).toEqual([]);
+    await expect(load(settings, {}, { mode: "restore", inPlace: true })).rejects.toThrow(/cannot be read/);
+  });
+
+  it("of rules may hold names that are not UTF-8", async () => {
+    const file = join(folder, "rules");
+    writeFileSync(file, Buffer.from("caf\xe9\n", "latin1"));
+    expect((await configOf({ ...BASE, exclude_file: file })).exclusions.exclude).toEqual(["caf\udce9", ""]);
+  });
 });
 
 describe("rules", () => {

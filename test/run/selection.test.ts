@@ -64,6 +64,12 @@ describe("what is considered", () => {
     expect(await why(config, "a/c")).toBe("no: a/.backupignore: /c/");
   });
 
+  it("knows names that are not UTF-8 by rules that are not", async () => {
+    fs.writeFileSync(Buffer.from(world.at("src/caf\xe9"), "latin1"), "");
+    world.write(".backupignore", Buffer.from("caf\xe9\n", "latin1"));
+    expect(await considered(configOf({}))).toEqual([".backupignore"]);
+  });
+
   it("takes what an inner rule takes back for considered, with all that lies in it", async () => {
     // It was left out.
     write("dir/f", "dir/sub/g", "dir/sub/deep/h", "top");
