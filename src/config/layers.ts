@@ -52,9 +52,17 @@ export function mergeLayers(
   warnOfUnknownVariables(env, warnings);
   return {
     values,
-    origin: (path) =>
-      variables.get(path.replace(/\[\d+\]$/, "")) ?? `${quoted(file?.name ?? "config.json")}: ${path}`,
+    origin: (path) => variableOf(path, variables) ?? `${quoted(file?.name ?? "config.json")}: ${path}`,
   };
+}
+
+/** The variable that a value comes from; of one that lies deeper in its JSON also where: `BACKUP_KEEP: daily`. */
+function variableOf(path: string, variables: ReadonlyMap<string, string>): string | undefined {
+  const whole = variables.get(path.replace(/\[\d+\]$/, ""));
+  if (whole !== undefined) return whole;
+  const [top = ""] = /^\w+/.exec(path) ?? [];
+  const variable = variables.get(top);
+  return variable && `${variable}: ${path.slice(top.length).replace(/^\./, "")}`;
 }
 
 function mergeStorage(

@@ -86,7 +86,12 @@ function share(usual: number) {
   );
 }
 
-const text = v.pipe(v.string('must be a text in "..."'), v.nonEmpty("must not be empty: leave it out"));
+/** Paths and commands end at a zero byte; what Node says of one quotes all of it. */
+const text = v.pipe(
+  v.string('must be a text in "..."'),
+  v.nonEmpty("must not be empty: leave it out"),
+  v.check((value) => !value.includes("\0"), "must not hold a zero byte"),
+);
 const optionalText = v.nullish(text);
 
 const kept = v.nullish(integer(0, 10_000, "must be a whole number, 0 for none"), 0);
@@ -121,7 +126,8 @@ const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20,
 const bytes = v.pipe(
   v.unknown(),
   v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
-    const [, number, unit = ""] = /^\s*(\d{1,15})\s*([KMGT]?)(?:i?B)?\s*$/i.exec(String(value)) ?? [];
+    const given = typeof value === "number" || typeof value === "string" ? String(value) : "";
+    const [, number, unit = ""] = /^\s*(\d{1,15})\s*([KMGT]?)(?:i?B)?\s*$/i.exec(given) ?? [];
     const result = Number(number) * (UNITS[unit.toUpperCase()] ?? Number.NaN);
     if (number !== undefined && Number.isSafeInteger(result)) return result;
     addIssue({ message: 'must be a number of bytes, or a text like "100M" or "2G"' });

@@ -193,6 +193,10 @@ describe("numbers", () => {
     ["keep", "7"],
     ["keep", { hourly: 3 }],
     ["keep", { daily: -1 }],
+    // They were taken for the number in them, or were a crash.
+    ["exclude_larger_than", [5]],
+    ["exclude_larger_than", { toString: 1 }],
+    ["exclude_larger_than", true],
   ])("%s cannot be %j", async (key, value) => {
     await expect(load({ ...BASE, [key]: value })).rejects.toThrow(
       new RegExp(`"config.json": ${key}(?:\\.\\w+)? must be`),
@@ -422,6 +426,16 @@ describe("the environment", () => {
 
   it("names the variable, not the file, in what is wrong with it", async () => {
     await expect(load(BASE, { GZIP_LEVEL: "x" })).rejects.toThrow(/^GZIP_LEVEL must be/);
+  });
+
+  it.each([
+    [{ BACKUP_KEEP: '{"daily":-1}' }, /^BACKUP_KEEP: daily must be/],
+    [{ BACKUP_RULES: '[{"match":["a",1]}]' }, /^BACKUP_RULES: \[0\].match\[1\] must be a text/],
+    [{ BACKUP_RULES: '[{"encrypt":false}]' }, /^BACKUP_RULES: encrypt and compress by rule need/],
+  ])("names it for what is wrong deep inside: %j", async (env, message) => {
+    await expect(load({ ...BASE, versions_keep_days: 3, container: "classic" }, env)).rejects.toThrow(
+      message,
+    );
   });
 
   it("names the file in BACKUP_CONFIG, which --config overrules", async () => {
@@ -675,6 +689,13 @@ describe("the password", () => {
       const text = JSON.stringify({ ...BASE, encryption_type: "cha" }).replace(SECRET, odd);
       await expect(load(text)).rejects.toThrow(/not valid Unicode/);
     }
+  });
+
+  it("is not shown by a zero byte in the command for it, where processes end their arguments", async () => {
+    const settings = { ...PLACES, encryption_password_command: `echo ${SECRET}\0` };
+    await expect(load(settings)).rejects.toThrow(
+      /^"config.json": encryption_password_command must not hold a zero byte$/,
+    );
   });
 
   it("may stand in a file, whose first line it is", async () => {
