@@ -816,8 +816,9 @@ def run_vector(path, rings):
 
 def password_of(options):
     if options.password_file:
-        with open(options.password_file, encoding="utf-8") as file:
-            return file.read().rstrip("\n")
+        # Its first line, as the tool has it.
+        with open(options.password_file, encoding="utf-8-sig", newline="") as file:
+            return re.split("\r?\n", file.read())[0]
     if "BACKUP_PASSWORD" in os.environ:
         return os.environ["BACKUP_PASSWORD"]
     return None if options.no_password else getpass.getpass("Password: ")

@@ -144,6 +144,14 @@ describe.skipIf(!installed)("the independent reader", () => {
     expect(stdout).toContain("some/path 1600000000 5000");
     expect(readFileSync(out).equals(prose(5000))).toBe(true);
   }, 60_000);
+
+  test("takes the same line of a file for the password as the tool does", () => {
+    const file = put(join(folder, "filed"), keysFor("aes"), "path", prose(100), LIVE, true);
+    const passwordFile = join(folder, "password");
+    writeFileSync(passwordFile, `\ufeff${PASSWORD}\r\nkeep this\r\n`);
+    const args = ["--password-file", passwordFile, "decrypt", file, join(folder, "from-file")];
+    expect(run(args, undefined)).toMatchObject({ status: 0, stderr: "" });
+  }, 60_000);
 });
 
 const ring = new SegmentedKeyRing(PASSWORD);
