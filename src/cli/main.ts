@@ -10,6 +10,7 @@ import { keepHeapsSmall } from "../memory/heaps.ts";
 import { deriveAhead } from "../run/derive-ahead.ts";
 import { CallStats } from "../storage/call-stats.ts";
 import { callReport, slowLine } from "./call-report.ts";
+import { takeEnvironment } from "./environment.ts";
 import { JsonOutput } from "./json-output.ts";
 import type { CommandLine } from "./options.ts";
 import { Output } from "./output.ts";
@@ -48,7 +49,7 @@ export async function runCommand(commandLine: RunCommand, { out, err }: Streams)
   try {
     const { config, warnings } = await loadConfig({
       file: commandLine.config,
-      env: process.env,
+      env: takeEnvironment(),
       cwd: workingFolder(),
       mode: command,
       tmpdir: tmpdir(),
@@ -92,7 +93,7 @@ export async function runDecrypt(
     for (const named of [file, output]) if (named !== undefined) resolveFrom(cwd, named);
     const { config } = await loadConfig({
       file: settings,
-      env: process.env,
+      env: takeEnvironment(),
       cwd,
       mode: "decrypt",
       tmpdir: tmpdir(),

@@ -6,6 +6,7 @@ import { keepHeapsSmall } from "../memory/heaps.ts";
 import { runCat } from "../run/cat.ts";
 import { checkLooking, choiceOf, momentsOf } from "./choices.ts";
 import type { CommandLine } from "./command-line.ts";
+import { takeEnvironment } from "./environment.ts";
 import { Lines } from "./lines.ts";
 import { type LookCommand, runLook } from "./looking.ts";
 import { StderrReporter } from "./output.ts";
@@ -29,7 +30,7 @@ export async function runReading(commandLine: ReadingCommand, { out, err }: Stre
     checkLooking(commandLine);
     const { config, warnings } = await loadConfig({
       file: commandLine.config,
-      env: process.env,
+      env: takeEnvironment(),
       cwd: workingFolder(),
       mode: "source" in commandLine && commandLine.source ? "backup" : "verify",
       tmpdir: tmpdir(),
