@@ -13,7 +13,7 @@ import { callReport, slowLine } from "./call-report.ts";
 import { takeEnvironment } from "./environment.ts";
 import { JsonOutput } from "./json-output.ts";
 import type { CommandLine } from "./options.ts";
-import { Output } from "./output.ts";
+import { Output, StderrReporter } from "./output.ts";
 import { printError } from "./print-error.ts";
 import { stopOnSignals } from "./signals.ts";
 import type { Streams } from "./streams.ts";
@@ -53,6 +53,11 @@ export async function runCommand(commandLine: RunCommand, { out, err }: Streams)
       cwd: workingFolder(),
       mode: command,
       tmpdir: tmpdir(),
+      signal: stopping.controller.signal,
+      onWaiting: (text) => {
+        output.warning(text);
+        output.close();
+      },
       ...(command === "restore" && { inPlace: commandLine.inPlace }),
       ...(command === "restore" && commandLine.to !== undefined && { restoreTo: commandLine.to }),
     });
@@ -97,6 +102,8 @@ export async function runDecrypt(
       cwd,
       mode: "decrypt",
       tmpdir: tmpdir(),
+      signal: stopping.controller.signal,
+      onWaiting: (text) => new StderrReporter(err).warning(text),
     });
     const { decryptFile } = await import("./decrypt.ts");
     await decryptFile(file, output ?? out, config, stopping.controller.signal);

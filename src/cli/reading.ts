@@ -34,6 +34,8 @@ export async function runReading(commandLine: ReadingCommand, { out, err }: Stre
       cwd: workingFolder(),
       mode: "source" in commandLine && commandLine.source ? "backup" : "verify",
       tmpdir: tmpdir(),
+      signal,
+      onWaiting: (text) => reporter.warning(text),
     });
     for (const warning of warnings) reporter.warning(warning);
     const options = { reporter, signal };

@@ -44,6 +44,10 @@ export interface LoadOptions {
   readonly inPlace?: boolean;
   /** The system's folder for temporary files, where the default restore target lies. */
   readonly tmpdir: string;
+  /** Ends the wait for a command that prints the password. */
+  readonly signal?: AbortSignal;
+  /** Told where such a command takes long. */
+  readonly onWaiting?: (text: string) => void;
 }
 
 export interface LoadedConfig {
@@ -54,7 +58,7 @@ export interface LoadedConfig {
   readonly summary: string;
 }
 
-/** @throws ConfigError with one line per problem */
+/** @throws ConfigError with one line per problem; InterruptedError */
 export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const { env, cwd, mode } = options;
   const problems: string[] = [];
@@ -133,7 +137,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   // Last, since a command may ask somebody for it.
   const password = await passwordOf(
     settings,
-    { env, cwd, writes: mode === "backup" || mode === "prune", origin },
+    { ...options, writes: mode === "backup" || mode === "prune", origin },
     warnings,
   );
 

@@ -1,7 +1,7 @@
 /** Finds the password: in the settings, in a file, or from a command. It never shows in a message. */
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { ConfigError, errorCode } from "../errors.ts";
+import { ConfigError, errorCode, InterruptedError } from "../errors.ts";
 import { PASSWORD_KEYS, secretVariables } from "./keys.ts";
 import type { Settings } from "./schema.ts";
 import { quoted } from "./text.ts";
@@ -9,6 +9,8 @@ import { resolveFrom } from "./working-folder.ts";
 
 /** A password longer than this is a mistake in a file name or a command; characters. */
 const LONGEST = 65_536;
+/** A command may wait for a key to be touched, or a prompt to be answered, as long as it takes; then that is told. */
+const WAIT_TOLD_MS = 60_000;
 /** As config.json.example has it. */
 export const PLACEHOLDER_PASSWORD = "change me: this password is in the public example";
 
@@ -17,6 +19,10 @@ export interface PasswordContext {
   readonly cwd: string | undefined;
   readonly writes: boolean;
   readonly origin: (path: string) => string;
+  /** Ends the wait for a command. */
+  readonly signal?: AbortSignal;
+  /** Told once, where a command takes long. */
+  readonly onWaiting?: (text: string) => void;
 }
 
 /**
@@ -125,26 +131,46 @@ async function readPasswordFile(path: string, origin: string): Promise<Buffer> {
  * repeated: that may be the password, too.
  */
 function runPasswordCommand(command: string, origin: string, context: PasswordContext): Promise<Buffer> {
+  const { cwd, env, signal, onWaiting } = context;
   return new Promise((resolvePromise, reject) => {
+    if (signal?.aborted) return reject(new InterruptedError());
     const child = spawn("/bin/sh", ["-c", command], {
-      ...(context.cwd !== undefined && { cwd: context.cwd }),
-      env: withoutSecrets(context.env),
+      ...(cwd !== undefined && { cwd }),
+      env: withoutSecrets(env),
       stdio: ["ignore", "pipe", "ignore"],
     });
+    const stop = () => {
+      child.kill();
+      // Whatever the shell started may live on: nobody listens to it any more.
+      child.stdout.destroy();
+      end(() => reject(new InterruptedError()));
+    };
+    const waiting = setTimeout(
+      () => onWaiting?.(`${origin} has been running for a minute: the run waits for it to end`),
+      WAIT_TOLD_MS,
+    );
+    const end = (then: () => void) => {
+      clearTimeout(waiting);
+      signal?.removeEventListener("abort", stop);
+      then();
+    };
+    signal?.addEventListener("abort", stop);
     const output: Buffer[] = [];
     let size = 0;
-    child.stdout.on("data", (chunk: Buffer) => {
+    child.on("error", (error) => {
+      end(() => reject(new ConfigError(`${origin} cannot be run (${errorCode(error) ?? "unknown error"})`)));
+    });
+    // There is none where the process could not be made.
+    child.stdout?.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size <= 4 * LONGEST) output.push(chunk);
     });
-    child.on("error", (error) => {
-      reject(new ConfigError(`${origin} cannot be run (${errorCode(error) ?? "unknown error"})`));
-    });
-    child.on("close", (status, signal) => {
-      const bytes = Buffer.concat(output);
-      if (status === 0) return resolvePromise(bytes);
-      const end = signal === null ? `ended with status ${status}` : `was ended by ${signal}`;
-      reject(new ConfigError(`${origin} ${end}: run it by hand to see why`));
+    child.on("close", (status, endedBy) => {
+      const how = endedBy === null ? `ended with status ${status}` : `was ended by ${endedBy}`;
+      end(() => {
+        if (status === 0) resolvePromise(Buffer.concat(output));
+        else reject(new ConfigError(`${origin} ${how}: run it by hand to see why`));
+      });
     });
   });
 }

@@ -2,8 +2,9 @@
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { configure, PASSWORD } from "./command.ts";
+import { configure, PASSWORD, start } from "./command.ts";
 import { World } from "./world.ts";
 
 let world: World;
@@ -11,6 +12,22 @@ beforeEach(() => {
   world = new World();
 });
 afterEach(() => world.dispose());
+
+it("is not waited for any longer once a signal came", async () => {
+  // The signal was heard when the command had ended.
+  const begun = world.at("begun");
+  const config = configure(world, undefined, {
+    encryption_password: null,
+    encryption_password_command: `touch '${begun}'; exec sleep 1000`,
+  });
+  for (const verb of ["run", "list"]) {
+    const { child, ended } = start(config, verb);
+    while (!fs.existsSync(begun)) await setImmediate();
+    child.kill("SIGTERM");
+    expect(await ended).toMatchObject({ code: 143, errors: "" });
+    fs.rmSync(begun);
+  }
+});
 
 it("is in the environment of no command that a run starts", () => {
   // They inherited all of it.
