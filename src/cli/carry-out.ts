@@ -10,8 +10,16 @@ import { momentsOf } from "./choices.ts";
 import type { RunCommand } from "./main.ts";
 import { restore } from "./restoring.ts";
 
-/** Throws what a run throws; ConfigError for flags that exclude each other. */
-export function carryOut(commandLine: RunCommand, config: Config, given: RunOptions): Promise<RunResult> {
+/**
+ * Throws what a run throws; ConfigError for flags that exclude each other.
+ * @param beforeAsking before somebody is asked.
+ */
+export function carryOut(
+  commandLine: RunCommand,
+  config: Config,
+  given: RunOptions,
+  beforeAsking: () => void,
+): Promise<RunResult> {
   const options = { ...given, reporter: withOriginalNames(given.reporter, config) };
   switch (commandLine.command) {
     case "backup":
@@ -24,7 +32,7 @@ export function carryOut(commandLine: RunCommand, config: Config, given: RunOpti
     case "prune":
       return runPrune(config, { ...options, dryRun: commandLine.dryRun });
     case "restore":
-      return restore(commandLine, config, options);
+      return restore(commandLine, config, options, beforeAsking);
     case "verify": {
       const [at] = momentsOf(commandLine.at, 1);
       return runVerify(config, { ...options, only: commandLine.paths, ...(at !== undefined && { at }) });

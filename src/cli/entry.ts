@@ -41,10 +41,14 @@ async function carryOut(argv: readonly string[], streams: Streams): Promise<numb
         const { workingFolder } = await import("../config/working-folder.ts");
         const { questionsAt } = await import("./questions.ts");
         const { escapeText } = await import("./escape.ts");
+        const { InterruptedError } = await import("../errors.ts");
         const questions = questionsAt(process.stdin, process.stdout);
         try {
           const lines = await initialize(commandLine, questions, workingFolder());
           return print(lines.map((line) => `${escapeText(line)}\n`).join(""));
+        } catch (error) {
+          if (error instanceof InterruptedError) return 130;
+          throw error;
         } finally {
           questions?.close();
         }

@@ -90,14 +90,20 @@ export async function initialize(
 }
 
 async function ask(questions: Questions | undefined, question: string, flag: string): Promise<string> {
-  if (questions === undefined) {
-    throw new ConfigError(`there is nobody to ask: give ${flag}`, {
-      remedy: "backup init --src FOLDER --dest FOLDER --password-file FILE",
-    });
-  }
-  const answer = (await questions.ask(question)).trim();
-  if (answer === "") throw new ConfigError(`there was no answer: give ${flag}, or answer`);
+  if (questions === undefined) throw nobodyToAsk(flag);
+  const answer = (await questions.ask(question))?.trim() ?? "";
+  if (answer === "") throw noAnswer(flag);
   return answer;
+}
+
+function nobodyToAsk(flag: string): ConfigError {
+  return new ConfigError(`there is nobody to ask: give ${flag}`, {
+    remedy: "backup init --src FOLDER --dest FOLDER --password-file FILE",
+  });
+}
+
+function noAnswer(flag: string): ConfigError {
+  return new ConfigError(`there was no answer: give ${flag}, or answer`);
 }
 
 type StorageSettings = { local_path: string } | { s3_bucket: string; base_path?: string };
@@ -143,7 +149,7 @@ async function passwordOf(
     const file = resolveFrom(cwd, given);
     return fs.existsSync(file) ? { file } : { file, text: randomPassword() };
   }
-  if (questions === undefined) await ask(questions, "", "--password-file");
+  if (questions === undefined) throw nobodyToAsk("--password-file");
   const file = path.join(folder, PASSWORD_FILE);
   if (fs.existsSync(file)) {
     throw new ConfigError("is there already, and is not replaced", {
@@ -151,9 +157,10 @@ async function passwordOf(
       remedy: "use it with --password-file, or name another",
     });
   }
-  const first = await questions?.askSecret("Password (nothing: a random one)");
-  if (first === undefined || first === "") return { file, text: randomPassword() };
-  if ((await questions?.askSecret("The same again")) !== first) {
+  const first = await questions.askSecret("Password (nothing: a random one)");
+  if (first === undefined) throw noAnswer("--password-file");
+  if (first === "") return { file, text: randomPassword() };
+  if ((await questions.askSecret("The same again")) !== first) {
     throw new ConfigError("the two passwords are not the same");
   }
   return { file, text: first };

@@ -67,7 +67,7 @@ export async function runCommand(commandLine: RunCommand, { out, err }: Streams)
     const keysAhead = deriveAhead(config);
     const { carryOut } = await import("./carry-out.ts");
     const options = { reporter: output, signal: stopping.controller.signal, calls, keysAhead };
-    const result = await carryOut(commandLine, config, options);
+    const result = await carryOut(commandLine, config, options, () => output.close());
     output.info(verdict(result.errors));
     for (const line of summaryLines(result)) output.info(line);
     return stopping.code() ?? exitCodeOf(result.errors);

@@ -9,11 +9,16 @@ import { choiceOf } from "./choices.ts";
 import type { CommandLine } from "./command-line.ts";
 import { questionsAt } from "./questions.ts";
 
-/** Throws ConfigError for flags that exclude each other, RefusedError where nobody said yes, and what a restore throws. */
+/**
+ * @param beforeAsking has all that was told shown: somebody decides by it.
+ *
+ * Throws ConfigError for flags that exclude each other, RefusedError where nobody said yes, and what a restore throws.
+ */
 export async function restore(
   commandLine: CommandLine & { command: "restore" },
   config: Config,
   options: RunOptions,
+  beforeAsking: () => void,
 ): Promise<RunResult> {
   const { restoreDeleted, restoreOnly, overwrite, checksum, owner, setid, stripPrefix, dryRun } = commandLine;
   const common = {
@@ -44,7 +49,9 @@ export async function restore(
   if (dryRun || commandLine.yes) return restoreInPlace(config, inPlace);
   const planned = await restoreInPlace(config, { ...inPlace, dryRun: true });
   if (planned.errors.size > 0 || !hasWork(planned)) return planned;
-  await confirm(options);
+  options.reporter.info("So far nothing was changed");
+  beforeAsking();
+  await confirm(options.signal);
   return restoreInPlace(config, inPlace);
 }
 
@@ -53,11 +60,10 @@ function hasWork({ outcomes }: RunResult): boolean {
 }
 
 /** Throws RefusedError unless somebody at a terminal says yes. */
-async function confirm({ reporter }: RunOptions): Promise<void> {
-  reporter.info("So far nothing was changed");
-  const questions = questionsAt(process.stdin, process.stdout);
-  const answer = await questions?.ask("Do what is shown above, onto the source (yes or no)");
-  questions?.close();
+async function confirm(signal: AbortSignal): Promise<void> {
+  const questions = questionsAt(process.stdin, process.stdout, signal);
+  const asked = questions?.ask("Do what is shown above, onto the source (yes or no)");
+  const answer = await asked?.finally(() => questions?.close());
   if (/^y(?:es)?$/i.test(answer?.trim() ?? "")) return;
   throw new RefusedError("restore", "the source was left as it is", {
     code: "ENOTCONFIRMED",

@@ -1,4 +1,3 @@
-import { spawn, spawnSync } from "node:child_process";
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
@@ -7,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type InitAnswers, initialize } from "../../src/cli/init.ts";
 import type { Questions } from "../../src/cli/questions.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import { atTerminal, hasTerminals } from "./terminal.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -95,34 +95,37 @@ describe("init", () => {
     await expect(init({ [name]: undefined })).rejects.toMatchObject({ kind: "config" });
   });
 
-  it.skipIf(spawnSync("python3", ["--version"]).status !== 0)(
-    "does not show at a terminal what is typed as a password",
-    async () => {
-      const command = path.resolve(import.meta.dirname, "../../bin/backup.ts");
-      const script = `
-import os, pty, sys
-answers = [(b"backed up", b"src\\n"), (b"Where to", b"dest\\n"), (b"Password", b"hidden words\\n"), (b"again", b"hidden words\\n")]
-seen = b""
-def read(fd):
-    global seen
-    data = os.read(fd, 1024)
-    seen += data
-    if answers and answers[0][0] in seen: os.write(fd, answers.pop(0)[1])
-    return data
-sys.exit(os.waitstatus_to_exitcode(pty.spawn([${JSON.stringify(process.execPath)}, ${JSON.stringify(command)}, "init"], read)))
-`;
-      const child = spawn("python3", ["-c", script], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
-      let output = "";
-      child.stdout.on("data", (piece) => {
-        output += piece;
-      });
-      const code = await new Promise((resolve) => child.on("close", resolve));
-      expect(output).toContain("Next: backup plan");
-      expect(code).toBe(0);
-      expect(output).not.toContain("hidden");
-      expect((await load()).password).toBe("hidden words");
-    },
-  );
+  it.skipIf(!hasTerminals)("does not show at a terminal what is typed as a password", async () => {
+    const { code, output } = await atTerminal(
+      folder,
+      ["init"],
+      [
+        ["backed up", "src\n"],
+        ["Where to", "dest\n"],
+        ["Password", "hidden words\n"],
+        ["again", "hidden words\n"],
+      ],
+    );
+    expect(output).toContain("Next: backup plan");
+    expect(code).toBe(0);
+    expect(output).not.toContain("hidden");
+    expect((await load()).password).toBe("hidden words");
+  });
+
+  it.skipIf(!hasTerminals)("writes nothing for somebody who goes away instead of answering", async () => {
+    // Both were internal errors.
+    const left = await atTerminal(folder, ["init"], [["backed up", "\x03"]]);
+    expect(left.code).toBe(130);
+    expect(left.output).not.toContain("internal");
+    const ended = await atTerminal(
+      folder,
+      ["init", "--src", "src", "--dest", "dest"],
+      [["Password", "\x04"]],
+    );
+    expect(ended.output).toContain("error: config: there was no answer");
+    expect(ended.code).toBe(2);
+    expect(fs.readdirSync(folder)).toEqual(["src"]);
+  });
 });
 
 describe("on a disk that is full", () => {

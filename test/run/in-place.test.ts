@@ -3,6 +3,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { type InPlaceOptions, restoreInPlace } from "../../src/run/restore-in-place.ts";
+import { atTerminal, hasTerminals } from "../cli/terminal.ts";
 import { configure, start } from "./command.ts";
 import { backup, clean, Recorder, restore, T0, treeOf, World } from "./world.ts";
 
@@ -182,6 +183,27 @@ describe("the command", () => {
     expect(Object.keys(treeOf(world.src))).toEqual(["file"]);
     expect(fs.statSync(path.join(world.src, "file")).mtimeMs).toBe(T0 * 1000);
     expect(await start(config, "restore", "--in-place").ended).toMatchObject({ code: 0, errors: "" });
+  });
+
+  it.skipIf(!hasTerminals)("asks at a terminal when all is shown that the answer is about", async () => {
+    // The question came first.
+    world.write("file", "one");
+    const config = configure(world, undefined, { container: "segmented" });
+    expect(await start(config).ended).toMatchObject({ code: 0 });
+    world.write("file", "changed", 9);
+    const question = "(yes or no)";
+    const answered = (answer: string) =>
+      atTerminal(world.root, ["restore", "--in-place", "--config", config], [[question, answer]]);
+    const no = await answered("no\r");
+    const [shown = "", after = ""] = no.output.split(question);
+    expect(shown).toMatch(/restored file.*So far nothing was changed/s);
+    expect(after).toMatch(/error: restore: the source was left as it is/);
+    expect(no.code).toBe(5);
+    expect((await answered("\x04")).code).toBe(5);
+    expect((await answered("\x03")).code).toBe(130);
+    expect(fs.readFileSync(path.join(world.src, "file"), "utf8")).toBe("changed");
+    expect((await answered("yes\r")).code).toBe(0);
+    expect(fs.readFileSync(path.join(world.src, "file"), "utf8")).toBe("one");
   });
 
   it("does not empty the source for a moment or a destination without files, unless that is meant", async () => {
