@@ -38,13 +38,15 @@ async function carryOut(argv: readonly string[], streams: Streams): Promise<numb
         return await (await import("./reading.ts")).runReading(commandLine, streams);
       case "init": {
         const { initialize } = await import("./init.ts");
+        const { CONFIG_VARIABLE } = await import("../config/keys.ts");
         const { workingFolder } = await import("../config/working-folder.ts");
         const { questionsAt } = await import("./questions.ts");
         const { escapeText } = await import("./escape.ts");
         const { InterruptedError } = await import("../errors.ts");
         const questions = questionsAt(process.stdin, process.stdout);
         try {
-          const lines = await initialize(commandLine, questions, workingFolder());
+          const config = commandLine.config ?? (process.env[CONFIG_VARIABLE] || undefined);
+          const lines = await initialize({ ...commandLine, config }, questions, workingFolder());
           return print(lines.map((line) => `${escapeText(line)}\n`).join(""));
         } catch (error) {
           if (error instanceof InterruptedError) return 130;

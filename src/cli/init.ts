@@ -54,6 +54,7 @@ export async function initialize(
     answers.dest ?? (await ask(questions, "Where to (a folder, or s3://bucket/path)", "--dest")),
     cwd,
   );
+  checkDestination(dest);
   const password = await passwordOf(answers.passwordFile, questions, path.dirname(file), cwd);
   const settings = {
     src,
@@ -109,16 +110,33 @@ function noAnswer(flag: string): ConfigError {
 type StorageSettings = { local_path: string } | { s3_bucket: string; base_path?: string };
 
 function storageOf(text: string, cwd: string | undefined): StorageSettings {
-  const [, bucket, base = ""] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(text) ?? [];
-  if (bucket === undefined) return { local_path: resolveFrom(cwd, text) };
-  const basePath = base.replace(/\/+$/, "");
+  const [, bucket, base = ""] = /^s3:\/\/([^/]+)\/?(.*)$/s.exec(text) ?? [];
+  if (bucket === undefined) {
+    if (/^(?:s3:|[a-z][a-z\d+.-]*:\/\/)/i.test(text)) throw noPlace(text);
+    return { local_path: resolveFrom(cwd, text) };
+  }
+  const basePath = base.replace(/^\/+|\/+$/g, "");
   return { s3_bucket: bucket, ...(basePath !== "" && { base_path: basePath }) };
+}
+
+/** A slip in an address must not become the name of a folder. */
+function noPlace(text: string): ConfigError {
+  return new ConfigError("is neither a folder nor s3://bucket/path", {
+    path: text,
+    remedy: "a folder whose name looks like an address is given as ./NAME",
+  });
 }
 
 function checkSource(src: StorageSettings): void {
   if (!("local_path" in src)) return;
   if (fs.statSync(src.local_path, { throwIfNoEntry: false })?.isDirectory()) return;
   throw new ConfigError("is no folder: there is nothing to back up", { path: src.local_path });
+}
+
+function checkDestination(dest: StorageSettings): void {
+  if (!("local_path" in dest)) return;
+  if (fs.statSync(dest.local_path, { throwIfNoEntry: false })?.isDirectory() !== false) return;
+  throw new ConfigError("is no folder: nothing can be stored there", { path: dest.local_path });
 }
 
 /** Whether there is no backup yet whose salt would have to be used; false where that cannot be told. */
@@ -172,12 +190,20 @@ function randomPassword(): string {
   return [...randomBytes(32)].map((byte) => letters[byte & 31]).join("");
 }
 
+/** Durable when it returns: what is encrypted with the password will be. Leaves nothing where it fails. */
 function writeNew(file: string, text: string): void {
+  let made = false;
   try {
-    fs.writeFileSync(file, text, { mode: PRIVATE, flag: "wx" });
+    const handle = fs.openSync(file, "wx", PRIVATE);
+    made = true;
+    try {
+      fs.writeFileSync(handle, text);
+      fs.fsyncSync(handle);
+    } finally {
+      fs.closeSync(handle);
+    }
   } catch (error) {
-    // On a full disk it is made, and then not written.
-    if (errorCode(error) !== "EEXIST") fs.rmSync(file, { force: true });
+    if (made) fs.rmSync(file, { force: true });
     throw new ConfigError(`cannot be written (${errorCode(error)})`, { path: file, cause: error });
   }
 }

@@ -1,5 +1,5 @@
-import fs from "node:fs";
-import { syncBuiltinESMExports } from "node:module";
+import { spawnSync } from "node:child_process";
+import * as fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -95,6 +95,45 @@ describe("init", () => {
     await expect(init({ [name]: undefined })).rejects.toMatchObject({ kind: "config" });
   });
 
+  it.each(["s3://", "s3:///x", "S3://bucket", "s3:bucket", "https://host/bucket"])(
+    "does not take the address %s for the name of a folder",
+    async (dest) => {
+      await expect(init({ dest })).rejects.toMatchObject({ kind: "config", path: dest });
+      expect(fs.readdirSync(folder)).toEqual(["src"]);
+    },
+  );
+
+  it("does not take a file for a destination", async () => {
+    fs.writeFileSync(at("dest"), "");
+    await expect(init()).rejects.toThrow(/is no folder: nothing can be stored there/);
+  });
+
+  it("leaves nothing where the disk is full: the next one would take an empty password file as it is", () => {
+    const command = path.resolve(import.meta.dirname, "../../bin/backup.ts");
+    const args = [command, "init", "--src", "src", "--dest", "dest", "--password-file", "password"];
+    const full = spawnSync("sh", ["-c", 'ulimit -f 0 && exec "$@"', "sh", process.execPath, ...args], {
+      cwd: folder,
+      env: { PATH: process.env.PATH },
+      encoding: "utf8",
+    });
+    expect(full).toMatchObject({ status: 2, stderr: /cannot be written \(EFBIG\)/ as never });
+    expect(fs.readdirSync(folder)).toEqual(["src"]);
+  });
+
+  it("writes the configuration where the other commands look for it", () => {
+    const command = path.resolve(import.meta.dirname, "../../bin/backup.ts");
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, [command, ...args], {
+        cwd: folder,
+        env: { PATH: process.env.PATH, BACKUP_CONFIG: "mine.json" },
+        encoding: "utf8",
+      });
+    const made = run("init", "--src", "src", "--dest", "dest", "--password-file", "password");
+    expect(made).toMatchObject({ status: 0, stderr: "" });
+    expect(fs.readdirSync(folder).sort()).toEqual(["mine.json", "password", "src"]);
+    expect(run("plan")).toMatchObject({ status: 0, stderr: "" });
+  });
+
   it.skipIf(!hasTerminals)("does not show at a terminal what is typed as a password", async () => {
     const { code, output } = await atTerminal(
       folder,
@@ -124,25 +163,6 @@ describe("init", () => {
     );
     expect(ended.output).toContain("error: config: there was no answer");
     expect(ended.code).toBe(2);
-    expect(fs.readdirSync(folder)).toEqual(["src"]);
-  });
-});
-
-describe("on a disk that is full", () => {
-  const { writeFileSync } = fs;
-  afterEach(() => {
-    fs.writeFileSync = writeFileSync;
-    syncBuiltinESMExports();
-  });
-
-  it.each(["password", "config.json"])("leaves nothing behind where %s cannot be written", async (name) => {
-    fs.writeFileSync = ((file: string, text: string, options: fs.WriteFileOptions) => {
-      if (!file.endsWith(name)) return writeFileSync(file, text, options);
-      writeFileSync(file, "", options);
-      throw Object.assign(new Error("no space"), { code: "ENOSPC" });
-    }) as typeof fs.writeFileSync;
-    syncBuiltinESMExports();
-    await expect(init()).rejects.toThrow("ENOSPC");
     expect(fs.readdirSync(folder)).toEqual(["src"]);
   });
 });
