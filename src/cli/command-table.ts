@@ -30,8 +30,14 @@ const configOf = (given: GivenFlags) => given.values(FLAGS.config)[0];
 
 function callReportingOf(given: GivenFlags): CallReporting {
   const [slow] = given.values(FLAGS.slow);
+  const stats = STATS_FORMS.find((form) => form === given.values(FLAGS.stats)[0]);
+  if (given.has(FLAGS.json) && stats !== undefined && stats !== "json") {
+    throw new ConfigError(
+      "--json goes with --stats=json: anything else is not for the program that reads it",
+    );
+  }
   return {
-    stats: STATS_FORMS.find((form) => form === given.values(FLAGS.stats)[0]),
+    stats,
     slow: slow === undefined ? undefined : parseSlow(slow),
   };
 }

@@ -55,14 +55,15 @@ function resolveFlags(argv: readonly string[], problems: string[]): { args: stri
   const flags = new Set<Flag>();
   const args: string[] = [];
   const end = argv.indexOf("--");
+  const given = end < 0 ? argv : argv.slice(0, end);
   for (const [i, arg] of argv.entries()) {
-    if (!arg.startsWith("-") || arg === "-" || (end >= 0 && i >= end)) {
+    if (!arg.startsWith("-") || arg === "-" || i >= given.length) {
       args.push(arg);
       continue;
     }
     const equals = arg.indexOf("=");
     const name = equals < 0 ? arg : arg.slice(0, equals);
-    const flag: Flag | undefined = isOfFile(arg, args) ? FLAGS.md5 : flagNamed(name, problems);
+    const flag: Flag | undefined = isOfFile(arg, args, given) ? FLAGS.md5 : flagNamed(name, problems);
     if (flag === undefined) continue;
     flags.add(flag);
     const value = equals < 0 ? undefined : arg.slice(equals + 1);
@@ -76,10 +77,17 @@ function resolveFlags(argv: readonly string[], problems: string[]): { args: stri
   return { args, flags };
 }
 
-/** `--version` behind a verb that takes a version of a file means that; otherwise that of this tool. */
-function isOfFile(arg: string, before: readonly string[]): boolean {
-  const command = COMMANDS.find(({ verb }) => verb === before[0]);
-  return /^--version(?:=|$)/.test(arg) && command?.flags.includes(FLAGS.md5) === true;
+/**
+ * `--version` with a value, behind a verb that takes a version of a file, or beside the flag for one, means that; otherwise
+ * that of this tool, which ends the run before it began.
+ */
+function isOfFile(arg: string, before: readonly string[], given: readonly string[]): boolean {
+  if (arg !== "--version") return arg.startsWith("--version=");
+  return COMMANDS.some(
+    ({ verb, flag, flags }) =>
+      flags.includes(FLAGS.md5) &&
+      (before.includes(verb) || (flag !== undefined && given.includes(`--${flag.name}`))),
+  );
 }
 
 function flagNamed(given: string, problems: string[]): Flag | undefined {

@@ -73,7 +73,12 @@ describe("the command line", () => {
     ["verify --stats --slow=1.5s", { ...verify, stats: "table", slow: 1500 }],
     ["restore --stats=prometheus", { ...restore, stats: "prometheus" }],
     ["generate-salt", { command: "generate-salt" }],
+    // These printed the version of this tool, and restored nothing.
+    ["--restore --version 0123", { ...restore, md5: "0123" }],
+    ["--version 0123 --restore", { ...restore, md5: "0123" }],
+    ["--config c restore --version 0123", { ...restore, config: "c", md5: "0123" }],
     ["--version", { command: "version" }],
+    ["--config c --version", { command: "version" }],
     ["--unknown --version", { command: "version" }],
   ])("%j means what it says", async (line, expected) => {
     expect(await parse(line)).toEqual(expected);
@@ -104,6 +109,10 @@ describe("the command line", () => {
     ["--restore-deleted", /--restore-deleted belongs to restore/],
     ["--overwrite never", /--overwrite belongs to restore/],
     ["--stats json", /"json"/],
+    ["--version=0123", /--md5 belongs to restore, cat, not to run/],
+    // A table stood between the objects.
+    ["--json --stats", /--json goes with --stats=json/],
+    ["prune --json --stats=prometheus", /--json goes with --stats=json/],
     ["--stats=xml", /--stats must be table, json, prometheus/],
     ["--slow", /--slow needs a value/],
     ["--slow 500", /--slow needs a time/],
