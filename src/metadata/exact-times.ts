@@ -52,8 +52,9 @@ export class ExactTimes {
         resolve(undefined);
       });
     });
-    child.stdin.on("error", () => {}); // it ended early: its exit says why
-    child.stderr.on("data", (piece: Buffer) => {
+    // Neither is there where no process could be made.
+    child.stdin?.on("error", () => {}); // it ended early: its exit says why
+    child.stderr?.on("data", (piece: Buffer) => {
       if (this.complaints.length < COMPLAINTS_MOST) this.complaints += piece.toString("utf8");
     });
     this.child = child;

@@ -45,7 +45,8 @@ export async function surveyXattrs(root: string, signal?: AbortSignal): Promise<
     child.once("close", (code) => resolve({ available: true, complete: code !== null }));
   });
   let rest = "";
-  for await (const piece of child.stdout as AsyncIterable<Buffer>) {
+  // There is no output where no process could be made.
+  for await (const piece of (child.stdout ?? []) as AsyncIterable<Buffer>) {
     const lines = (rest + piece.toString("latin1")).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) {
