@@ -49,7 +49,8 @@ export function toStorageError(
   const { name, message, code, status } = detailsOf(error);
   const kind = clean(canonicalName(name, code, status), context.secrets, LONGEST_KIND);
   // What the SDK's parser says is for its users.
-  const said = kind === NO_ANSWER && name !== NO_ANSWER ? "the answer cannot be understood" : message;
+  const ofParser = (kind === NO_ANSWER && name !== NO_ANSWER) || message.includes("Deserialization error");
+  const said = ofParser ? "the answer cannot be understood" : message;
   const text = describe(kind, clean(said, context.secrets, LONGEST_MESSAGE), status);
   const remedy = REMEDIES[kind] ?? (isNetwork(kind, code) ? NETWORK_REMEDY : undefined);
   return new StorageError(context.side, `${what} (${text})`, {
@@ -119,6 +120,8 @@ const LONGEST_MESSAGE = 300;
 function clean(message: string, secrets: readonly string[], longest: number): string {
   let text = message;
   for (const secret of secrets) if (secret !== "") text = text.replaceAll(secret, "[hidden]");
+  // A server may tell back the headers of a request, which for some minutes whoever has them can send again.
+  text = text.replace(/(Signature=)[0-9a-f]+/gi, "$1[hidden]");
   text = text.replace(/[\x00-\x1f\x7f-\x9f]+/g, " ").trim();
   return text.length > longest ? `${text.slice(0, longest)}...` : text;
 }

@@ -246,6 +246,23 @@ describe("errors", () => {
     expect(error.cause).toBeUndefined();
   });
 
+  it("hold no signature that a server tells back", () => {
+    const message = "authorization: AWS4-HMAC-SHA256 SignedHeaders=host, Signature=703c7a5ee99051b9";
+    const error = toStorageError(context, "cannot be read", "k", { name: "Odd", message });
+    expect(error.message).toMatch(/SignedHeaders=host, Signature=\[hidden\]\)$/);
+  });
+
+  it("do not pass on what the SDK's parser tells its users, whatever the status", () => {
+    const message =
+      "char 'a' is not expected.:1:1\n  Deserialization error: to see the raw response, inspect ...";
+    const { message: said } = toStorageError(context, "cannot be read", "k", {
+      name: "Error",
+      message,
+      $metadata: { httpStatusCode: 500 },
+    });
+    expect(said).toBe("cannot be read (Error: the answer cannot be understood, status 500)");
+  });
+
   it("have a code that is as clean: it comes from outside, too", () => {
     const name = `Odd\n\x1b[31m s3cr3t ${"x".repeat(5000)}`;
     const error = toStorageError(context, "cannot be read", "k", { name, message: "m" });
