@@ -214,6 +214,7 @@ class Backup {
         found.unchangedBytes -= file.size;
       },
       settle: () => this.settle(),
+      vanished: found.vanished,
     });
   }
 
@@ -321,8 +322,12 @@ class Backup {
     const { deletedKeepDays, today } = this.plan;
     const deletions = { found, deletedKeepDays, today };
     if (refusal !== undefined) tally.error(reportOf(refusal, "source"));
-    else if (this.plan.keepsHistory) retireVanished(deletions, config.purgeDelayDays > 0);
-    else markVanished(deletions);
+    else {
+      await found.rewritten.storeLate((request) => this.storePhase.store(request, found));
+      await this.settle();
+      if (this.plan.keepsHistory) retireVanished(deletions, config.purgeDelayDays > 0);
+      else markVanished(deletions);
+    }
     const { sealer, sealTombstone } = destination;
     const { reporter, dryRun, calls } = options;
     const { storage, signal } = untilOutOfReach(destination.storage, options.signal);

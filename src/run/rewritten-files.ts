@@ -3,7 +3,8 @@
  *
  * Names hold whole seconds, so such a file looks unchanged by time and size. Manifests hold nanoseconds: where one has changed,
  * it is compared with the one before, and the content of a file that has another time within the same second is looked at.
- * Only then is the new manifest stored: a run that is cut off finds the same again.
+ * Only then is the new manifest stored: a run that is cut off finds the same again. That of a folder which lost files waits
+ * longer, until they may be marked as deleted: what a guard keeps keeps its metadata, and links, which are nowhere else.
  */
 
 import { type Manifest, parseManifest } from "../metadata/manifest.ts";
@@ -28,6 +29,8 @@ export interface RewrittenContext {
   onSuspect(request: StoreRequest): void;
   /** Resolves when all that was stored is durable. */
   settle(): Promise<void>;
+  /** Files that are not in the source any more. */
+  readonly vanished: Iterable<{ readonly version: Version }>;
 }
 
 export class RewrittenFiles {
@@ -35,6 +38,8 @@ export class RewrittenFiles {
   /** Their folders. */
   private readonly folders = new Set<string>();
   private readonly candidates = new SpillList<StoreRequest>();
+  /** Manifests of folders that lost files. */
+  private readonly late = new SpillList<StoreRequest>();
 
   /** Keeps a manifest that takes the place of another until files of its folder were looked at. */
   hold(request: StoreRequest): void {
@@ -53,8 +58,8 @@ export class RewrittenFiles {
     if (stored !== undefined && stored - request.file.mtime * 1000 < SOON_MS) this.candidates.append(request);
   }
 
-  /** Stores what was rewritten, and then the manifests. */
-  async storeAll({ workers, store, onSuspect, settle }: RewrittenContext): Promise<void> {
+  /** Stores what was rewritten, and then the manifests, but for those of folders that lost files. */
+  async storeAll({ workers, store, onSuspect, settle, vanished }: RewrittenContext): Promise<void> {
     const suspects = await this.findSuspects(workers);
     for (const request of this.candidates) {
       if (!suspects.has(request.file.path)) continue;
@@ -62,12 +67,26 @@ export class RewrittenFiles {
       await store(request);
     }
     if (suspects.size > 0) await settle();
-    for (const request of this.manifests) await store(request);
+    const losers = new Set<string>();
+    for (const { version } of vanished) {
+      const folder = folderOf(version.path);
+      if (this.folders.has(folder)) losers.add(folder);
+    }
+    for (const request of this.manifests) {
+      if (losers.has(folderOf(request.file.path))) this.late.append(request);
+      else await store(request);
+    }
+  }
+
+  /** Stores the others. As long as nothing may be marked as deleted the metadata of what is missing stay, too. */
+  async storeLate(store: RewrittenContext["store"]): Promise<void> {
+    for (const request of this.late) await store(request);
   }
 
   close(): void {
     this.manifests.close();
     this.candidates.close();
+    this.late.close();
   }
 
   private async findSuspects(workers: Workers): Promise<ReadonlySet<string>> {

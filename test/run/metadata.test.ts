@@ -336,6 +336,38 @@ describe("a machine without the tools", () => {
   });
 });
 
+describe("a source that looks like an accident", () => {
+  it.each([false, true])("keeps the metadata of what is kept (all gone: %j)", async (all) => {
+    // Manifests were stored before the guard spoke: modes, links and folders were gone from the backup.
+    for (let i = 0; i < 12; i++) world.write(`mounted/${i}`, "x");
+    for (const file of ["mounted/0", "top"]) {
+      world.write(file, "x");
+      fs.chmodSync(path.join(world.src, file), 0o750);
+    }
+    for (const folder of ["", "mounted"]) fs.symlinkSync("0", path.join(world.src, folder, "link"));
+    const config = segmented();
+    await clean(backup(config));
+    // The root has another time, where it is still the same folder.
+    const kept = () => world.stored().filter((name) => all || name.startsWith("mounted/"));
+    const before = kept();
+    for (const name of fs.readdirSync(world.src)) {
+      if (all || name === "mounted") fs.renameSync(path.join(world.src, name), world.at(`away-${name}`));
+    }
+    if (!all) fs.mkdirSync(path.join(world.src, "mounted"));
+    const { told } = await backup(config);
+    expect(told.errors).toEqual([expect.objectContaining({ kind: "refused", code: "EMASSDELETE" })]);
+    expect(kept()).toEqual(before);
+    await clean(restore(config));
+    expect(modeOf(path.join(world.restored, "mounted/0"))).toBe(0o750);
+    expect(fs.readlinkSync(path.join(world.restored, "mounted/link"))).toBe("0");
+    expect(fs.readlinkSync(path.join(world.restored, "link"))).toBe("0");
+    // Where it is meant they go.
+    await clean(backup(config, { allowMassDelete: true }));
+    expect(kept()).not.toEqual(before);
+    await clean(verify(config));
+  });
+});
+
 describe("files that no recorded metadata fit came back open to everyone", () => {
   const modes = (...files: string[]) => files.map((file) => modeOf(path.join(world.restored, file)));
   const usual = 0o666 & ~process.umask();
