@@ -28,10 +28,14 @@ export function parseJson(text: string): { value: unknown; duplicates: string[] 
   return { value: JSON.parse(text) as unknown, duplicates: scanner.duplicates };
 }
 
+/** No setting goes half as deep, and no stack ends here. */
+const DEEPEST = 100;
+
 class Scanner {
   readonly #text: string;
   readonly duplicates: string[] = [];
   #at = 0;
+  #depth = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -45,12 +49,14 @@ class Scanner {
 
   #value(): void {
     const char = this.#next();
+    if (++this.#depth > DEEPEST) this.#fail("this is nested too deeply for settings");
     if (char === "{") this.#object();
     else if (char === "[") this.#array();
     else if (char === '"') this.#string();
     else if (!this.#match(/true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y))
       this.#fail(this.#hint());
     else if (/[\w.]/.test(this.#text[this.#at] ?? "")) this.#fail("this is no number that JSON knows");
+    this.#depth--;
   }
 
   #object(): void {

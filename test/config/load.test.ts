@@ -516,6 +516,11 @@ describe("a file", () => {
     await expect(load(text)).rejects.toThrow(message);
   });
 
+  it("that is nested without end is one that is wrong, and no crash", async () => {
+    await expect(load("[".repeat(20_000))).rejects.toThrow(/:1:101: .*nested too deeply/);
+    await expect(load(`{"keep":[${"[],".repeat(200)}0]}`)).rejects.toThrow(/keep.* must be a block/);
+  });
+
   it("may begin with a byte order mark, and must be UTF-8", async () => {
     expect(await configOf(`\ufeff${JSON.stringify(BASE)}`)).toMatchObject({ encrypt: true });
     await expect(load(Buffer.from('{"a": "\xe9"}', "latin1"))).rejects.toThrow(/not UTF-8/);
