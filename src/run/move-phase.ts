@@ -68,7 +68,7 @@ export class MovePhase {
   /** What is stored later than this (after a signal) is not met any more. */
   private ended = false;
   /** Moved files that have to be uploaded after all. */
-  private readonly uncopied = new SpillList<SourceRef>();
+  private readonly uncopied = new SpillList<NewFile>();
 
   constructor(context: MoveContext) {
     this.context = context;
@@ -150,7 +150,7 @@ export class MovePhase {
       }
     }
     await this.context.destination.workers.drain();
-    for (const uncopied of this.uncopied) await this.context.store(uncopied);
+    for (const uncopied of this.uncopied) await this.storeUncopied(uncopied);
   }
 
   /** @param moved what vanished and has the same content. */
@@ -176,7 +176,16 @@ export class MovePhase {
       // Whatever keeps the storage from copying (a name too long, an archived object): an upload meets it too, and
       // then says so; or it works.
       this.context.unsettled.add(read);
-      this.uncopied.append(file);
+      this.uncopied.append({ file, read });
+    });
+  }
+
+  private async storeUncopied({ file, read: before }: NewFile): Promise<void> {
+    await this.context.storeUncounted(file, (read, staged) => {
+      if (staged === undefined) return;
+      this.context.unsettled.settle(before);
+      const action = contentKey(read) === contentKey(before) ? "moved" : "new";
+      this.tell(action, { file, read }, { stored: staged.size, sent: staged.sent });
     });
   }
 

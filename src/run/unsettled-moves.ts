@@ -8,9 +8,14 @@ export class UnsettledMoves {
   private readonly contents = new Set<string>();
   private readonly sizes = new Set<number>();
 
-  /** A file whose content is known was not stored. */
+  /** A file whose content is known is not stored. */
   add(content: Content): void {
     this.contents.add(contentKey(content));
+  }
+
+  /** It is now. */
+  settle(content: Content): void {
+    this.contents.delete(contentKey(content));
   }
 
   /** A file that could not be read, or was not stored, so that only its size says what it may have been. */

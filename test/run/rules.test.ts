@@ -117,19 +117,26 @@ describe("rules", () => {
     expect(await clean(restore(config))).toEqual({ restored: 1 });
   });
 
-  it.each([null, 30])(
-    "a file that moves to where files are encrypted is stored anew (history: %s)",
-    async (versionsKeepDays) => {
+  // The larger one is not sealed again but for what keeps it from being copied.
+  it.each([
+    { versionsKeepDays: null, times: 1 },
+    { versionsKeepDays: null, times: 10_000 },
+    { versionsKeepDays: 30, times: 10_000 },
+  ])(
+    "a file that moves to where files are encrypted is stored anew, and gone from where it was (%o)",
+    async ({ versionsKeepDays, times }) => {
       const config = ruled([PUBLIC], { versionsKeepDays });
-      world.write("public/page", MARK);
-      world.write("public/stays", MARK, 5);
+      world.write("public/page", MARK.repeat(times));
+      world.write("stays", "s");
       await clean(backup(config));
-      world.remove("public/page");
-      world.write("private/page", MARK);
-      await clean(backup(config));
+      world.remove("public");
+      world.write("private/page", MARK.repeat(times));
+      expect(await clean(backup(config))).toEqual({ unchanged: 1, moved: 1, deleted: 1 });
       expect(readable()).not.toContain("private/page");
       expect(filesIn(world.dest).some((key) => key.startsWith("private/page."))).toBe(true);
       await clean(verify(config));
+      await clean(restore(config));
+      expect(treeOf(world.restored)).toEqual(treeOf(world.src));
     },
   );
 

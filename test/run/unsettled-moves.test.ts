@@ -10,6 +10,8 @@ it("concerns what has the content of a file that was not stored, whatever is to 
   expect(unsettled.concern(content, true)).toBe(true);
   expect(unsettled.concern({ ...content, md5: "ck2u8j60r58fu0sgyxrigm3cu" }, true)).toBe(false);
   expect(unsettled.concern({ ...content, size: 6 }, true)).toBe(false);
+  unsettled.settle(content);
+  expect(unsettled.concern(content, false)).toBe(false);
 });
 
 it("concerns what has the size of a file that could not be read only where it would be removed", () => {
