@@ -27,8 +27,8 @@ export interface Period {
 export const LIVE: Stamp = { form: "live" };
 
 const DIGITS = 7;
-/** 36^7: some year 4453. */
-const SECONDS_MOST = 36 ** DIGITS;
+/** 36^7: some year 4453. Moments are below it. */
+export const SECONDS_MOST = 36 ** DIGITS;
 const STAMP_DIGITS = 2 * DIGITS;
 /** The least moment of condemnation: fewer than two digits in front would look like a marker. */
 const CONDEMNED_LEAST = 36;

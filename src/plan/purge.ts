@@ -4,7 +4,7 @@
  * With a purge delay a version is first condemned: its name gets the moment, and it goes when the delay has passed. A
  * version that the rules keep again is reprieved.
  */
-import type { Period, Stamp } from "../names/stamp.ts";
+import { type Period, SECONDS_MOST, type Stamp } from "../names/stamp.ts";
 import type { Version } from "./group.ts";
 import type { History, Life } from "./history.ts";
 
@@ -54,5 +54,7 @@ export function planPurge(
 
 function condemnedAt({ began, ceased = began }: Life, stamp: Stamp, moment: number | undefined): Period {
   const form = stamp.form === "marker" ? "marker" : "stamp";
-  return { form, began, ceased, ...(moment !== undefined && { condemned: moment }) };
+  // Of a date that a wrong clock set, before 1970 or beyond what a stamp holds.
+  const end = Math.min(Math.max(ceased, began), SECONDS_MOST - 1);
+  return { form, began, ceased: end, ...(moment !== undefined && { condemned: moment }) };
 }
