@@ -6,7 +6,7 @@ for objects under Argon2id). Written from docs/format.md alone; the section numb
 
     backup_reader.py list    FOLDER            what a destination holds
     backup_reader.py restore FOLDER TARGET     all live files; --at-all also retired versions, --only PREFIX a part
-    backup_reader.py decrypt FILE OUT          one stored object, wherever it lies, whatever it is called
+    backup_reader.py decrypt FILE OUT          one stored object, wherever it lies (a classic one under its stored name)
     backup_reader.py vectors FILE...           test vectors: one line of JSON each
 
 FOLDER is a local destination, or a bucket copied to a folder. The password is asked for, or read from the file given by
@@ -15,6 +15,7 @@ FOLDER is a local destination, or a bucket copied to a folder. The password is a
 
 import argparse
 import base64
+import calendar
 import getpass
 import hashlib
 import hmac
@@ -634,7 +635,7 @@ def zstd_frame(data, length, window):
 
 
 def is_manifest(path):
-    match = re.search(rb"(?:^|/)\.backup-meta\.([0-9a-z])\.(0|[1-9a-z][0-9a-z]{0,3})$", path)
+    match = re.search(rb"(?:^|/)\.backup-meta\.([0-9a-z])\.(0|[1-9a-z][0-9a-z]{0,3})\Z", path)
     return bool(match) and int(match[2], 36) < 2 ** int(match[1], 36)
 
 
@@ -718,14 +719,23 @@ def select(objects, everything):
     for path, name in objects:
         if name.stamp[0] == "marker":
             continue
-        live = name.stamp[0] == "live" and markers.get(name.version(), 0) <= os.stat(path).st_mtime
+        stored, marked = os.stat(path).st_mtime, markers.get(name.version(), 0)
+        live = name.stamp[0] == "live" and marked <= stored
         if not live and not everything:
             continue
-        ceased = 0 if name.stamp[0] == "live" else name.stamp[2] if name.stamp[0] == "stamp" else 1
-        rank = (live, ceased, name.mtime)
+        ceased = marked if name.stamp[0] == "live" else end_of_life(name.stamp)
+        rank = (live, 0 if live else ceased, stored, name.mtime)
         if name.path not in best or rank > best[name.path][0]:
             best[name.path] = (rank, path, name)
     return [(path, name) for _, path, name in best.values()]
+
+
+def end_of_life(stamp):
+    """C; of a date the end of its day (section 2.1)."""
+    if stamp[0] == "stamp":
+        return stamp[2]
+    year, month, day = stamp[1] // 10000, stamp[1] // 100 % 100, stamp[1] % 100
+    return calendar.timegm((year, month, day, 24, 0, 0))
 
 
 def unescape(path):
@@ -853,8 +863,20 @@ def main():
         return 0
     if options.command == "restore":
         return restore(options, keys)
-    record = Segmented(File(options.file), keys, None, options.allow_unencrypted)
-    write_file(os.fsencode(os.path.abspath(options.out)), record.content(), None)
+    return decrypt(options, keys)
+
+
+def decrypt(options, keys):
+    stored, out = File(options.file), os.fsencode(os.path.abspath(options.out))
+    name = parse_name(os.path.basename(os.fsencode(options.file)), keys)
+    if stored.read(0, 8) == MAGIC and not is_raw(stored, name):
+        record = Segmented(stored, keys, None, options.allow_unencrypted)
+        write_file(out, record.content(), None)
+    elif name is not None:
+        record = name
+        read_classic(stored, name, keys, lambda pieces: write_file(out, pieces, None))
+    else:
+        raise Bad("header", "has no magic: a classic object is only opened under its stored name")
     print(ascii(os.fsdecode(record.path))[1:-1], record.mtime, record.size)
     return 0
 

@@ -152,6 +152,53 @@ describe.skipIf(!installed)("the independent reader", () => {
     const args = ["--password-file", passwordFile, "decrypt", file, join(folder, "from-file")];
     expect(run(args, undefined)).toMatchObject({ status: 0, stderr: "" });
   }, 60_000);
+
+  test("opens one classic object by itself, under its stored name, with a password from a file", () => {
+    const fixture = join(ROOT, "test/fixtures/classic/aes-salt");
+    const { files } = JSON.parse(readFileSync(join(fixture, "expected.json"), "utf8"));
+    const { stored, sha256: digest } = files.find(({ path }: { path: string }) => path === "text/readme.txt");
+    const { encryption_password } = JSON.parse(readFileSync(join(fixture, "config.json"), "utf8"));
+    const password = join(folder, "password");
+    writeFileSync(password, `${encryption_password}\r\nthe second line is a note\n`);
+    const out = join(folder, "classic");
+    const { stderr } = run(
+      ["--password-file", password, "decrypt", join(fixture, "dest", stored), out],
+      undefined,
+    );
+    expect(stderr).toBe("");
+    expect(sha256(readFileSync(out))).toBe(digest);
+  }, 60_000);
+
+  test("takes of deleted files the version that was deleted last, of live ones the one stored last", () => {
+    const destination = join(folder, "several");
+    const keys = keysFor("aes");
+    const versions: [string, number, Stamp][] = [
+      ["dates", 1, { form: "date", date: 20250101 }],
+      ["dates", 2, { form: "date", date: 20240101 }],
+      ["date behind a stamp", 1, { form: "date", date: 20250101 }],
+      ["date behind a stamp", 2, { form: "stamp", began: 1_500_000_000, ceased: 1_600_000_000 }],
+      ["live", 1, LIVE],
+      ["live", 2, LIVE],
+      ["live", 3, { form: "date", date: 20250101 }],
+      ["buried", 1, { form: "stamp", began: 1_500_000_000, ceased: 1_600_000_000 }],
+    ];
+    for (const [path, i, stamp] of versions) {
+      const file = put(destination, keys, path, Buffer.from(`${path} ${i}`), stamp, true, 1_600_000_000 + i);
+      utimesSync(file, 1_700_000_000 - i, 1_700_000_000 - i);
+    }
+    buried(destination, keys, "buried", true);
+    const target = join(folder, "latest");
+    mkdirSync(target);
+    const { stderr } = run(["restore", "--at-all", destination, target], PASSWORD);
+    expect(stderr).toBe("");
+    const wanted = ["dates", "date behind a stamp", "live"].map((path) => [
+      path,
+      `${sha256(Buffer.from(`${path} 1`))} 1600000001`,
+    ]);
+    expect(tree(target)).toEqual(
+      Object.fromEntries([...wanted, ["buried", `${sha256(prose(11))} 1600000000`]]),
+    );
+  }, 60_000);
 });
 
 const ring = new SegmentedKeyRing(PASSWORD);
@@ -175,8 +222,9 @@ function put(
   content: Buffer,
   stamp: Stamp,
   plainName: boolean,
+  mtime = 1_600_000_000,
 ): string {
-  const meta = { type: "file", path, mtime: 1_600_000_000 } as const;
+  const meta = { type: "file", path, mtime } as const;
   const { bytes, md5 } = sealSmall(content, meta, { keys, compression: DEFAULT_COMPRESSION });
   const record = { ...meta, size: content.length, md5, stamp };
   return store(destination, plainName ? nameOf(record) : sealSegmentedName(record, keys), bytes);
