@@ -292,7 +292,7 @@ class Restore {
       if (read.kind === "file" && this.selection.selects(version.path))
         this.large.append({ version, isCurrent });
       if (read.kind === "failed" && isCurrent) {
-        this.tally.error({ ...read.report, path: read.report.path ?? version.path });
+        this.tally.error({ ...read.report, path: version.path });
       }
     });
   }
@@ -337,7 +337,9 @@ class Restore {
     if (outcome.kind === "restored" && !outcome.replaced) this.noteMade(file);
     this.tally.count(outcome.kind, size, { processed: outcome.kind === "restored" ? size : 0 });
     if (outcome.kind === "failed") {
-      this.tally.error({ ...outcome.report, path: outcome.report.path ?? file });
+      const { report } = outcome;
+      // What the target says is about a path there. The destination names its object, which may have an encrypted name.
+      this.tally.error({ ...report, path: (report.side === "restore" && report.path) || file });
     } else if (outcome.kind === "restored") {
       this.options.reporter.file("restored", file);
     } else if (outcome.kind === "kept") {

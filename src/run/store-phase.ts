@@ -125,7 +125,7 @@ export class StorePhase {
       reporter.warning("vanished before it could be read", file.path);
       tally.count("vanished while running", file.size);
     } else if (outcome.kind === "failed") {
-      tally.error({ ...outcome.report, path: outcome.report.path ?? file.path });
+      tally.error({ ...outcome.report, path: file.path });
       if (file.manifest === undefined) tally.count("failed", file.size);
     }
   }

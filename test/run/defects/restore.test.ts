@@ -245,3 +245,14 @@ describe.skipIf(skip !== undefined)(
     });
   },
 );
+
+it("under encrypted names an error named the object, which tells nobody which file it was", async () => {
+  const config = world.config({ encryptFilenames: true });
+  const failing = { workerScript: new URL("./failing-worker.ts", import.meta.url) };
+  world.write("folder/file", "content");
+  const failed = { told: { errors: [{ path: "folder/file", code: "EIO" }] } };
+  expect(await backup(config, failing)).toMatchObject(failed);
+  await clean(backup(config));
+  expect(await restore(config, failing)).toMatchObject(failed);
+  expect(await verify(config, failing)).toMatchObject(failed);
+});
