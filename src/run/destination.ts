@@ -2,7 +2,7 @@
  * Opening a destination for any kind of run: the listing's beginning, the password check, the workers, the names.
  */
 import type { Config } from "../config/config.ts";
-import { BackupError, type ErrorReport, errorCode } from "../errors.ts";
+import { BackupError, type ErrorReport, errorCode, reportOf } from "../errors.ts";
 import { looksSealed, type StoredVersion } from "../names/stored-name.ts";
 import type { Version } from "../plan/group.ts";
 import { UnsortedListingError } from "../plan/order.ts";
@@ -79,11 +79,14 @@ export async function openDestination(
   tally: Tally,
   opening: OpenOptions,
 ): Promise<OpenDestination> {
-  const listing = await beginListing(storage, options.signal, opening);
+  const { signal } = options;
+  const onUnlistable = opening.readsObjects ? tellOnce(tally) : undefined;
+  const list = () => storage.list(signal, onUnlistable);
+  const listing = await beginListing(storage, list, opening);
   const threads = new Threads(options.workerScript);
   if (isCertainOfWork(listing.first, opening)) startEarly(config, opening.mode, threads);
   try {
-    return await openListed(config, storage, listing, threads, options, tally, opening);
+    return await openListed(config, storage, { ...listing, list }, threads, options, tally, opening);
   } catch (error) {
     await listing.stop();
     await threads.close();
@@ -104,7 +107,7 @@ function isCertainOfWork(
 async function openListed(
   config: Config,
   storage: Storage,
-  { first, whole }: BegunListing,
+  { first, whole, list }: BegunListing & { list(): AsyncIterable<ListedObject[]> },
   threads: Threads,
   options: Required<RunOptions>,
   tally: Tally,
@@ -142,7 +145,7 @@ async function openListed(
   const openNames = (listed: readonly string[]) => openEach(listed, names, workers);
   let begun: AsyncIterable<ListedObject[]> | undefined = whole;
   const listing = () => {
-    const objects = begun ?? storage.list(options.signal);
+    const objects = begun ?? list();
     begun = undefined;
     return objects;
   };
@@ -178,17 +181,30 @@ export async function withSortedFallback(
 /** A backup's destination may be missing, it will be made; to verify or restore nothing would be a mistake. */
 async function beginListing(
   storage: Storage,
-  signal: AbortSignal,
+  list: () => AsyncIterable<ListedObject[]>,
   { mode, dryRun }: OpenOptions,
 ): Promise<BegunListing> {
   try {
-    return await lookAhead(storage.list(signal), LOOK_AHEAD, READ_AHEAD);
+    return await lookAhead(list(), LOOK_AHEAD, READ_AHEAD);
   } catch (error) {
     if (mode !== "backup" || errorCode(error) !== "ENOENT") throw error;
     if (dryRun) return lookAhead(nothing(), LOOK_AHEAD, 0);
     await storage.create();
-    return lookAhead(storage.list(signal), LOOK_AHEAD, READ_AHEAD);
+    return lookAhead(list(), LOOK_AHEAD, READ_AHEAD);
   }
+}
+
+/**
+ * What can be listed is restored and verified, be there a folder that a damaged disk does not give any more: each such is
+ * an error, told once for all listings.
+ */
+function tellOnce(tally: Tally): (error: BackupError) => void {
+  const told = new Set<string>();
+  return (error) => {
+    const place = error.path ?? "";
+    if (!told.has(place)) tally.error(reportOf(error, "destination"));
+    told.add(place);
+  };
 }
 
 async function* nothing(): AsyncGenerator<never[]> {}

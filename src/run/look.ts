@@ -71,9 +71,9 @@ export async function versionsInOrder(
   return destination.versions(sealedNames || storage.kind !== "local" || (await hasSealed(storage, signal)));
 }
 
-/** Encrypted names may come anywhere in a listing, where a setting was changed. */
+/** Encrypted names may come anywhere in a listing, where a setting was changed. The listing proper tells what is amiss with it. */
 async function hasSealed(storage: Storage, signal: AbortSignal): Promise<boolean> {
-  for await (const objects of storage.list(signal)) if (hasSealedNames(objects)) return true;
+  for await (const objects of storage.list(signal, () => {})) if (hasSealedNames(objects)) return true;
   return false;
 }
 

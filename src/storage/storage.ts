@@ -18,6 +18,7 @@
  * All methods throw `StorageError` (side of this storage, `path` = the key). A missing object is code `ENOENT`.
  */
 import type { S3StorageConfig } from "../config/config.ts";
+import type { BackupError } from "../errors.ts";
 
 /** One object as a listing shows it. Local listings of a destination leave out what would cost a `stat`. */
 export interface ListedObject {
@@ -165,10 +166,11 @@ export interface Storage {
 
   /**
    * All objects in batches, ascending by the bytes of the key. What a storage returns out of order is passed on as
-   * it came: the caller checks, and sorts (plan/ordered.ts). Throws when any part cannot be listed.
+   * it came: the caller checks, and sorts (plan/ordered.ts). Throws when any part cannot be listed; with `onUnlistable`,
+   * for those who only read, such a part is told of and passed over where the others can be listed (a folder of many).
    * A storage that does not exist throws code `ENOENT`: whether that means "empty" is for the caller to say.
    */
-  list(signal?: AbortSignal): AsyncIterable<ListedObject[]>;
+  list(signal?: AbortSignal, onUnlistable?: (error: BackupError) => void): AsyncIterable<ListedObject[]>;
   /** Undefined when there is no such object. */
   stat(key: string): Promise<ObjectStat | undefined>;
   /** Streams the object, or a range of it, in pieces of the storage's choosing. */

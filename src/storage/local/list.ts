@@ -13,19 +13,25 @@ import { isTemporaryFolder } from "./temporary.ts";
 
 const BATCH = 1000;
 
+export interface ListingFindings {
+  /** Gets each folder in which nothing was found to list, its path below the root. */
+  onEmpty?(folder: string): void;
+  /** Gets the error of each folder below the root that cannot be read, and the listing goes on. */
+  onUnlistable?(error: unknown): void;
+}
+
 /**
  * All regular files below `root`, links to files included, links to folders not entered, hidden ones too.
- * Sizes and times are left out: they would cost a call per file. `onEmptyFolder` gets folders in which nothing was
- * found to list, their path below the root. Throws the plain `node:fs` error when any folder
- * cannot be read: a listing is complete or it is none.
+ * Sizes and times are left out: they would cost a call per file. Throws the plain `node:fs` error when any folder
+ * cannot be read: a listing is complete or it is none, unless who asks wants to be told (`onUnlistable`).
  */
 export async function* listFolder(
   root: string,
   signal?: AbortSignal,
-  onEmptyFolder?: (folder: string) => void,
+  findings: ListingFindings = {},
 ): AsyncGenerator<ListedObject[]> {
   let batch: ListedObject[] = [];
-  for (const key of walk(root, "", identityOf(root), onEmptyFolder)) {
+  for (const key of walk(root, "", identityOf(root), findings)) {
     batch.push({ key });
     if (batch.length < BATCH) continue;
     yield batch;
@@ -37,16 +43,11 @@ export async function* listFolder(
   if (batch.length > 0) yield batch;
 }
 
-function* walk(
-  root: string,
-  prefix: string,
-  identity: string,
-  onEmptyFolder?: (folder: string) => void,
-): Generator<string> {
-  const names = namesOrNone(root, prefix, identity);
-  if (names.length === 0 && prefix !== "") onEmptyFolder?.(prefix.slice(0, -1));
+function* walk(root: string, prefix: string, identity: string, findings: ListingFindings): Generator<string> {
+  const names = namesOrNone(root, prefix, identity, findings);
+  if (names.length === 0 && prefix !== "") findings.onEmpty?.(prefix.slice(0, -1));
   for (const name of names) {
-    if (name.endsWith("/")) yield* walk(root, prefix + name, identity, onEmptyFolder);
+    if (name.endsWith("/")) yield* walk(root, prefix + name, identity, findings);
     else yield prefix + name;
   }
 }
@@ -55,11 +56,19 @@ function* walk(
  * A folder that another run emptied and removed since its parent was read holds nothing. But when the root is not what
  * it was (unmounted, say), folders are missing for another reason, and the listing would be cut short in silence.
  */
-function namesOrNone(root: string, prefix: string, identity: string): string[] {
+function namesOrNone(
+  root: string,
+  prefix: string,
+  identity: string,
+  { onUnlistable }: ListingFindings,
+): string[] {
   try {
     return sortedNames(root, prefix);
   } catch (error) {
-    if (prefix === "" || !isGone(root, prefix, error) || identityOf(root) !== identity) throw error;
+    if (prefix === "" || identityOf(root) !== identity) throw error;
+    if (isGone(root, prefix, error)) return [];
+    if (onUnlistable === undefined) throw error;
+    onUnlistable(error);
     return [];
   }
 }

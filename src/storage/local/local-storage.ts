@@ -68,10 +68,18 @@ export class LocalStorage implements Storage {
     return localKeyProblem(key, this.rootBytes);
   }
 
-  async *list(signal?: AbortSignal): AsyncGenerator<ListedObject[]> {
+  async *list(
+    signal?: AbortSignal,
+    onUnlistable?: (error: StorageError) => void,
+  ): AsyncGenerator<ListedObject[]> {
     try {
       this.device.meet();
-      yield* listFolder(this.location, signal, (folder) => this.folders.foundEmpty(folder));
+      yield* listFolder(this.location, signal, {
+        onEmpty: (folder) => this.folders.foundEmpty(folder),
+        ...(onUnlistable && {
+          onUnlistable: (error: unknown) => onUnlistable(listingError(this.side, error, this.location)),
+        }),
+      });
     } catch (error) {
       if (signal?.aborted) throw error;
       throw listingError(this.side, error, this.location);

@@ -6,6 +6,7 @@ import type { Config, S3StorageConfig } from "../../../src/config/config.ts";
 import { openStorage } from "../../../src/storage/open.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../../s3-server/s3-server.ts";
 import { backup, clean, filesIn, md5, restore, T0, treeOf, verify, World, writeFile } from "../world.ts";
+import { withUnlistable } from "./unreadable.ts";
 
 const MIB = 2 ** 20;
 let world: World;
@@ -255,4 +256,28 @@ it("under encrypted names an error named the object, which tells nobody which fi
   await clean(backup(config));
   expect(await restore(config, failing)).toMatchObject(failed);
   expect(await verify(config, failing)).toMatchObject(failed);
+});
+
+describe("a folder of the destination that the disk does not give any more kept all others from being restored", () => {
+  const config = () => world.config({ versionsKeepDays: 30 });
+  const failed = { told: { errors: [{ side: "destination", code: "EACCES" }] } };
+  const within = <T>(work: () => Promise<T>) => withUnlistable(path.join(world.dest, "lost"), work);
+  beforeEach(async () => {
+    world.write("lost/a", "a");
+    world.write("other/b", "b");
+    world.write("top", "top");
+    await clean(backup(config()));
+  });
+
+  it("restore and verify do what they can, and say what is missing", async () => {
+    expect(await within(() => restore(config()))).toMatchObject({ ...failed, outcomes: { restored: 2 } });
+    expect(filesIn(world.restored)).toEqual(["other/b", "top"]);
+    expect(await within(() => verify(config()))).toMatchObject({ ...failed, outcomes: { intact: 2 } });
+    const now = { at: Date.now() / 1000 + 10 };
+    expect(await within(() => verify(config(), now))).toMatchObject({ ...failed, outcomes: { intact: 2 } });
+  });
+
+  it("a backup still wants to see all that is there", async () => {
+    await expect(within(() => backup(config()))).rejects.toMatchObject({ code: "EACCES" });
+  });
 });
