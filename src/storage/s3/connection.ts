@@ -10,6 +10,7 @@ import { type Side, StorageError } from "../../errors.ts";
 import type { CallStats } from "../call-stats.ts";
 import { checkAnswers } from "./check-answers.ts";
 import { type ErrorContext, toStorageError } from "./errors.ts";
+import { sendAsBytes } from "./headers.ts";
 import { KeySpace } from "./keys.ts";
 import { PatientRetry } from "./retry.ts";
 import { watchCalls } from "./watch-calls.ts";
@@ -98,6 +99,7 @@ export async function connect(
   const client = new sdk.S3Client(clientConfig(config, region, tuned, retry));
   addContentMd5(client);
   checkAnswers(client);
+  sendAsBytes(client);
   watchClock(client, clock);
   if (calls !== undefined) watchCalls(client, calls, `${side} ${locationOf(config)}`);
   const keys = new KeySpace(config.basePath);

@@ -1,7 +1,11 @@
 /**
  * What a user gave with an object: content type and the like, and user metadata, by the names of their headers.
+ *
+ * Values are bytes, which programs fill with UTF-8. Node gives and takes them as Latin-1, a character for each byte, and so
+ * they are kept; the SDK signs them as UTF-8. So what it is given is text, which `sendAsBytes` turns into bytes again.
  */
-import type { HeadObjectCommandOutput, PutObjectCommandInput } from "@aws-sdk/client-s3";
+import { isUtf8 } from "node:buffer";
+import type { HeadObjectCommandOutput, PutObjectCommandInput, S3Client } from "@aws-sdk/client-s3";
 
 const FIELDS = [
   ["content-type", "ContentType"],
@@ -30,19 +34,49 @@ export function headersOf(head: HeadObjectCommandOutput): Record<string, string>
   return Object.keys(headers).length > 0 ? headers : undefined;
 }
 
-/** The parameters of a PUT that gives them again; headers of other names are left out. */
+/**
+ * The parameters of a PUT that gives them again. Left out are headers of other names, and what cannot be sent as it was
+ * signed: what is no UTF-8, and a content-disposition beyond ASCII.
+ */
 export function putParameters(headers: ReadonlyMap<string, string>): {
   content: ContentHeaders;
   metadata: Record<string, string>;
 } {
   const parameters: Partial<Record<(typeof FIELDS)[number][1], string>> = {};
   for (const [name, field] of FIELDS) {
-    const value = headers.get(name);
-    if (value !== undefined) parameters[field] = value;
+    const value = textOf(headers.get(name));
+    if (value !== undefined && !(name === REWRITTEN && NOT_ASCII.test(value))) parameters[field] = value;
   }
-  const user = [...headers].filter(([name]) => name.startsWith(USER));
-  return {
-    content: parameters,
-    metadata: Object.fromEntries(user.map(([name, value]) => [name.slice(USER.length), value])),
-  };
+  const metadata: Record<string, string> = {};
+  for (const [name, bytes] of headers) {
+    const value = name.startsWith(USER) ? textOf(bytes) : undefined;
+    if (value !== undefined) metadata[name.slice(USER.length)] = value;
+  }
+  return { content: parameters, metadata };
+}
+
+/** Has `client` send what was signed. */
+export function sendAsBytes(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const { headers } = args.request as { headers: Record<string, string> };
+      for (const [name, value] of Object.entries(headers)) {
+        if (NOT_ASCII.test(value)) headers[name] = Buffer.from(value).toString("latin1");
+      }
+      return next(args);
+    },
+    // Next to the wire: each attempt is signed before.
+    { step: "deserialize", priority: "low", name: "sendAsBytes" },
+  );
+}
+
+const NOT_ASCII = /[^\x00-\x7f]/;
+/** Node has its own idea of the bytes of this one where a body goes with it (`_storeHeader` in its http module). */
+const REWRITTEN = "content-disposition";
+
+/** Undefined where the bytes are not UTF-8. */
+function textOf(bytes: string | undefined): string | undefined {
+  if (bytes === undefined || !NOT_ASCII.test(bytes)) return bytes;
+  const buffer = Buffer.from(bytes, "latin1");
+  return isUtf8(buffer) ? buffer.toString() : undefined;
 }

@@ -347,6 +347,29 @@ describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ?
     expect(md5(await storage.readWhole("c"))).toBe(md5(bytes));
   });
 
+  it("headers beyond ASCII are signed and sent as the bytes that they are, again and again, however they travel", async () => {
+    const bytes = (text: string) => Buffer.from(text).toString("latin1");
+    const headers = new Map([
+      ["content-language", bytes("grün ☃")],
+      ["x-amz-meta-name", bytes("grün ☃")],
+    ]);
+    const unsendable = [
+      ["content-disposition", bytes('attachment; filename="grün ☃.txt"')],
+      ["x-amz-meta-no-utf8", "\xfc"],
+    ] as const;
+    const given = new Map([...headers, ...unsendable]);
+    for (const length of [10, PART + 5]) {
+      proxy.fail({
+        operation: length > PART ? "CreateMultipartUpload" : "PutObject",
+        effect: { kind: "reset" },
+      });
+      const content = [pattern(length)] as unknown as AsyncIterable<Uint8Array>;
+      await storage.upload("k", content, { headers: given, sizeHint: length });
+      await storage.rename("k", "copy");
+      expect((await storage.stat("copy"))?.headers).toEqual(Object.fromEntries(headers));
+    }
+  });
+
   it("where many cannot be removed by one request, they are removed one by one", async () => {
     await storage.write("a", Buffer.from("x"));
     await storage.write("b", Buffer.from("x"));
