@@ -370,6 +370,20 @@ describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ?
     }
   });
 
+  it("user metadata as large as S3 takes it leaves no room for the time", async () => {
+    const upload = async (name: string, length: number) => {
+      const headers = new Map([[`x-amz-meta-${name}`, "v".repeat(length - name.length)]]);
+      const content = [pattern(10)] as unknown as AsyncIterable<Uint8Array>;
+      await storage.upload("k", content, { headers, mtime: 1_600_000_000_000 });
+      return await storage.stat("k");
+    };
+    const room = "mtime1600000000".length;
+    expect(await upload("small", 2048 - room)).toMatchObject({ mtime: 1_600_000_000_000 });
+    const full = await upload("large", 2048 - room + 1);
+    expect(full).not.toHaveProperty("mtime");
+    expect(full?.headers?.["x-amz-meta-large"]).toHaveLength(2048 - room + 1 - "large".length);
+  });
+
   it("where many cannot be removed by one request, they are removed one by one", async () => {
     await storage.write("a", Buffer.from("x"));
     await storage.write("b", Buffer.from("x"));
