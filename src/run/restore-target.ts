@@ -33,6 +33,8 @@ export interface PutOptions {
 export interface RestoreTarget {
   /** Whether a piece of content is done with when `put` asks for the next. */
   readonly takesAtOnce: boolean;
+  /** Throws StorageError where it is certain that nothing can be written; for the main thread, before anything is read. */
+  check?(): Promise<void>;
   /** Undefined when nothing is there. Throws when the path must not or cannot be written. */
   examine(path: string): Promise<Existing | undefined>;
   isIdentical(version: StoredVersion, existing: Existing, checksum: boolean): Promise<boolean>;

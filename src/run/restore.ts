@@ -82,6 +82,7 @@ export async function runRestore(config: Config, options: RestoreOptions): Promi
   } as const;
   try {
     await withDestination(config, options, tally, opening, async (destination) => {
+      await target.check?.();
       const reopen = dryRun ? () => {} : prepareTarget(config);
       const restore = new Restore(config, destination, target, options, tally, selection, matches);
       try {

@@ -2,7 +2,7 @@
  * A bucket as the target of a restore. The content streams into an upload that completes only when the stream has
  * ended well; one that fails is aborted and leaves nothing.
  */
-import { StorageError } from "../errors.ts";
+import { errorCode, StorageError } from "../errors.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
@@ -15,6 +15,15 @@ export class S3Target implements RestoreTarget {
 
   constructor(storage: Storage) {
     this.storage = storage;
+  }
+
+  /** A bucket that is missing is one mistake, not one for each file. Whatever else is wrong with it each file tells. */
+  async check(): Promise<void> {
+    try {
+      await this.storage.create();
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") throw error;
+    }
   }
 
   async examine(path: string): Promise<Existing | undefined> {

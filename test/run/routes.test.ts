@@ -60,6 +60,25 @@ describe.skipIf(skip !== undefined)(`routes between folders and buckets${skip ? 
     return contents;
   }
 
+  it("a bucket to restore to that is missing is one error, before anything is read; one that may not be asked for is none", async () => {
+    for (let i = 0; i < 5; i++) world.write(`file ${i}`, "x");
+    const to = await bucketWith({});
+    const missing = await freshBucket({ endpointUrl: proxy.url });
+    const config = world.config();
+    await clean(backup(config));
+    for (const dryRun of [true, false]) {
+      const run = restore({ ...config, restore: missing }, { dryRun });
+      await expect(run).rejects.toMatchObject({
+        side: "restore",
+        code: "ENOENT",
+        path: `s3://${missing.bucket}`,
+      });
+    }
+    expect(Object.keys(proxy.table())).toEqual(["HeadBucket"]);
+    proxy.fail({ operation: "HeadBucket", effect: { kind: "status", status: 403 } });
+    expect(await clean(restore({ ...config, restore: to }))).toEqual({ restored: 5 });
+  });
+
   async function uploadsIn(bucket: S3StorageConfig): Promise<unknown[]> {
     const storage = await openStorage(bucket, "source");
     const uploads = await storage.listUploads();
