@@ -93,6 +93,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     kind: "local",
     path: join(options.tmpdir, DEFAULT_RESTORE_FOLDER),
   };
+  if (options.restoreTo?.startsWith("s3://")) problems.push("--to takes a folder: set a bucket as `restore`");
   const used = [
     storages.dest,
     ...(mode === "backup" || options.inPlace ? [src, ...namedSources.map(({ storage }) => storage)] : []),

@@ -888,6 +888,11 @@ describe("source, destination and restore target", () => {
       path: "a",
     });
   });
+
+  it("a bucket as the place of one restore is refused, and was a folder called s3:", async () => {
+    const options = { mode: "restore", restoreTo: "s3://bucket/path" } as const;
+    await expect(load(BASE, {}, options)).rejects.toThrow("--to takes a folder: set a bucket as `restore`");
+  });
 });
 
 it("everything that is wrong is reported at once, a line each", async () => {
