@@ -1,6 +1,7 @@
 /** `backup restore`: to another place, or onto the source, which asks first. */
 import type { Config } from "../config/config.ts";
 import { ConfigError, RefusedError } from "../errors.ts";
+import type { Reporter } from "../run/reporter.ts";
 import { runRestore } from "../run/restore.ts";
 import { restoreInPlace } from "../run/restore-in-place.ts";
 import type { RunOptions } from "../run/run-options.ts";
@@ -47,16 +48,30 @@ export async function restore(
   }
   const inPlace = { ...common, delete: commandLine.delete, allowMassDelete: commandLine.allowMassDelete };
   if (dryRun || commandLine.yes) return restoreInPlace(config, inPlace);
-  const planned = await restoreInPlace(config, { ...inPlace, dryRun: true });
-  if (planned.errors.size > 0 || !hasWork(planned)) return planned;
+  let hasWork = false;
+  const reporter = noting(options.reporter, () => {
+    hasWork = true;
+  });
+  const planned = await restoreInPlace(config, { ...inPlace, reporter, dryRun: true });
+  if (planned.errors.size > 0 || !hasWork) return planned;
   options.reporter.info("So far nothing was changed");
   beforeAsking();
   await confirm(options.signal);
   return restoreInPlace(config, inPlace);
 }
 
-function hasWork({ outcomes }: RunResult): boolean {
-  return outcomes.has("restored") || outcomes.has("removed");
+/** Tells of anything that is restored, links too, or removed. */
+function noting(reporter: Reporter, onWork: () => void): Reporter {
+  return {
+    info: (text) => reporter.info(text),
+    file: (action, ...about) => {
+      if (action === "restored" || action === "removed") onWork();
+      reporter.file(action, ...about);
+    },
+    warning: (...about) => reporter.warning(...about),
+    error: (report) => reporter.error(report),
+    progress: (progress) => reporter.progress(progress),
+  };
 }
 
 /** Throws RefusedError unless somebody at a terminal says yes. */

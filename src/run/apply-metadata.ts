@@ -15,7 +15,7 @@ import type { Attributes } from "../metadata/manifest.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import { TemporaryFolder } from "../storage/local/temporary.ts";
-import { joinHardLinks, type LinkContext, type LinkedFile, makeLinksAndSpecials } from "./make-links.ts";
+import { joinHardLinks, type LinkedFile, makeLinksAndSpecials } from "./make-links.ts";
 import { MetadataReport } from "./metadata-report.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Overwrite } from "./restore-file.ts";
@@ -66,7 +66,7 @@ export class MetadataApplier {
   async run(folders: Iterable<FolderMetadata>, beforeFolders?: () => Promise<void>): Promise<boolean> {
     const { root, overwrite, owner, reporter, signal } = this.context;
     const { tree, temporary, report } = this;
-    const linking: LinkContext = { tree, temporary, overwrite, report, reporter, signal };
+    const linking = { tree, temporary, overwrite, report, reporter, signal };
     let withRoot = false;
     let times: ExactTimes | undefined;
     const links = new ExternalSorter<LinkedFile>(({ group, path }) => `${group}\0${path}`);

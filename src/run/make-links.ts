@@ -6,11 +6,11 @@ import { secondsOfNanoseconds } from "../scan/mtime.ts";
 import { readPiecesReusing } from "../storage/local/file-io.ts";
 import type { TemporaryFolder } from "../storage/local/temporary.ts";
 import { obstructed, refusal } from "./local-target.ts";
-import type { MetadataReport } from "./metadata-report.ts";
+import { MetadataReport } from "./metadata-report.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Overwrite } from "./restore-file.ts";
 import type { FolderMetadata } from "./restored-metadata.ts";
-import { below, type RestoredTree, secondsOfEntry } from "./restored-tree.ts";
+import { below, RestoredTree, secondsOfEntry } from "./restored-tree.ts";
 import { makeSpecialFile } from "./special-files.ts";
 
 /** One of several names of a file. */
@@ -22,16 +22,18 @@ export interface LinkedFile {
 
 export interface LinkContext {
   readonly tree: RestoredTree;
-  /** Below the target: everything gets its place by a rename. */
-  readonly temporary: TemporaryFolder;
+  /** Below the target: everything gets its place by a rename. Absent: only tell what would be made. */
+  readonly temporary?: TemporaryFolder;
   readonly overwrite: Overwrite;
   readonly report: MetadataReport;
   readonly reporter: Reporter;
   readonly signal: AbortSignal;
 }
 
+type MakingContext = LinkContext & { readonly temporary: TemporaryFolder };
+
 /** Files of one group whose content is equal become one file. @param files those of a group one behind the other. */
-export function joinHardLinks(files: Iterable<LinkedFile>, context: LinkContext): void {
+export function joinHardLinks(files: Iterable<LinkedFile>, context: MakingContext): void {
   const { tree, report, signal } = context;
   let first: LinkedFile | undefined;
   for (const file of files) {
@@ -44,7 +46,7 @@ export function joinHardLinks(files: Iterable<LinkedFile>, context: LinkContext)
   }
 }
 
-function joinHardLink(first: LinkedFile, file: LinkedFile, { tree, temporary, report }: LinkContext): void {
+function joinHardLink(first: LinkedFile, file: LinkedFile, { tree, temporary, report }: MakingContext): void {
   const one = fs.lstatSync(tree.locate(first.path), { bigint: true });
   const other = fs.lstatSync(tree.locate(file.path), { bigint: true });
   if (one.ino === other.ino && one.dev === other.dev) return;
@@ -57,21 +59,38 @@ function joinHardLink(first: LinkedFile, file: LinkedFile, { tree, temporary, re
   report.count("hard links");
 }
 
-/** Only once no file is written any more that could go through a link. */
+/** Only once no file is written any more that could go through a link. Returns the paths of what was made. */
 export async function makeLinksAndSpecials(
   { folder, entries }: FolderMetadata,
   context: LinkContext,
-): Promise<void> {
+): Promise<string[]> {
+  const made: string[] = [];
   for (const entry of entries) {
     if (entry.kind === "file") continue;
     context.signal.throwIfAborted();
     const path = below(folder, entry.name);
     try {
-      await makeEntry(folder, path, entry, context);
+      if (await makeEntry(folder, path, entry, context)) made.push(path);
     } catch (error) {
       context.report.fail(error, path);
     }
   }
+  return made;
+}
+
+/** Tells what a restore would make; returns the paths. */
+export async function foreseeLinks(
+  folders: Iterable<FolderMetadata>,
+  settings: ConstructorParameters<typeof MetadataReport>[0] & { readonly overwrite: Overwrite },
+): Promise<string[]> {
+  const context = {
+    ...settings,
+    tree: new RestoredTree(settings.root),
+    report: new MetadataReport(settings),
+  };
+  const foreseen: string[] = [];
+  for (const folder of folders) foreseen.push(...(await makeLinksAndSpecials(folder, context)));
+  return foreseen;
 }
 
 async function makeEntry(
@@ -79,29 +98,33 @@ async function makeEntry(
   path: string,
   entry: ManifestEntry,
   { tree, temporary, overwrite, report, reporter }: LinkContext,
-): Promise<void> {
+): Promise<boolean> {
   const isDevice = entry.kind === "character" || entry.kind === "block";
   if (isDevice && process.geteuid?.() !== 0) {
     report.count("devices left out, which only root can make");
-    return;
+    return false;
   }
-  tree.makeFolder(folder);
-  if (tree.statIfMatching(path, entry) !== undefined) return;
+  if (temporary === undefined) tree.checkFolder(folder);
+  else tree.makeFolder(folder);
+  if (tree.statIfMatching(path, entry) !== undefined) return false;
   const stat = fs.lstatSync(tree.locate(path), { throwIfNoEntry: false, bigint: true });
   if (stat?.isDirectory()) throw obstructed(path, "a folder is in its place", path);
   if (stat !== undefined) {
     const isNewer = secondsOfEntry(entry) > secondsOfNanoseconds(stat.mtimeNs);
     if (overwrite === "never" || (overwrite === "if-newer" && !isNewer)) {
       reporter.file("kept", path, "another file is there");
-      return;
+      return false;
     }
   }
-  const made = temporary.newPath();
-  if (entry.kind === "symlink") fs.symlinkSync(fsPath(entry.target as string), made);
-  else await makeSpecialFile(entry, made);
-  fs.renameSync(made, tree.locate(path));
+  if (temporary !== undefined) {
+    const made = temporary.newPath();
+    if (entry.kind === "symlink") fs.symlinkSync(fsPath(entry.target as string), made);
+    else await makeSpecialFile(entry, made);
+    fs.renameSync(made, tree.locate(path));
+  }
   reporter.file("restored", path);
   report.count(entry.kind === "symlink" ? "symbolic links" : "special files");
+  return true;
 }
 
 function haveEqualContent(one: string | Buffer, other: string | Buffer, size: number): boolean {

@@ -35,7 +35,8 @@ interface Surplus {
 export async function restoreInPlace(config: Config, options: InPlaceOptions): Promise<RunResult> {
   const { src } = config;
   if (src === undefined) throw new ConfigError("--in-place needs `src`", { path: "src" });
-  const beforeFolders = (tally: Tally) => removeSurplus(config, options, tally);
+  const beforeFolders = (tally: Tally, foreseen: ReadonlySet<string>) =>
+    removeSurplus(config, options, tally, foreseen);
   return runRestore(
     { ...config, restore: src, restoreIsDefault: false },
     { ...options, ...(options.delete && { beforeFolders }) },
@@ -43,10 +44,15 @@ export async function restoreInPlace(config: Config, options: InPlaceOptions): P
 }
 
 /** A failure is reported, and the restore goes on. Throws when the run is to stop. */
-async function removeSurplus(config: Config, options: InPlaceOptions, tally: Tally): Promise<void> {
+async function removeSurplus(
+  config: Config,
+  options: InPlaceOptions,
+  tally: Tally,
+  foreseen: ReadonlySet<string>,
+): Promise<void> {
   const surplus = new SpillList<Surplus>();
   try {
-    const { errors } = await findSurplus(config, options, surplus);
+    const { errors } = await findSurplus(config, options, surplus, foreseen);
     const settings = { ...config, allowMassDelete: options.allowMassDelete ?? false };
     const refused =
       tally.failed || errors.size > 0
@@ -75,7 +81,12 @@ function incomplete(): RefusedError {
   });
 }
 
-function findSurplus(config: Config, options: InPlaceOptions, surplus: SpillList<Surplus>) {
+function findSurplus(
+  config: Config,
+  options: InPlaceOptions,
+  surplus: SpillList<Surplus>,
+  foreseen: ReadonlySet<string>,
+) {
   const { choice = {}, only = [] } = options;
   const selection = new Selection(only);
   const looking = {
@@ -85,7 +96,8 @@ function findSurplus(config: Config, options: InPlaceOptions, surplus: SpillList
     selects: (file: string) => selection.selects(file),
   };
   return runSourceDiff(config, looking, ({ kind, path: file, after }) => {
-    if (kind === "added") surplus.append({ path: file, bytes: after?.size ?? 0 });
+    // What a link takes the place of is not there any more when files are removed.
+    if (kind === "added" && !foreseen.has(file)) surplus.append({ path: file, bytes: after?.size ?? 0 });
   });
 }
 

@@ -16,6 +16,7 @@ import { SPARSE_LEAST } from "../scan/folder-record.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import { MetadataApplier } from "./apply-metadata.ts";
 import { type OpenDestination, withSortedFallback } from "./destination.ts";
+import { foreseeLinks } from "./make-links.ts";
 import { mayBeManifest } from "./manifest-record.ts";
 import { nothingMatches } from "./nothing-matches.ts";
 import { nothingStored } from "./nothing-stored.ts";
@@ -54,9 +55,9 @@ export interface RestoreOptions extends RunOptions {
   readonly dryRun?: boolean;
   /**
    * Is called once all files and links are restored and durable, as far as `tally` has no failures, and nothing but the owners,
-   * modes and times of folders is left to do.
+   * modes and times of folders is left to do. `foreseen` are paths of links and special files that a dry run did not make.
    */
-  readonly beforeFolders?: (tally: Tally) => Promise<void>;
+  readonly beforeFolders?: (tally: Tally, foreseen: ReadonlySet<string>) => Promise<void>;
 }
 
 /**
@@ -179,7 +180,7 @@ class Restore {
     if (this.isEmpty && !tally.failed) tally.error(nothingStored(destination.storage));
     this.tellUnmatched();
     if (options.dryRun) {
-      await this.beforeFolders();
+      await this.beforeFolders(await this.foreseeLinks());
     } else if (config.restore.kind === "local") {
       for (const folder of metadata.lost()) tally.error(lostManifest(folder || config.restore.path));
       const isRootDone = await this.applyMetadata(path.resolve(config.restore.path));
@@ -217,11 +218,19 @@ class Restore {
     if (selection.everything && !matches.any && !this.isEmpty) tally.error(noSuchVersion(md5));
   }
 
-  private async beforeFolders(): Promise<void> {
+  private async beforeFolders(foreseen: readonly string[] = []): Promise<void> {
     const { options, target, tally } = this;
     if (options.beforeFolders === undefined) return;
     if (!options.dryRun) await flush(target, tally);
-    await options.beforeFolders(tally);
+    await options.beforeFolders(tally, new Set(foreseen));
+  }
+
+  private async foreseeLinks(): Promise<string[]> {
+    const { config, options, tally, metadata } = this;
+    if (config.restore.kind !== "local") return [];
+    const { reporter, signal, overwrite = "always" } = options;
+    const root = path.resolve(config.restore.path);
+    return foreseeLinks(metadata.folders, { root, overwrite, tally, reporter, signal });
   }
 
   /** Whether the target itself got a mode. */

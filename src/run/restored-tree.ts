@@ -34,14 +34,23 @@ export class RestoredTree {
 
   /** Makes a folder and those above it. @throws StorageError (EREFUSED) where something else is in the way. */
   makeFolder(folder: string): void {
+    this.passFolders(folder, (part) => fs.mkdirSync(this.locate(part)));
+    this.folders.see(folder);
+  }
+
+  /** Throws what `makeFolder` throws, and makes nothing. */
+  checkFolder(folder: string): void {
+    this.passFolders(folder, () => {});
+  }
+
+  private passFolders(folder: string, onMissing: (part: string) => void): void {
     for (const part of this.folders.unseen(folder)) {
       const stat = fs.lstatSync(this.locate(part), { throwIfNoEntry: false });
-      if (stat === undefined) fs.mkdirSync(this.locate(part));
+      if (stat === undefined) onMissing(part);
       else if (stat.isSymbolicLink())
         throw obstructed(folder, "the path leads through a symbolic link", part);
       else if (!stat.isDirectory()) throw obstructed(folder, "a file is in the place of a folder", part);
     }
-    this.folders.see(folder);
   }
 
   /** What is at a path, if it is what the manifest tells of: size and time of a file, target of a link. */

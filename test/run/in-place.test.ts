@@ -72,6 +72,26 @@ describe("a restore in place", () => {
     expect(treeOf(world.src)).toEqual(now);
   });
 
+  it("shows links with a dry run, too, and not that what they replace is removed", async () => {
+    const config = world.config({ container: "segmented", metadata: true, versionsKeepDays: 30 });
+    world.write("file", "x");
+    for (const link of ["gone", "folder/replaced"]) {
+      fs.mkdirSync(path.dirname(path.join(world.src, link)), { recursive: true });
+      fs.symlinkSync("file", path.join(world.src, link));
+    }
+    await clean(backup(config));
+    world.remove("gone");
+    world.remove("folder");
+    world.write("folder/replaced", "now a file");
+    const before = treeOf(world.src);
+    const planned = await inPlace(config, { delete: true, dryRun: true });
+    expect(treeOf(world.src)).toEqual(before);
+    const done = await inPlace(config, { delete: true });
+    expect(planned.told.files.toSorted()).toEqual(["restored folder/replaced", "restored gone"]);
+    expect(done.told.files.toSorted()).toEqual(["restored folder/replaced", "restored gone"]);
+    expect(planned.outcomes).toEqual(done.outcomes);
+  });
+
   it("removes nothing that a run would not consider, nor outside of what was selected", async () => {
     const exclusions = { exclude: ["*.tmp"], include: [], caches: false, oneFileSystem: false };
     const { config } = await changed({ exclusions });
@@ -169,8 +189,13 @@ describe("a restore in place", () => {
 describe("the command", () => {
   it("asks first, and without a terminal does nothing unless it is given --yes", async () => {
     world.write("file", "one");
+    fs.symlinkSync("file", path.join(world.src, "link"));
     const config = configure(world, undefined, { container: "segmented" });
     expect(await start(config).ended).toMatchObject({ code: 0 });
+    world.remove("link");
+    const askedOfLink = await start(config, "restore", "--in-place").ended;
+    expect(askedOfLink).toMatchObject({ code: 5, output: expect.stringContaining("restored link") });
+    fs.symlinkSync("file", path.join(world.src, "link"));
     world.write("file", "changed", 9);
     world.write("surplus", "x", 9);
     const asked = await start(config, "restore", "--in-place", "--delete").ended;
@@ -180,7 +205,7 @@ describe("the command", () => {
     expect(fs.readFileSync(path.join(world.src, "file"), "utf8")).toBe("changed");
     const done = await start(config, "restore", "--in-place", "--delete", "--yes").ended;
     expect(done).toMatchObject({ code: 0, errors: "" });
-    expect(Object.keys(treeOf(world.src))).toEqual(["file"]);
+    expect(Object.keys(treeOf(world.src))).toEqual(["file", "link"]);
     expect(fs.statSync(path.join(world.src, "file")).mtimeMs).toBe(T0 * 1000);
     expect(await start(config, "restore", "--in-place").ended).toMatchObject({ code: 0, errors: "" });
   });

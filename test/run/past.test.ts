@@ -165,7 +165,11 @@ describe("a restore of a part", () => {
     const config = await threeDays();
     const planned = await restore(config, { ...at(0.5), dryRun: true });
     expect(fs.existsSync(world.restored)).toBe(false);
-    expect([...planned.told.files].sort()).toEqual(["restored a/changed", "restored a/gone"]);
+    expect([...planned.told.files].sort()).toEqual([
+      "restored a/changed",
+      "restored a/gone",
+      "restored a/link",
+    ]);
     await clean(restore(config, at(0.5)));
     const again = await restore(config, { ...at(0.5), dryRun: true });
     expect(again.outcomes).toEqual({ identical: 2 });
