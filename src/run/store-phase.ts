@@ -138,8 +138,8 @@ export class StorePhase {
     found: JoinFindings,
   ): void {
     const { publisher, tally, reporter, unfinished } = this.context;
-    const { file } = request;
-    publisher.add(staged, (error) => {
+    const { file, taken } = request;
+    publisher.add(afterEnds(staged, taken), (error) => {
       if (error !== undefined) {
         this.settleUnpublished(file, error, found);
         return;
@@ -226,6 +226,15 @@ export class StorePhase {
     tally.count(action, file.size);
     reporter.file(action, file.path, undefined, file.size);
   }
+}
+
+/**
+ * What is stored before the end that a tombstone tells of would be of the life that ended then. Such an end lies in the future
+ * where a clock was ahead.
+ */
+function afterEnds(staged: StagedObject, taken: readonly Stamp[]): StagedObject {
+  const ends = taken.flatMap((stamp) => (stamp.form === "marker" ? [stamp.ceased] : []));
+  return ends.length === 0 ? staged : { ...staged, notBefore: Math.max(...ends) * 1000 };
 }
 
 function actionOf({ previous }: StoreRequest): "changed" | "new" {

@@ -80,6 +80,8 @@ export interface StagedObject {
   readonly temporary?: string;
   /** Bytes that were moved there for it; absent when all were: others were copied, or had been sent before. */
   readonly sent?: number;
+  /** It is not to count as stored before this moment (milliseconds since 1970), where a storage leaves that to us (local). */
+  readonly notBefore?: number;
 }
 
 export interface PublishResult {

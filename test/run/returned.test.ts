@@ -60,3 +60,18 @@ it.each(["rename", "tombstone"] as const)(
     expect(world.stored()).toHaveLength(1);
   },
 );
+
+it("is live also where a clock was a year ahead when a tombstone told of its end", async () => {
+  const config = world.config({ container: "segmented", versionsKeepDays: 30, retire: "tombstone" });
+  for (const [day, content] of [
+    [0, "one"],
+    [365, "another"],
+    [2, "one"],
+  ] as const) {
+    world.write("file", content);
+    await clean(backup(config, on(day)));
+  }
+  expect(await clean(backup(config, on(3)))).toEqual({ unchanged: 1 });
+  expect(await clean(restore(config))).toEqual({ restored: 1 });
+  expect(fs.readFileSync(path.join(world.restored, "file"), "utf8")).toBe("one");
+});

@@ -185,7 +185,9 @@ export class LocalStorage implements Storage {
   }
 
   async publish(staged: readonly StagedObject[], at?: number): Promise<PublishResult[]> {
-    if (at !== undefined) for (const { temporary } of staged) setTime(temporary, at);
+    if (at !== undefined) {
+      for (const { temporary, notBefore = at } of staged) setTime(temporary, Math.max(at, notBefore));
+    }
     const flushed = await flushFiles(
       this.location,
       staged.map((object) => temporaryOf(object)),
