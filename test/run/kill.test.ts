@@ -115,7 +115,7 @@ describe.each([
     contents: async (config) => filesIn((config.dest as { path: string }).path),
     dispose: async (config) => fs.rmSync((config.dest as { path: string }).path, { recursive: true }),
   };
-  const stride = STRIDE || 9 * sparser;
+  const stride = STRIDE || 12 * sparser;
 
   it.each([
     [null, 0],
@@ -138,7 +138,7 @@ describe.each([
         layer: "file system",
         moments: ["amid"],
         deletedKeepDays,
-        stride: STRIDE || 20 * sparser,
+        stride: STRIDE || 25 * sparser,
         first,
       }),
     TIMEOUT,
@@ -215,7 +215,7 @@ describe.skipIf(skip !== undefined)(`a run to a bucket that is killed${skip ? ` 
         layer: "storage",
         moments: ["before", "after"],
         deletedKeepDays,
-        stride: STRIDE || 35,
+        stride: STRIDE || 45,
         first,
       }),
     TIMEOUT,

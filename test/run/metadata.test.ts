@@ -537,7 +537,7 @@ describe("a backup with metadata that is killed", () => {
     fs.chmodSync(path.join(world.src, "folder/a"), 0o600);
     world.write("folder/new", "new");
     const { ignore: _, salt = new Uint8Array(), ...rest } = config;
-    for (let at = 1; ; at += 2) {
+    for (let at = 1; ; at += 3) {
       fs.rmSync(world.dest, { recursive: true });
       fs.cpSync(before, world.dest, { recursive: true, preserveTimestamps: true });
       const job: Job = {

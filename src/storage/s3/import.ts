@@ -93,7 +93,7 @@ async function takeBack(connection: Connection, key: string): Promise<void> {
     {
       path: key,
       code: "EKEPT",
-      remedy: "remove this object from the destination: its name does not tell what it holds",
+      remedy: `remove the object ${key} from the destination: its name does not tell what it holds`,
       cause: failure.error,
     },
   );

@@ -14,7 +14,7 @@ import { backup, clean, md5, verify, World } from "../world.ts";
 import type { Moment } from "./call-counter.ts";
 import { KILLED, runKilled } from "./run-killed.ts";
 
-const STRIDE = Number(process.env.KILL_STRIDE ?? 0) || 9;
+const STRIDE = Number(process.env.KILL_STRIDE ?? 0) || 13;
 const DAY = 86_400;
 const FIRST = Date.UTC(2025, 4, 1, 12) / 1000;
 const MOMENTS = [FIRST, FIRST + DAY, FIRST + 9 * DAY + 60] as const;

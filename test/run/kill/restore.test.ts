@@ -14,7 +14,7 @@ import { isTemporaryFolder } from "../../../src/storage/local/temporary.ts";
 import { backup, clean, restore, T0, World } from "../world.ts";
 import { KILLED, runKilled } from "./run-killed.ts";
 
-const STRIDE = Number(process.env.KILL_STRIDE ?? 9);
+const STRIDE = Number(process.env.KILL_STRIDE ?? 13);
 const AT_ONCE = 3;
 const NOW = new Date(1000 * (T0 + 1_000_000));
 
