@@ -1,17 +1,19 @@
 /**
- * Builds the command: `node build.ts`.
+ * Builds the command: `node build.ts [FOLDER [MODULE...]]`, into `dist` unless told otherwise, and other modules beside it.
  *
  * Everything of ours and the pure JavaScript we depend on is bundled, so that a start reads a few files instead of
  * hundreds; parts that only some runs need (the S3 client, yargs) become chunks that are loaded when they are needed.
  * Packages with native code or WebAssembly stay in node_modules.
  */
 import { chmodSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
 import { type BuildOptions, build } from "esbuild";
 
 const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8")) as {
   version: string;
 };
-const out = new URL("dist/", import.meta.url).pathname;
+const [folder = new URL("dist", import.meta.url).pathname, ...modules] = process.argv.slice(2);
+const out = `${folder}/`;
 
 rmSync(out, { recursive: true, force: true });
 const common: BuildOptions = {
@@ -36,4 +38,9 @@ const common: BuildOptions = {
 await build({ ...common, entryPoints: { backup: "bin/backup.ts" } });
 // For itself, so that what every worker needs is in few files: each takes its time to be found and read.
 await build({ ...common, entryPoints: { worker: "src/run/worker-main.ts" } });
+if (modules.length > 0) await build({ ...common, entryPoints: Object.fromEntries(modules.map(named)) });
 chmodSync(`${out}bin/backup.js`, 0o755);
+
+function named(module: string): [string, string] {
+  return [path.basename(module, ".ts"), module];
+}

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type InitAnswers, initialize } from "../../src/cli/init.ts";
 import type { Questions } from "../../src/cli/questions.ts";
 import { loadConfig } from "../../src/config/load.ts";
+import { COMMAND } from "../built.ts";
 import { atTerminal, hasTerminals } from "./terminal.ts";
 
 let folder: string;
@@ -109,8 +110,7 @@ describe("init", () => {
   });
 
   it("leaves nothing where the disk is full: the next one would take an empty password file as it is", () => {
-    const command = path.resolve(import.meta.dirname, "../../bin/backup.ts");
-    const args = [command, "init", "--src", "src", "--dest", "dest", "--password-file", "password"];
+    const args = [COMMAND, "init", "--src", "src", "--dest", "dest", "--password-file", "password"];
     const full = spawnSync("sh", ["-c", 'ulimit -f 0 && exec "$@"', "sh", process.execPath, ...args], {
       cwd: folder,
       env: { PATH: process.env.PATH },
@@ -121,9 +121,8 @@ describe("init", () => {
   });
 
   it("writes the configuration where the other commands look for it", () => {
-    const command = path.resolve(import.meta.dirname, "../../bin/backup.ts");
     const run = (...args: string[]) =>
-      spawnSync(process.execPath, [command, ...args], {
+      spawnSync(process.execPath, [COMMAND, ...args], {
         cwd: folder,
         env: { PATH: process.env.PATH, BACKUP_CONFIG: "mine.json" },
         encoding: "utf8",

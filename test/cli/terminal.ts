@@ -1,8 +1,6 @@
 /** The command at a terminal, with somebody who answers. */
 import { spawn, spawnSync } from "node:child_process";
-import path from "node:path";
 
-const COMMAND = path.resolve(import.meta.dirname, "../../bin/backup.ts");
 /** Node has no terminals to give. */
 export const hasTerminals = spawnSync("python3", ["--version"]).status === 0;
 
@@ -18,6 +16,8 @@ def read(fd):
     return data
 sys.exit(os.waitstatus_to_exitcode(pty.spawn(command, read)))
 `;
+
+import { COMMAND } from "../built.ts";
 
 /** @param answers what is typed, in this order, each as soon as a text was shown. */
 export async function atTerminal(

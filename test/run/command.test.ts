@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { COMMAND } from "../built.ts";
 import { configure, PASSWORD, start } from "./command.ts";
 import { makeUnreadable } from "./defects/unreadable.ts";
 import { treeOf, World } from "./world.ts";
@@ -145,9 +146,8 @@ it("the environment alone is enough, and is laid over the file key by key", asyn
   world.write("keep/file", "content");
   world.write("tmp/file", "content");
   const config = configure(world);
-  const command = path.join(import.meta.dirname, "../../bin/backup.ts");
   const spawned = (env: Record<string, string>, ...args: string[]) =>
-    spawnSync(process.execPath, [command, ...args], {
+    spawnSync(process.execPath, [COMMAND, ...args], {
       cwd: world.at("restored-from"),
       env: { PATH: process.env.PATH, ...env },
       encoding: "utf8",
@@ -171,9 +171,8 @@ describe("in a folder that was removed meanwhile", () => {
   function runThere(...args: string[]) {
     const gone = world.at("gone");
     fs.mkdirSync(gone);
-    const command = path.join(import.meta.dirname, "../../bin/backup.ts");
     const script = 'cd "$0" && rmdir "$0" && exec "$@"';
-    return spawnSync("sh", ["-c", script, gone, process.execPath, command, ...args], {
+    return spawnSync("sh", ["-c", script, gone, process.execPath, COMMAND, ...args], {
       env: { PATH: process.env.PATH },
       encoding: "utf8",
     });

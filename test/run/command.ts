@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
+import { COMMAND } from "../built.ts";
 import type { World } from "./world.ts";
 
-const COMMAND = path.join(import.meta.dirname, "../../bin/backup.ts");
 /** That of world.ts. */
 export const PASSWORD = "a password for tests";
 

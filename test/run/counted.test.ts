@@ -4,12 +4,11 @@
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
-import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { COMMAND } from "../built.ts";
 import { configure } from "./command.ts";
 import { World } from "./world.ts";
 
-const COMMAND = path.join(import.meta.dirname, "../../bin/backup.ts");
 const FEW = 20;
 const MANY = 220;
 const STEPS = { first: [], unchanged: [], verify: ["--verify"], restore: ["--restore"] } as const;

@@ -5,6 +5,7 @@ import * as path from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { decryptFile } from "../../src/cli/decrypt.ts";
+import { COMMAND } from "../built.ts";
 import { backup, clean, configOf, World } from "./world.ts";
 
 let world: World;
@@ -101,11 +102,14 @@ it("opens a segmented object under any name, and a classic one only under its ow
 it("needs only the password on the command line's side: no source, no destination", async () => {
   world.write("file.txt", "hello from the command");
   await clean(backup(configOf({ src: world.src, dest: world.dest }, { container: "segmented" })));
-  const bin = path.join(import.meta.dirname, "../../bin/backup.ts");
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, [bin, "decrypt", stored(/file/)], {
-    cwd: world.root,
-    env: { PATH: process.env.PATH, ENCRYPTION_PASSWORD: "a password for tests" },
-  });
+  const { stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    [COMMAND, "decrypt", stored(/file/)],
+    {
+      cwd: world.root,
+      env: { PATH: process.env.PATH, ENCRYPTION_PASSWORD: "a password for tests" },
+    },
+  );
   expect({ stdout, stderr }).toEqual({ stdout: "hello from the command", stderr: "" });
 });
 

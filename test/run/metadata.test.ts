@@ -10,6 +10,7 @@ import type { ManifestEntry } from "../../src/metadata/manifest.ts";
 import { MetadataApplier } from "../../src/run/apply-metadata.ts";
 import type { FolderMetadata } from "../../src/run/restored-metadata.ts";
 import { Tally } from "../../src/run/tally.ts";
+import { COMMAND, KILLED_RUN } from "../built.ts";
 import { configure, PASSWORD } from "./command.ts";
 import type { Job } from "./kill/job.ts";
 import { backup, clean, filesIn, Recorder, restore, T0, verify, World } from "./world.ts";
@@ -289,7 +290,7 @@ describe("a restore of metadata", () => {
       fs.chmodSync(config, 0o644);
       const { status, stderr, stdout } = spawnSync(
         process.execPath,
-        [path.resolve(import.meta.dirname, "../../bin/backup.ts"), "--restore", "--config", config],
+        [COMMAND, "--restore", "--config", config],
         {
           uid: 65_534,
           gid: 65_534,
@@ -548,8 +549,7 @@ describe("a backup with metadata that is killed", () => {
         at,
         moment: "before",
       };
-      const script = path.join(import.meta.dirname, "kill/killed-run.ts");
-      const { signal } = spawnSync(process.execPath, [script], { input: JSON.stringify(job) });
+      const { signal } = spawnSync(process.execPath, [KILLED_RUN], { input: JSON.stringify(job) });
       fs.rmSync(world.restored, { recursive: true, force: true });
       const { outcomes, told } = await restore(config);
       expect(told.errors).toEqual([]);

@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { COMMAND } from "../built.ts";
 import { configure, PASSWORD, start } from "./command.ts";
 import { World } from "./world.ts";
 
@@ -40,9 +41,8 @@ it("is in the environment of no command that a run starts", () => {
     const script = `#!/bin/sh\n{ echo "${tool}"; env; } >> '${log}'\nPATH=\${PATH#*:} exec ${tool} "$@"\n`;
     fs.writeFileSync(path.join(tools, tool), script, { mode: 0o755 });
   }
-  const command = path.join(import.meta.dirname, "../../bin/backup.ts");
   for (const verb of ["run", "restore"]) {
-    const { status } = spawnSync(process.execPath, [command, verb, "--config", config], {
+    const { status } = spawnSync(process.execPath, [COMMAND, verb, "--config", config], {
       env: { PATH: `${tools}:${process.env.PATH}`, ENCRYPTION_PASSWORD: PASSWORD, HOME: "kept" },
     });
     expect(status).toBe(0);

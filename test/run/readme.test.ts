@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { COMMAND } from "../built.ts";
 import { md5, treeOf, writeFile } from "./world.ts";
 
 const REPOSITORY = path.resolve(import.meta.dirname, "../..");
@@ -16,7 +17,7 @@ beforeEach(() => {
   writeFile(path.join(folder, "documents/photos/2024/beach.jpg"), "sand", 1_600_000_002);
   // `backup` on the path, and temporary files where they are looked for.
   fs.mkdirSync(path.join(folder, "bin"));
-  const command = `#!/bin/sh\nexec "${process.execPath}" "${REPOSITORY}/bin/backup.ts" "$@"\n`;
+  const command = `#!/bin/sh\nexec "${process.execPath}" "${COMMAND}" "$@"\n`;
   fs.writeFileSync(path.join(folder, "bin/backup"), command, { mode: 0o755 });
   fs.mkdirSync(path.join(folder, "tmp"));
 });

@@ -3,11 +3,11 @@ import { execFileSync, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { COMMAND } from "../built.ts";
 import { configure } from "./command.ts";
 import { makeUnreadable } from "./defects/unreadable.ts";
 import { treeOf, World } from "./world.ts";
 
-const COMMAND = path.join(import.meta.dirname, "../../bin/backup.ts");
 /** Every write to it fails with ENOSPC. */
 const FULL = "/dev/full";
 const LOST =

@@ -13,6 +13,7 @@ import { type RestoreOptions, runRestore } from "../../src/run/restore.ts";
 import type { RunOptions } from "../../src/run/run-options.ts";
 import type { RunResult } from "../../src/run/tally.ts";
 import { runVerify, type VerifyOptions } from "../../src/run/verify.ts";
+import { WORKER_SCRIPT } from "../built.ts";
 
 /** Each run starts threads; two thirds of their start go into compiling the same sources again (170 ms against 60). */
 process.env.NODE_COMPILE_CACHE ??= path.resolve(import.meta.dirname, "../../node_modules/.cache/compiled");
@@ -65,7 +66,8 @@ export const verify = (config: Config, options: Without<VerifyOptions> = {}) =>
 
 async function finish(run: (given: RunOptions) => Promise<RunResult>): Promise<Finished> {
   const told = new Recorder();
-  const result = await run({ reporter: told, signal: new AbortController().signal });
+  const { signal } = new AbortController();
+  const result = await run({ reporter: told, signal, workerScript: WORKER_SCRIPT });
   const outcomes = Object.fromEntries([...result.outcomes].map(([outcome, { files }]) => [outcome, files]));
   return { outcomes, errors: Object.fromEntries(result.errors), result, told };
 }

@@ -7,6 +7,7 @@ import { randomFillSync } from "node:crypto";
 import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, expect, it } from "vitest";
+import { COMMAND } from "../../built.ts";
 import { LONG } from "../long.ts";
 import { World } from "../world.ts";
 
@@ -16,13 +17,12 @@ afterEach(() => world.dispose());
 
 /** Runs the command, as many times at once as there are configurations. */
 async function run(configs: readonly string[], folder: string, ...flags: string[]): Promise<void> {
-  const command = path.resolve(import.meta.dirname, "../../../bin/backup.ts");
   const recorder = path.join(import.meta.dirname, "recorder.ts");
   const env = { ...process.env, KEY_USE_FOLDER: folder };
   const codes = configs.map(
     (config) =>
       new Promise<string>((resolve, reject) => {
-        const args = ["--import", recorder, command, ...flags, "--config", config];
+        const args = ["--import", recorder, COMMAND, ...flags, "--config", config];
         const child = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "pipe"] });
         let errors = "";
         child.stderr.on("data", (piece) => {

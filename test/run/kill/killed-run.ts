@@ -29,7 +29,7 @@ await run(config, {
   signal: new AbortController().signal,
   now: () => new Date(job.now),
   openStorage,
-  workerScript: new URL("./killed-worker.ts", import.meta.url),
+  workerScript: new URL("./killed-worker.js", import.meta.url), // as built (built.ts)
 });
 if (failures.length > 0) throw new Error(failures.join("\n"));
 process.stdout.write(String(counter.calls));

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
-import path from "node:path";
 import type { Config } from "../../../src/config/config.ts";
+import { KILLED_RUN } from "../../built.ts";
 import type { Moment } from "./call-counter.ts";
 import type { Job } from "./job.ts";
 
@@ -19,8 +19,7 @@ export function runKilled(
   return new Promise<number | typeof KILLED>((resolve, reject) => {
     const { ignore: _, salt = new Uint8Array(), ...rest } = config;
     const job: Job = { command, config: { ...rest, salt: [...salt] }, now: now.getTime(), layer, at, moment };
-    const script = path.join(import.meta.dirname, "killed-run.ts");
-    const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [KILLED_RUN], { stdio: ["pipe", "pipe", "pipe"] });
     let output = "";
     let errors = "";
     child.stdout.on("data", (piece) => {
