@@ -8,6 +8,8 @@ import path from "node:path";
 import type { Config, StorageConfig } from "../../src/config/config.ts";
 import type { ErrorReport } from "../../src/errors.ts";
 import { type BackupOptions, runBackup } from "../../src/run/backup.ts";
+import { deriveAhead } from "../../src/run/derive-ahead.ts";
+import type { DerivedKeys } from "../../src/run/keys.ts";
 import type { Reporter } from "../../src/run/reporter.ts";
 import { type RestoreOptions, runRestore } from "../../src/run/restore.ts";
 import type { RunOptions } from "../../src/run/run-options.ts";
@@ -58,18 +60,34 @@ export interface Finished {
 type Without<T> = Omit<T, "reporter" | "signal"> & { signal?: AbortSignal; reporter?: Reporter };
 
 export const backup = (config: Config, options: Without<BackupOptions> = {}) =>
-  finish((given) => runBackup(config, { ...given, ...options }));
+  finish(config, (given) => runBackup(config, { ...given, ...options }));
 export const restore = (config: Config, options: Without<RestoreOptions> = {}) =>
-  finish((given) => runRestore(config, { ...given, ...options }));
+  finish(config, (given) => runRestore(config, { ...given, ...options }));
 export const verify = (config: Config, options: Without<VerifyOptions> = {}) =>
-  finish((given) => runVerify(config, { ...given, ...options }));
+  finish(config, (given) => runVerify(config, { ...given, ...options }));
 
-async function finish(run: (given: RunOptions) => Promise<RunResult>): Promise<Finished> {
+async function finish(config: Config, run: (given: RunOptions) => Promise<RunResult>): Promise<Finished> {
   const told = new Recorder();
   const { signal } = new AbortController();
-  const result = await run({ reporter: told, signal, workerScript: WORKER_SCRIPT });
+  const result = await run({
+    reporter: told,
+    signal,
+    workerScript: WORKER_SCRIPT,
+    keysAhead: keysOf(config),
+  });
   const outcomes = Object.fromEntries([...result.outcomes].map(([outcome, { files }]) => [outcome, files]));
   return { outcomes, errors: Object.fromEntries(result.errors), result, told };
+}
+
+const derived = new Map<string, Promise<DerivedKeys>>();
+
+/** As the command has them, derived once for all runs: most of these take less time than one derivation. */
+function keysOf(config: Config): Promise<DerivedKeys> {
+  const { password, salt = [], encryptionType, container, encrypt, encryptFilenames } = config;
+  const which = JSON.stringify([password, [...salt], encryptionType, container, encrypt || encryptFilenames]);
+  const keys = derived.get(which) ?? deriveAhead(config);
+  derived.set(which, keys);
+  return keys;
 }
 
 /** What a run that must not have anything to complain about did. */
