@@ -1,6 +1,6 @@
 /**
  * The command, its worker threads and the run that kills itself, built for the tests (built-setup.ts): from their sources each
- * process would take a second more to start, and each thread 60 ms, some thousand times.
+ * process would take half a second more to start, and each thread 60 ms, some thousand times.
  */
 import path from "node:path";
 import { pathToFileURL } from "node:url";
