@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { RUNS_FACTOR } from "./test/property.ts";
 
 export default defineConfig({
   test: {
@@ -7,7 +8,7 @@ export default defineConfig({
     // Worker threads of ours and signals need processes of their own.
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 60_000,
+    testTimeout: 60_000 * Math.max(1, RUNS_FACTOR),
     hookTimeout: 120_000,
   },
 });

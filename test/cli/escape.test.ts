@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { escapeText } from "../../src/cli/escape.ts";
 import { pathOfBytes } from "../../src/names/path-text.ts";
 import { anyPath } from "../names/arbitraries.ts";
+import { assertProperty } from "../property.ts";
 
 describe("escaping", () => {
   it.each([
@@ -32,7 +33,7 @@ describe("escaping", () => {
 
   it("shows two different paths differently, on one line and with nothing that acts", () => {
     const shown = new Map<string, string>();
-    fc.assert(
+    assertProperty(
       fc.property(anyPath(), (path) => {
         const text = escapeText(path);
         expect(text).toMatch(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u);

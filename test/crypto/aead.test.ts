@@ -11,6 +11,7 @@ import {
   Sealer,
 } from "../../src/crypto/aead.ts";
 import { DamagedError } from "../../src/errors.ts";
+import { assertProperty } from "../property.ts";
 import { TYPES, VECTORS } from "./vectors.ts";
 
 beforeAll(() => prepareCrypto("cha"));
@@ -27,7 +28,7 @@ describe.each(TYPES)("the cipher %s", (type) => {
   });
 
   it("opens what it sealed, whatever the pieces on either side", () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.array(fc.uint8Array({ maxLength: 100 })), fc.nat({ max: 50 }), (pieces, step) => {
         const sealer = new Sealer(type, key, nonce);
         const sealed = Buffer.concat(pieces.map((piece) => sealer.update(piece)));
@@ -91,7 +92,7 @@ describe("XChaCha20-Poly1305", () => {
   it("is libsodium's, but for the place of the tag", async () => {
     await sodium.ready;
     const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
-    fc.assert(
+    assertProperty(
       fc.property(bytes(32), bytes(24), fc.uint8Array({ maxLength: 300 }), (key, nonce, plain) => {
         const sealer = new Sealer("cha", createSecretKey(key), nonce);
         const ours = Buffer.concat([sealer.update(plain), sealer.final()]);

@@ -2,6 +2,7 @@ import { createHmac, hkdfSync } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { HmacKey, label } from "../../src/crypto/hmac.ts";
+import { assertProperty } from "../property.ts";
 
 const key = fc.uint8Array({ minLength: 32, maxLength: 32 });
 
@@ -10,7 +11,7 @@ test("is HMAC-SHA256, in one piece or many, short or long", () => {
     fc.uint8Array({ maxLength: 100 }),
     fc.nat(5000).map((length) => Buffer.alloc(length, length)),
   );
-  fc.assert(
+  assertProperty(
     fc.property(key, fc.array(part, { maxLength: 4 }), (secret, parts) => {
       const expected = createHmac("sha256", secret).update(Buffer.concat(parts)).digest();
       const one = new HmacKey(secret);

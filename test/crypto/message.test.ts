@@ -2,12 +2,13 @@ import { createCipheriv, createHmac } from "node:crypto";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { openMessage, sealMessage } from "../../src/crypto/message.ts";
+import { assertProperty } from "../property.ts";
 
 const KEY = Buffer.alloc(32, 9);
 const AD = Buffer.from("associated");
 
 test("comes back, and nothing else opens: another key, other associated data, another byte", () => {
-  fc.assert(
+  assertProperty(
     fc.property(
       fc.constantFrom("aes", "cha", "none"),
       fc.uint8Array({ maxLength: 300 }),

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CronSyntaxError, matches, nextWallMinute, parseCron } from "../../image/cron-expression.ts";
+import { assertProperty } from "../property.ts";
 
 /** The wall minute of a date as written. */
 function wall(text: string): number {
@@ -92,7 +93,7 @@ describe("when a schedule is due", () => {
         }),
       );
     const schedules = fc.tuple(field(0, 59), field(0, 23), fc.constant("*"), fc.constant("*"), field(0, 7));
-    fc.assert(
+    assertProperty(
       fc.property(schedules, fc.integer({ min: 0, max: 60_000_000 }), (fields, after) => {
         const expression = parseCron(fields.join(" "));
         const next = nextWallMinute(expression, after);

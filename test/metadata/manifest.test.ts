@@ -9,6 +9,7 @@ import {
   parseManifest,
 } from "../../src/metadata/manifest.ts";
 import { comparePaths, pathOfBytes } from "../../src/names/path-text.ts";
+import { assertProperty } from "../property.ts";
 
 const HEAD = '{"backup-meta":1,"users":{},"groups":{}}\n';
 const FILE = '{"n":"a","k":"f","s":1,"m":420,"u":0,"g":0,"t":5}\n';
@@ -60,7 +61,7 @@ const manifests = fc
 
 describe("the text of a manifest", () => {
   it("comes back as it went in, whatever bytes names are made of", () => {
-    fc.assert(
+    assertProperty(
       fc.property(manifests, (manifest) => {
         const text = formatManifest(manifest);
         const bytes = Buffer.from(text);

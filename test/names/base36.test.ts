@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeBytes, encodeBytes, encodedLength, parseInteger } from "../../src/names/base36.ts";
+import { assertProperty } from "../property.ts";
 
 const INTEGERS: [number, string][] = [
   [0, "0"],
@@ -88,7 +89,7 @@ describe("base 36 byte strings", () => {
         .tuple(fc.nat({ max: 20 }), fc.uint8Array({ minLength: 1 }))
         .map(([z, b]) => Buffer.concat([Buffer.alloc(z), b])),
     );
-    fc.assert(
+    assertProperty(
       fc.property(bytes, (value) => {
         const text = encodeBytes(value);
         expect(decodeBytes(text)).toEqual(Buffer.from(value));
@@ -105,7 +106,7 @@ describe("base 36 byte strings", () => {
   });
 
   it("written from any digits without a leading zero re-encode to the same digits", () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.stringMatching(/^[1-9a-z][0-9a-z]{0,80}$/), (text) => {
         expect(encodeBytes(decodeBytes(text) as Buffer)).toBe(text);
       }),

@@ -7,6 +7,7 @@ import {
   parseManifestPath,
   unescapePath,
 } from "../../src/names/manifest-name.ts";
+import { assertProperty } from "../property.ts";
 
 test("manifests are found by their names", () => {
   expect(manifestPath("", 0, 0)).toBe(".backup-meta.0.0");
@@ -35,7 +36,7 @@ test("no file of the source is stored under the name of a manifest, and all come
     "a",
     ".backup-metadata",
   );
-  fc.assert(
+  assertProperty(
     fc.property(fc.array(names, { minLength: 1, maxLength: 3 }), (parts) => {
       const path = parts.join("/");
       const stored = escapePath(path);

@@ -8,6 +8,7 @@ import {
   pathOfBytes,
   sortPaths,
 } from "../../src/names/path-text.ts";
+import { assertProperty } from "../property.ts";
 import { anyText } from "./arbitraries.ts";
 
 /** Byte strings that are mostly nearly UTF-8: text with single bytes set to anything. */
@@ -60,7 +61,7 @@ describe("path text", () => {
   });
 
   it("gives any bytes back as they were", () => {
-    fc.assert(
+    assertProperty(
       fc.property(anyBytes, (bytes) => {
         expect(bytesOfPath(pathOfBytes(bytes))).toEqual(bytes);
       }),
@@ -86,7 +87,7 @@ describe("path text", () => {
   });
 
   it("compares any two as their bytes compare", () => {
-    fc.assert(
+    assertProperty(
       fc.property(anyBytes, anyBytes, (a, b) => {
         const sign = Math.sign(comparePaths(pathOfBytes(a), pathOfBytes(b)));
         expect(sign).toBe(Buffer.compare(a, b));

@@ -14,6 +14,7 @@ import {
 import { LIVE } from "../../src/names/stamp.ts";
 import { looksSealed } from "../../src/names/stored-name.ts";
 import { PASSWORD, SALT, TYPES, VECTORS, vectorKeys } from "../crypto/vectors.ts";
+import { assertProperty } from "../property.ts";
 import { anyPath } from "./arbitraries.ts";
 
 const PLAIN = "docs/a.txt.qgljwg.5.5ir3t0ozoelrnauhrwyu1xfgy.0";
@@ -44,7 +45,7 @@ describe.each(TYPES)("an encrypted name (%s)", (type) => {
   });
 
   it("gives back any path, whatever its bytes", () => {
-    fc.assert(
+    assertProperty(
       fc.property(anyPath(), (text) => {
         const plain = `${text}.1.2.3.0`;
         const key = sealName(plain, sealing);

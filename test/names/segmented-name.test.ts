@@ -12,6 +12,7 @@ import {
 } from "../../src/names/segmented-name.ts";
 import { LIVE, type Stamp } from "../../src/names/stamp.ts";
 import { looksSealed, parseStoredName } from "../../src/names/stored-name.ts";
+import { assertProperty } from "../property.ts";
 
 const ring = new SegmentedKeyRing("correct horse");
 const source = (fill: number): PasswordSource => ({
@@ -54,7 +55,7 @@ const records = fc.record({
 
 describe("an encrypted name", () => {
   test("opens to what was sealed, is always the same, and fits every file system", () => {
-    fc.assert(
+    assertProperty(
       fc.property(records, fc.constantFrom(...keys), (record, key) => {
         const name = sealSegmentedName(record, key);
         expect(openSegmentedName(name, ring)).toEqual(record);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compareStamps, describeStamp, formatStamp, parseStamp, type Stamp } from "../../src/names/stamp.ts";
+import { assertProperty } from "../property.ts";
 
 const seconds = fc.oneof(
   fc.integer({ min: 1, max: 4_102_444_800 }),
@@ -49,7 +50,7 @@ describe("a stamp", () => {
   });
 
   test("reads back as it was written, within a name too, with leading zeros and in upper case", () => {
-    fc.assert(
+    assertProperty(
       fc.property(stamps, (stamp) => {
         const text = formatStamp(stamp);
         expect(parseStamp(text)).toEqual(stamp);

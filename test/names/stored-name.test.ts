@@ -13,6 +13,7 @@ import {
   parseStoredName,
   sortKeyOf,
 } from "../../src/names/stored-name.ts";
+import { assertProperty } from "../property.ts";
 import { anyPath } from "./arbitraries.ts";
 
 const HELLO = "5ir3t0ozoelrnauhrwyu1xfgy";
@@ -162,7 +163,7 @@ describe("a stored name", () => {
   });
 
   it("gives back any path and numbers, and begins with the sort key", () => {
-    fc.assert(
+    assertProperty(
       fc.property(fields, (known) => {
         const key = formatStoredName(known);
         expect(parseStoredName(key)).toEqual({ key, ...known, sealed: false });
@@ -175,7 +176,7 @@ describe("a stored name", () => {
 
   it("that parses and is canonical re-encodes to itself", () => {
     const part = fc.stringMatching(/^(0|[1-9a-z][0-9a-z]{0,11})$/);
-    fc.assert(
+    assertProperty(
       fc.property(fc.array(part, { minLength: 3, maxLength: 7 }), stamp, (parts, made) => {
         const key = `${parts.join(".")}.${formatStamp(made)}.enc`;
         const version = parseStoredName(key);
@@ -224,7 +225,7 @@ describe("a key that looks encrypted", () => {
   });
 
   it("is never a plain name", () => {
-    fc.assert(
+    assertProperty(
       fc.property(fields, (known) => {
         expect(looksSealed(formatStoredName(known))).toBe(false);
       }),

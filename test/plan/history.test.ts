@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Stamp } from "../../src/names/stamp.ts";
 import type { Version } from "../../src/plan/group.ts";
 import { historyOf, lastLife, lifeAt, needsStoredTimes } from "../../src/plan/history.ts";
+import { assertProperty } from "../property.ts";
 import { versionOf } from "./worlds.ts";
 
 const stamp = (began: number, ceased: number): Stamp => ({ form: "stamp", began, ceased });
@@ -94,7 +95,7 @@ describe("the history of a path", () => {
   );
 
   it("does not depend on the order of the listing, and every object is told of or has a later life", () => {
-    fc.assert(
+    assertProperty(
       fc.property(anyVersions, (versions) => {
         const history = historyOf(versions);
         expect(historyOf([...versions].reverse())).toEqual(history);

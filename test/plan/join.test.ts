@@ -6,6 +6,7 @@ import type { PathGroup, Version } from "../../src/plan/group.ts";
 import { join, orderKeyOf } from "../../src/plan/join.ts";
 import { ascending, UnsortedListingError } from "../../src/plan/order.ts";
 import type { Entry } from "../../src/scan/entry.ts";
+import { assertProperty } from "../property.ts";
 import { all, anyWorld, cut, entryOf, versionOf } from "./worlds.ts";
 
 const cuts = fc.array(fc.nat({ max: 5 }), { maxLength: 6 });
@@ -31,7 +32,7 @@ describe("the join", () => {
   });
 
   it("gives every path exactly once, with all that either side knows of it", async () => {
-    await fc.assert(
+    await assertProperty(
       fc.asyncProperty(anyWorld, cuts, cuts, async ({ entries, versions }, a, b) => {
         const expected = new Map<string, { entry?: Entry; versions: Version[] }>();
         for (const entry of entries) expected.set(entry.path, { entry, versions: [] });
@@ -48,7 +49,7 @@ describe("the join", () => {
   });
 
   it("takes a key that a listing repeats for one version", async () => {
-    await fc.assert(
+    await assertProperty(
       fc.asyncProperty(anyWorld, fc.infiniteStream(fc.nat({ max: 2 })), cuts, async (world, more, a) => {
         const { entries, versions } = world;
         const repeated = versions.flatMap(
@@ -70,7 +71,7 @@ describe("the join", () => {
   });
 
   it("holds back no more than the paths that begin the current one", async () => {
-    await fc.assert(
+    await assertProperty(
       fc.asyncProperty(anyWorld, async ({ entries, versions }) => {
         const allPaths = [...new Set([...entries, ...versions].map(({ path }) => path))];
         const begun = new Set<string>();

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LargestGroups } from "../../src/plan/largest-groups.ts";
+import { assertProperty } from "../property.ts";
 
 interface Sum {
   bytes: number;
@@ -28,7 +29,7 @@ function sumsOf(all: readonly (readonly [string, number])[]): Map<string, number
 
 describe("the largest groups", () => {
   it("and the others come to all there is, and are never more than so many", () => {
-    fc.assert(
+    assertProperty(
       fc.property(additions, fc.integer({ min: 1, max: 8 }), (all, most) => {
         const groups = groupsOf(most);
         for (const [name, bytes] of all) groups.of(name).bytes += bytes;
@@ -45,7 +46,7 @@ describe("the largest groups", () => {
   });
 
   it("are exact where names come in order", () => {
-    fc.assert(
+    assertProperty(
       fc.property(additions, fc.integer({ min: 1, max: 8 }), (all, most) => {
         const groups = groupsOf(most);
         const ordered = all.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));

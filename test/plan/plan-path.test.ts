@@ -6,6 +6,7 @@ import type { PathGroup, Version } from "../../src/plan/group.ts";
 import { needsStoredTimes } from "../../src/plan/history.ts";
 import { currentVersion, type PathPlan, planPath } from "../../src/plan/plan-path.ts";
 import type { Entry } from "../../src/scan/entry.ts";
+import { assertProperty } from "../property.ts";
 import { entryOf, versionOf } from "./worlds.ts";
 
 const TODAY = 20261120;
@@ -171,7 +172,7 @@ describe("the plan of one path", () => {
   const anyKeep = fc.constantFrom(null, 0, 1, 300);
 
   it("does not depend on the order in which versions were listed, so two runs never remove each other's choice", () => {
-    fc.assert(
+    assertProperty(
       fc.property(anyVersions, anyEntry, anyKeep, fc.nat(), (versions, entry, keep, seed) => {
         const shuffled = versions
           .map((version, i) => ({ version, rank: Math.imul(seed + i, 2654435761) >>> 0 }))
@@ -185,7 +186,7 @@ describe("the plan of one path", () => {
   });
 
   it("accounts for every version, and lets none go without a successor that stays", () => {
-    fc.assert(
+    assertProperty(
       fc.property(anyVersions, anyEntry, anyKeep, (versions, entry, keep) => {
         const decided = plan(entry, versions, keep);
         if (decided.kind === "nothing") throw new Error("there was something");

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { historyOf, lifeAt } from "../../src/plan/history.ts";
 import { momentsOf, Retention, type RetentionRules } from "../../src/plan/retention.ts";
+import { assertProperty } from "../property.ts";
 import { versionOf } from "./worlds.ts";
 
 const zone = process.env.TZ;
@@ -80,7 +81,7 @@ describe("retention", () => {
   const keep = { daily: 7, weekly: 4, monthly: 12, yearly: 3 };
 
   it("with thinning keeps every state at its moments exactly, and what it once let go it never wanted", () => {
-    fc.assert(
+    assertProperty(
       fc.property(
         anyLives,
         fc.integer({ min: 0, max: 60 }),
@@ -103,7 +104,7 @@ describe("retention", () => {
   });
 
   it("never touches the live version", () => {
-    fc.assert(
+    assertProperty(
       fc.property(anyLives, (lives) => {
         const rules = { versionsKeepDays: 0, deletedKeepDays: 0 };
         expect(expired(rules, [...lives, live])).not.toContain(live);

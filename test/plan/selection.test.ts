@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Selection } from "../../src/plan/selection.ts";
+import { assertProperty } from "../property.ts";
 import { anyPath, isFilePath } from "./worlds.ts";
 
 const PATHS = [
@@ -73,7 +74,7 @@ describe("a selection", () => {
   });
 
   it("always finds a path by its own name, whatever characters it is made of", () => {
-    fc.assert(
+    assertProperty(
       fc.property(anyPath.filter(isFilePath), (path) => {
         expect(new Selection([path]).selects(path)).toBe(true);
         expect(new Selection([path]).selects(`${path}/below`)).toBe(true);

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Bounds } from "../../src/pool/climb.ts";
 import { InFlight } from "../../src/pool/in-flight.ts";
+import { assertProperty } from "../property.ts";
 import { run, type Storage } from "./simulated-storage.ts";
 
 const MIB = 2 ** 20;
@@ -142,7 +143,7 @@ describe("what is in flight", () => {
       after: fc.nat({ max: 5000 }),
       waiting: fc.boolean(),
     });
-    fc.assert(
+    assertProperty(
       fc.property(
         fc.integer({ min: 1, max: 20 }),
         fc.integer({ min: 0, max: 100 }),

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { runDiff } from "../../src/run/diff.ts";
 import { runList } from "../../src/run/list.ts";
+import { assertProperty } from "../property.ts";
 import { storedName } from "./stored-by-hand.ts";
 import { Recorder, T0, World } from "./world.ts";
 
@@ -75,7 +76,7 @@ const lifeAt = ({ lives }: Past, moment: number) =>
   lives.find(({ began, ceased }) => began <= moment && (ceased === undefined || moment < ceased));
 
 it("is what was there", async () => {
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(
       fc.tuple(...PATHS.map(() => past)),
       fc.array(fc.tuple(fc.nat(3600), fc.nat(3600)), { minLength: 3, maxLength: 3 }),

@@ -7,6 +7,7 @@ import { passwordSource } from "../../src/crypto/key-source.ts";
 import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
 import type { BlockThreads } from "../../src/run/block-threads.ts";
 import { WriteBehind } from "../../src/run/write-behind.ts";
+import { assertProperty } from "../property.ts";
 import { type HelpedThreads, helpedThreads } from "./helped-threads.ts";
 
 const KIB = 1024;
@@ -43,7 +44,7 @@ describe("writing behind", () => {
     maxLength: 20,
   });
   it.each([false, true])("puts pieces of all sizes one behind the other (sparse: %s)", async (sparse) => {
-    await fc.assert(
+    await assertProperty(
       fc.asyncProperty(lengths, fc.nat(255), async (sizes, seed) => {
         const pieces = sizes.map((size, i) => Buffer.alloc(size, i % 3 === 0 ? 0 : seed + i));
         const whole = Buffer.concat(pieces);

@@ -5,6 +5,7 @@ import path from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FilesFrom } from "../../src/scan/files-from.ts";
+import { assertProperty } from "../property.ts";
 import { exclusionsOf } from "./exclusions.ts";
 
 const name = fc.constantFrom("a", "b", "c", "dir", "x.tmp", "keep");
@@ -38,7 +39,7 @@ describe("rules of several levels", () => {
 
   it("leave out what git leaves out", () => {
     // What a rule of an inner level took back stayed left out, where it was a folder.
-    fc.assert(
+    assertProperty(
       fc.property(world, ({ exclude, files, rules }) => {
         const made = makeTree(root, files, rules);
         fs.writeFileSync(path.join(root, ".git/info/exclude"), exclude.join("\n"));

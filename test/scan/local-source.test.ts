@@ -10,6 +10,7 @@ import { bytesOfPath, comparePaths, fsPath } from "../../src/names/path-text.ts"
 import type { Entry } from "../../src/scan/entry.ts";
 import { LocalSource } from "../../src/scan/local-source.ts";
 import { anyPath, isFilePath } from "../plan/worlds.ts";
+import { assertProperty } from "../property.ts";
 import { exclusionsOf } from "./exclusions.ts";
 
 let root: string;
@@ -81,7 +82,7 @@ describe("scanning a folder", () => {
   });
 
   it("gives files in the byte order of their sort keys, whatever their names", async () => {
-    await fc.assert(
+    await assertProperty(
       fc.asyncProperty(fc.uniqueArray(anyPath.filter(isFilePath), { maxLength: 25 }), async (paths) => {
         fs.rmSync(root, { recursive: true });
         fs.mkdirSync(root);

@@ -8,6 +8,7 @@ import { FilesFrom } from "../../src/scan/files-from.ts";
 import { S3Source } from "../../src/scan/s3-source.ts";
 import type { ListedObject, Storage } from "../../src/storage/storage.ts";
 import { anyPath, cut } from "../plan/worlds.ts";
+import { assertProperty } from "../property.ts";
 import { exclusionsOf } from "./exclusions.ts";
 
 const NOTHING = exclusionsOf();
@@ -76,7 +77,7 @@ describe("a bucket as a source", () => {
   });
 
   it("ascends for any set of keys, cut anyhow, and leaves none out", async () => {
-    await fc.assert(
+    await assertProperty(
       fc.asyncProperty(
         fc.uniqueArray(fc.tuple(anyPath, fc.nat({ max: 40 }), fc.nat({ max: 40_000 })), {
           selector: ([key]) => key,

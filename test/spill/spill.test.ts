@@ -8,6 +8,7 @@ import { ExternalSorter } from "../../src/spill/external-sorter.ts";
 import { SpillFile } from "../../src/spill/spill-file.ts";
 import { SpillList } from "../../src/spill/spill-list.ts";
 import { anyPath } from "../names/arbitraries.ts";
+import { assertProperty } from "../property.ts";
 
 let folder: string;
 const before = process.env.TMPDIR;
@@ -76,7 +77,7 @@ describe("a list", () => {
   });
 
   it("holds any path", () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.array(anyPath(), { maxLength: 20 }), (paths) => {
         const list = new SpillList<string>(30);
         for (const path of paths) list.append(path);
@@ -109,7 +110,7 @@ describe("a sorter", () => {
   );
 
   it("sorts whatever comes, however much of it fits into memory", () => {
-    fc.assert(
+    assertProperty(
       fc.property(
         fc.array(anyPath(), { maxLength: 60 }),
         fc.integer({ min: 0, max: 2000 }),

@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CallStats, type FinishedCall } from "../../src/storage/call-stats.ts";
 import { Latencies } from "../../src/storage/latencies.ts";
+import { assertProperty } from "../property.ts";
 
 const call = (ms: number, more: Partial<FinishedCall> = {}): FinishedCall => ({
   storage: "destination s3://b",
@@ -23,7 +24,7 @@ describe("latencies", () => {
 
   it("have percentiles that are right within 5 %, and a maximum that is exact", () => {
     const times = fc.array(fc.double({ min: 0.02, max: 1e7, noNaN: true }), { minLength: 1, maxLength: 200 });
-    fc.assert(
+    assertProperty(
       fc.property(times, fc.constantFrom(0.5, 0.95, 0.99, 1), (all, share) => {
         const latencies = new Latencies();
         for (const ms of all) latencies.add(ms);
@@ -50,7 +51,7 @@ describe("the calls of several threads", () => {
     const times = fc.array(
       fc.tuple(fc.double({ min: 0.01, max: 1e5, noNaN: true }), fc.boolean(), fc.nat(2)),
     );
-    fc.assert(
+    assertProperty(
       fc.property(times, (all) => {
         const threads = [new CallStats(), new CallStats(), new CallStats()];
         const one = new CallStats();

@@ -7,6 +7,7 @@ import { Matcher, type MatchOptions } from "../../../src/container/segmented/mat
 import type { MatchPlan } from "../../../src/container/segmented/match-plan.ts";
 import { RollingCrc } from "../../../src/container/segmented/rolling-crc.ts";
 import { FileKeys } from "../../../src/crypto/segmented-keys.ts";
+import { assertProperty } from "../../property.ts";
 
 const KEYS = new FileKeys(Buffer.alloc(32, 3), "aes");
 const MIB = 2 ** 20;
@@ -114,7 +115,7 @@ function edited(content: Buffer, list: readonly Edit[], noise: (length: number) 
 
 describe("the rolling CRC-32", () => {
   it("is that of zlib at every position, for any window", () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.uint8Array({ minLength: 2, maxLength: 200 }), fc.nat(), (bytes, n) => {
         const window = 1 + (n % (bytes.length - 1));
         const crc = new RollingCrc(window);
@@ -132,7 +133,7 @@ describe("matching a new file against an old table", () => {
   const noise = (length: number) => randomBytes(length);
 
   it("gives the new file again, and finds as much as a search at every position", () => {
-    fc.assert(
+    assertProperty(
       fc.property(
         edits,
         fc.integer({ min: 1, max: 3000 }),
@@ -150,7 +151,7 @@ describe("matching a new file against an old table", () => {
   });
 
   it("does so with blocks of all lengths, of few different contents", () => {
-    fc.assert(
+    assertProperty(
       fc.property(
         fc.array(fc.tuple(fc.nat(3), fc.integer({ min: 1, max: 64 })), { maxLength: 30 }),
         edits,

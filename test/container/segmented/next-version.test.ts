@@ -20,6 +20,7 @@ import {
   weakSum,
 } from "../../../src/container/segmented.ts";
 import { md5ToBase36 } from "../../../src/names/stored-name.ts";
+import { assertProperty } from "../../property.ts";
 import { readPlaced, readRange, readStreamed } from "./reading.ts";
 import { AUTO, BLOCK_LOG, gather, keysOf, META, noise, piecesOf, RAW, reading } from "./samples.ts";
 
@@ -85,7 +86,7 @@ describe("a delta", () => {
       fc.constantFrom(...blocks),
       fc.uint8Array({ minLength: 1, maxLength: 50 }),
     );
-    await fc.assert(
+    await assertProperty(
       fc.asyncProperty(
         fc.array(fc.array(step, { maxLength: 8 }), { minLength: 1, maxLength: 4 }),
         async (runs) => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { layerOf, readRuns, type StoredRun } from "../../../src/container/segmented.ts";
+import { assertProperty } from "../../property.ts";
 import { noise } from "./samples.ts";
 
 const object = noise(10_000);
@@ -14,7 +15,7 @@ const runOf = (blocks: readonly (readonly [offset: number, stored: number])[]): 
 describe("reading the bytes of runs", () => {
   const block = fc.tuple(fc.nat(9000), fc.integer({ min: 17, max: 1000 }));
   test("gives each block its own, wherever they lie", () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.array(fc.array(block, { minLength: 1 }), { minLength: 1 }), (blocks) => {
         const runs = blocks.map(runOf);
         const sealed = readRuns(runs, (start, end) => object.subarray(start, end));

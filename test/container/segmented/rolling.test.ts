@@ -3,11 +3,12 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RollingSum } from "../../../src/container/segmented/rolling.ts";
 import { weakSum } from "../../../src/container/segmented.ts";
+import { assertProperty } from "../../property.ts";
 import { noise } from "./samples.ts";
 
 test("a window that slides has the CRC-32 of what is in it, at every position", () => {
   const data = fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes));
-  fc.assert(
+  assertProperty(
     fc.property(data, fc.integer({ min: 1, max: 300 }), (bytes, wanted) => {
       const length = Math.min(wanted, bytes.length);
       const rolling = new RollingSum(length);

@@ -12,6 +12,7 @@ import {
 } from "../../../src/container/segmented.ts";
 import { FileChangedError } from "../../../src/errors.ts";
 import { md5ToBase36 } from "../../../src/names/stored-name.ts";
+import { assertProperty } from "../../property.ts";
 import { readPlaced, readRange, readStreamed, readWhole } from "./reading.ts";
 import {
   AUTO,
@@ -33,7 +34,7 @@ const ciphers = fc.constantFrom(...CIPHERS);
 
 describe("small files", () => {
   test("come back by every reading path, whatever they hold, at every boundary", async () => {
-    await fc.assert(
+    await assertProperty(
       fc.asyncProperty(contents, ciphers, compressions, async (plain, cipher, codec) => {
         const settings = { keys: keysOf(cipher), compression: { ...AUTO, codec }, blockLog: BLOCK_LOG };
         const { bytes, md5 } = sealSmall(plain, META, settings);
@@ -50,7 +51,7 @@ describe("small files", () => {
   });
 
   test("take exactly the bytes computed beforehand when nothing compresses, and never more", () => {
-    fc.assert(
+    assertProperty(
       fc.property(
         contents,
         ciphers,
@@ -70,7 +71,7 @@ describe("small files", () => {
   });
 
   test("what was opened is sealed again to the same bytes", () => {
-    fc.assert(
+    assertProperty(
       fc.property(contents, ciphers, (plain, cipher) => {
         const first = sealSmall(plain, META, { keys: keysOf(cipher), compression: AUTO });
         const { object, plain: again } = openSmall(first.bytes, undefined, reading);
@@ -109,7 +110,7 @@ describe("small files", () => {
     for (const compression of [AUTO, RAW]) {
       const { bytes } = sealSmall(plain, META, { keys: keysOf("cha"), compression, blockLog: BLOCK_LOG });
       const { object } = openSmall(bytes, undefined, reading);
-      await fc.assert(
+      await assertProperty(
         fc.asyncProperty(fc.nat(31_000), fc.nat(31_000), async (offset, length) => {
           const wanted = plain.subarray(offset, offset + length);
           expect((await readRange(object, bytes, offset, length)).equals(wanted)).toBe(true);

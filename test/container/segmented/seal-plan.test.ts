@@ -12,6 +12,7 @@ import {
 } from "../../../src/container/segmented.ts";
 import { SegmentedKeyRing } from "../../../src/crypto/segmented-key-ring.ts";
 import { md5ToBase36 } from "../../../src/names/stored-name.ts";
+import { assertProperty } from "../../property.ts";
 
 const ring = new SegmentedKeyRing(undefined, []);
 const keys = ring.keysFor({ kind: "none" }, "none");
@@ -60,7 +61,7 @@ describe("sealing by a plan", () => {
       { minLength: 1, maxLength: 4 },
     );
     const first = await stored(original);
-    await fc.assert(
+    await assertProperty(
       fc.asyncProperty(edits, fc.integer({ min: 1, max: 5 }), async (list, parallel) => {
         let object = first;
         let content = original;

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { guessCut, KeyShape, type Wanted } from "../../../src/storage/s3/key-guess.ts";
 import { KeyRange, type Page } from "../../../src/storage/s3/key-range.ts";
 import { fitsXml } from "../../../src/storage/s3/keys.ts";
+import { assertProperty } from "../../property.ts";
 import { numbered, sorted } from "./listing-server.ts";
 
 const bytes = (key: string) => Buffer.from(key);
@@ -52,7 +53,7 @@ describe("ranges of a listing", () => {
         expect(ranges.flatMap(({ ready }) => ready.flat())).toEqual(keys);
       },
     );
-    fc.assert(property, { numRuns: 500 });
+    assertProperty(property, { numRuns: 500 });
   });
 
   it("do not join where the later one begins elsewhere; the earlier one goes on with what it had in hand", () => {
@@ -126,7 +127,7 @@ describe("guessing where to cut", () => {
         if (limit !== undefined) expect(Buffer.compare(bytes(cut), bytes(limit))).toBeLessThan(0);
       },
     );
-    fc.assert(property, { numRuns: 1000 });
+    assertProperty(property, { numRuns: 1000 });
   });
 
   it("stays below the prefix of the listing, and gives nothing where keys have control characters before the cut", () => {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Page, PageStart } from "../../../src/storage/s3/key-range.ts";
 import { listAhead } from "../../../src/storage/s3/list-ahead.ts";
+import { assertProperty } from "../../property.ts";
 import { ListingServer, numbered, StrangeServer, sorted } from "./listing-server.ts";
 
 async function all(server: { fetch: ListingServer["fetch"] }, requests = 8): Promise<string[]> {
@@ -36,7 +37,7 @@ describe("a listing by several requests", () => {
       expect(server.mostRunning).toBeLessThanOrEqual(requests);
       expect(server.requests).toBeLessThanOrEqual(1.1 * server.pages + 7);
     });
-    await fc.assert(property, { numRuns: 500 });
+    await assertProperty(property, { numRuns: 500 });
   });
 
   it.each([
@@ -141,7 +142,7 @@ describe("a listing by several requests, of a server that does otherwise", () =>
         expect(await all(server)).toEqual(listed);
       },
     );
-    await fc.assert(property, { numRuns: 500 });
+    await assertProperty(property, { numRuns: 500 });
   });
 
   it.each([1, 8])(

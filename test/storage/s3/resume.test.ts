@@ -5,6 +5,7 @@ import { StorageError } from "../../../src/errors.ts";
 import { isPassing } from "../../../src/storage/passing.ts";
 import { partBytesFor, partsInFlight } from "../../../src/storage/s3/parts.ts";
 import { KeptParts } from "../../../src/storage/s3/resume.ts";
+import { assertProperty } from "../../property.ts";
 
 const MIB = 2 ** 20;
 const md5 = (text: string) => createHash("md5").update(text).digest("hex");
@@ -42,7 +43,7 @@ describe("parts that are there", () => {
 
 describe("what is on the wire when a run is killed", () => {
   it("is at most 64 MiB for any object up to 625 GiB", () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.integer({ min: 0, max: 625 * 1024 }), (mebibytes) => {
         const bytes = partBytesFor(mebibytes * MIB);
         expect(partsInFlight(bytes) * bytes).toBeLessThanOrEqual(64 * MIB);

@@ -5,6 +5,7 @@ import { bareEtag, copySource, decodeListed, fitsXml, KeySpace } from "../../../
 import { multipartEtag } from "../../../src/storage/s3/multipart.ts";
 import { copyRanges, MIN_PART_BYTES, partBytesFor, partsInFlight } from "../../../src/storage/s3/parts.ts";
 import { backoffMs, PatientRetry } from "../../../src/storage/s3/retry.ts";
+import { assertProperty } from "../../property.ts";
 import { callOf } from "../../s3-server/s3-operation.ts";
 
 const MIB = 2 ** 20;
@@ -26,7 +27,7 @@ describe("part sizes", () => {
   });
 
   it("never make more than 10,000 parts, nor more than 1,000 up to 31 GiB", () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.integer({ min: 0, max: 5 * 1024 * GIB }), (size) => {
         const count = Math.ceil(size / partBytesFor(size));
         expect(count).toBeLessThanOrEqual(size <= 31 * GIB ? 1000 : 10_000);
@@ -42,7 +43,7 @@ describe("part sizes", () => {
 
 describe("ranges of a copy", () => {
   it("are even, cover everything once, and keep S3's limits", () => {
-    fc.assert(
+    assertProperty(
       fc.property(
         fc.integer({ min: 0, max: GIB }),
         fc.integer({ min: MIN_PART_BYTES, max: 5 * 1024 * GIB }),
@@ -82,7 +83,7 @@ describe("keys", () => {
   });
 
   it("survive the encoding of a listing, whichever way a space is written", () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.string({ unit: "binary" }), (key) => {
         const encoded = encodeURIComponent(key);
         expect(decodeListed(encoded)).toBe(key);
@@ -162,7 +163,7 @@ describe("retries", () => {
   });
 
   it("wait a random time below a doubling ceiling of at most 20 seconds", () => {
-    fc.assert(
+    assertProperty(
       fc.property(fc.integer({ min: 1, max: 60 }), (count) => {
         const delay = backoffMs(count, 100);
         expect(delay).toBeGreaterThanOrEqual(0);
