@@ -56,10 +56,18 @@ function partAt(chars: readonly string[], at: number): Part {
 function starsAt(chars: readonly string[], at: number): Part {
   let end = at;
   while (chars[end] === "*") end++;
-  const isComponent = end > at + 1 && (at === 0 || chars[at - 1] === "/");
+  const isComponent = end > at + 1 && (chars[at - 1] === "/" || isPlain(chars.slice(0, at)));
   const next = chars[end] === "\\" ? chars[end + 1] : chars[end];
   if (!isComponent || (end < chars.length && next !== "/")) return { source: "[^/]*", end };
   return chars[end] === "/" ? { source: ANY_FOLDERS, end: end + 1 } : { source: ".*", end };
+}
+
+/**
+ * gitignore(5) lets two stars cross folders only between slashes. git compares what stands before the first wildcard by
+ * itself, though, and looks at the rest as a pattern of its own, with nothing in front: `a**` + `/b` matches `a/x/b` too.
+ */
+function isPlain(chars: readonly string[]): boolean {
+  return !chars.some((char) => "*?[\\".includes(char));
 }
 
 /** `[...]`: characters, ranges and classes. A `]` that comes first is a character, and so is a `-` at either end. */
