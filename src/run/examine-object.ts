@@ -2,7 +2,7 @@
  * What one object says about the settings: whether it opens with them, or with which others, or why it does not.
  */
 import { couldBeEncrypted, type Diagnosis, diagnose, isBlank } from "../container/classic.ts";
-import { type Header, layerOf, type OpenedObject, openSmall, parseHeader } from "../container/segmented.ts";
+import { type Header, layerOf, parseHeader, unlockHeader } from "../container/segmented.ts";
 import { prepareCrypto } from "../crypto/aead.ts";
 import { SALT_BYTES } from "../crypto/kdf.ts";
 import { formatKeySource, passwordSource } from "../crypto/key-source.ts";
@@ -12,7 +12,6 @@ import { madeOtherwise } from "./misfit.ts";
 import {
   isSegmented,
   type OpenContext,
-  openIfSegmented,
   openStored,
   opensWhole,
   readingOf,
@@ -56,9 +55,9 @@ export class Examination {
       const stored = await readSample(version, context);
       // Of a large object this is the beginning, whose length then says nothing about raw content.
       const segmented = isSegmented(stored, version, opensWhole(version) ? stored.length : -1);
-      return await (segmented
-        ? this.examineSegmented(stored, version)
-        : this.examineClassic(stored, version, thorough));
+      if (!segmented) return await this.examineClassic(stored, version, thorough);
+      const header = headerIn(stored);
+      return header === undefined ? BROKEN : this.examineHeader(header);
     } catch (error) {
       if (errorCode(error) === "ENOENT") return UNKNOWN;
       if (error instanceof StorageError && !context.signal.aborted)
@@ -108,35 +107,33 @@ export class Examination {
     return true;
   }
 
-  /** A segmented object says what it is: only the password, and whether it may be unencrypted, are in question. */
-  private async examineSegmented(stored: Buffer, version: StoredVersion): Promise<Examined> {
+  /**
+   * A segmented object says what it is: only the password, and whether it may be unencrypted, are in question. The header
+   * tells, whose key check covers all of it; nothing else is read.
+   */
+  examineHeader(header: Header): Examined {
     const { context } = this;
     const { encrypt, encryptionType, compress } = context.config;
-    const header = headerIn(stored);
-    if (header === undefined) return BROKEN;
     const { source } = header;
     const hasPassword = context.keys.classic !== undefined;
     if (hasPassword && source.kind === "password" && !this.trials.grants(source)) return UNKNOWN;
     const fits = { container: "segmented", encryption: encrypt ? encryptionType : "none", compress } as const;
     try {
-      const object = opensWhole(version)
-        ? openSmall(stored, version, readingOf(context)).object
-        : await openIfSegmented(version, context);
-      return { kind: "opens", ...fits, ...(object !== undefined && this.saltToAdopt(object)) };
+      unlockHeader(header, context.keys.segmented, readingOf(context));
+      return { kind: "opens", ...fits, ...this.saltToAdopt(header) };
     } catch (error) {
       if (errorCode(error) === "ENOPASSWORD") return { kind: "closed", container: "segmented" };
       const layer = layerOf(error);
       if (layer === undefined) throw error;
-      // The key check fails with another password, and where the header is damaged: one object decides nothing.
-      if (layer === "key") return { kind: "closed", container: "segmented" };
-      // Before the key check everything is damage but one thing: no encryption where the settings expect it.
-      if (layer === "header" && source.kind === "none") return { kind: "opens", ...fits, encryption: "none" };
-      return layer === "header" ? BROKEN : { kind: "damaged", ...fits };
+      // Of the settings alone: no encryption where they expect it.
+      if (layer === "header") return { kind: "opens", ...fits, encryption: "none" };
+      // With another password, and where the header is damaged: one object decides nothing.
+      return source.kind === "none" ? BROKEN : { kind: "closed", container: "segmented" };
     }
   }
 
-  /** The salt of an authenticated object, if a key derived from it would be the one that new objects are sealed with. */
-  private saltToAdopt({ header: { source } }: OpenedObject): { salt?: Uint8Array } {
+  /** The salt of an authenticated header, if a key derived from it would be the one that new objects are sealed with. */
+  private saltToAdopt({ source }: Header): { salt?: Uint8Array } {
     const { config } = this.context;
     if (source.kind === "none" || config.container !== "segmented") return {};
     const ours = passwordSource(config.encryptionType, source.salt);

@@ -2,7 +2,7 @@
  * Opening encrypted names, of both forms.
  *
  * Classic names carry their salt, often one each, so they go to the workers: a name may cost a key derivation.
- * Segmented names carry a short tag of their key. The configured salt is tried first; for any other tag the header of an
+ * Segmented names carry a short tag of their key. The salts that are known are tried first; for any other tag the header of an
  * object says what to derive the key from, and then a name costs some microseconds. An object without a header that
  * can be read teaches nothing and counts for nothing: the next of its tag is asked.
  */
@@ -43,13 +43,25 @@ export class NameOpener {
   private readonly destination: Storage;
   private readonly asked = new Map<string, Asked>();
   private readonly budget = { derivations: DERIVATIONS_MOST };
-  private triedConfigured = false;
+  private readonly salts: Uint8Array[] = [];
+  private readonly headers = new Map<string, Header>();
   private strangeNames = 0;
 
   constructor(config: Config, keys: RunKeys, destination: Storage) {
     this.config = config;
     this.keys = keys;
     this.destination = destination;
+    if (config.salt !== undefined) this.suggest(config.salt);
+  }
+
+  /** A salt that is likely that of segmented names, too: it is tried before any header is read. */
+  suggest(salt: Uint8Array): void {
+    if (this.keys.classic !== undefined) this.salts.push(salt);
+  }
+
+  /** The header that taught the key of a name; undefined where none had to be read. */
+  headerOf(key: string): Header | undefined {
+    return this.headers.get(key);
   }
 
   /** Headers so far that are whole and do not give the key of their name: another password's, if none does. */
@@ -59,8 +71,14 @@ export class NameOpener {
 
   /** The version behind a segmented name; undefined when it does not open under this password. */
   async openSegmented(key: string): Promise<StoredVersion | undefined> {
-    const opened = this.openKnown(key) ?? (this.takeConfigured() ? this.openKnown(key) : undefined);
-    return opened ?? (await this.openByHeader(key));
+    let opened = this.openKnown(key);
+    while (opened === undefined) {
+      const salt = this.salts.shift();
+      if (salt === undefined) return this.openByHeader(key);
+      nameKeys(this.config, this.keys.segmented, salt);
+      opened = this.openKnown(key);
+    }
+    return opened;
   }
 
   /** The same with the keys learnt so far. Nothing is read. */
@@ -70,22 +88,13 @@ export class NameOpener {
     return { key, ...record, sealed: true };
   }
 
-  /** False when there is none, or it was taken before. */
-  private takeConfigured(): boolean {
-    const { config, keys } = this;
-    if (this.triedConfigured || config.salt === undefined || keys.classic === undefined) return false;
-    this.triedConfigured = true;
-    nameKeys(config, keys.segmented, config.salt);
-    return true;
-  }
-
   /** Reads the header of the object to learn the salt of its name. Undefined when that does not teach it. */
   private async openByHeader(key: string): Promise<StoredVersion | undefined> {
     const tag = segmentedNameTag(key);
     const asked = tag === undefined || this.keys.classic === undefined ? undefined : this.askedOf(tag);
     if (asked === undefined || asked.strange >= STRANGE_MOST) return undefined;
     if (asked.broken >= BROKEN_MOST && asked.broken++ % BROKEN_STEP !== 0) return undefined;
-    const header = await this.headerOf(key);
+    const header = await this.readHeader(key);
     // No name is sealed without a secret: such a key would be anyone's.
     if (header === undefined || header.source.kind === "none") {
       asked.broken++;
@@ -96,7 +105,10 @@ export class NameOpener {
       // Without encryption of contents the header cannot say which cipher the names have.
       this.keys.segmented.keysFor(source, cipher === "none" ? this.config.encryptionType : cipher);
       const opened = this.openKnown(key);
-      if (opened !== undefined) return opened;
+      if (opened !== undefined) {
+        this.headers.set(key, header);
+        return opened;
+      }
     }
     asked.strange++;
     this.strangeNames++;
@@ -112,7 +124,7 @@ export class NameOpener {
   }
 
   /** Undefined without one that can be read: it is damaged, an upload that is not finished, or has gone. */
-  private async headerOf(key: string): Promise<Header | undefined> {
+  private async readHeader(key: string): Promise<Header | undefined> {
     try {
       return parseHeader(await this.destination.readWhole(key, { range: { start: 0, end: HEADER_MOST } }));
     } catch (error) {

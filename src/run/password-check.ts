@@ -51,13 +51,14 @@ export async function checkSettings(
 ): Promise<CheckResult> {
   const { config } = context;
   const classic = await checkNames(objects, context);
+  if (classic.salt !== undefined) opener.suggest(classic.salt);
   const segmented = await checkSegmentedNames(objects, context, opener);
   const versions = [
     ...objects.flatMap(({ key }) => parseStoredName(key) ?? []),
     ...classic.versions,
     ...segmented.versions,
   ];
-  const content = await checkContents(versions, context);
+  const content = await checkContents(versions, context, opener);
   const findings = [classic, segmented, content];
   const verdicts = findings.map(({ verdict }) => verdict);
   if (!verdicts.includes("opens")) {
@@ -92,7 +93,7 @@ async function checkNames(
     if (version === undefined) continue;
     versions.push(version);
     opened ??= key;
-    if (versions.length >= 4) break;
+    if (versions.filter(({ stamp }) => stamp.form !== "marker").length >= 4) break;
   }
   if (opened !== undefined) {
     const salt = saltOfSealedName(opened);
@@ -137,10 +138,16 @@ function passwordForNames(): ConfigError {
 
 type Shown = Examined & { readonly kind: "opens" | "damaged" };
 
-async function checkContents(versions: readonly StoredVersion[], context: OpenContext): Promise<Findings> {
+async function checkContents(
+  versions: readonly StoredVersion[],
+  context: OpenContext,
+  opener: NameOpener,
+): Promise<Findings> {
   const { config } = context;
   const examination = new Examination(context);
-  const bySize = [...versions].sort((a, b) => a.size - b.size);
+  const inOrder = [...versions].sort(
+    (a, b) => lateness(a, config, opener) - lateness(b, config, opener) || a.size - b.size,
+  );
   let asked = 0;
   let broken = 0;
   let closed = 0;
@@ -151,10 +158,14 @@ async function checkContents(versions: readonly StoredVersion[], context: OpenCo
   /** A segmented one that opens. */
   let opened: Shown | undefined;
   let failure: Error | undefined;
-  for (const version of askingOrder(bySize, SAMPLE)) {
+  for (const version of askingOrder(inOrder, SAMPLE)) {
     const most = opened ? CLASSIC_MOST : other?.kind === "opens" ? SAMPLE : ASKED_MOST;
     if (asked >= most || unopened >= UNOPENED_MOST) break;
-    const found = await examination.examine(version, asked < SAMPLE);
+    const header = opener.headerOf(version.key);
+    const found =
+      header === undefined
+        ? await examination.examine(version, asked < SAMPLE)
+        : examination.examineHeader(header);
     asked++;
     if (found.kind === "unknown") failure ??= found.failure;
     else if (found.kind === "broken") broken++;
@@ -170,6 +181,13 @@ async function checkContents(versions: readonly StoredVersion[], context: OpenCo
   }
   if (opened !== undefined) return opens(opened);
   return { verdict: closed > 0 ? "closed" : broken > 0 ? "broken" : "none", ...(failure && { failure }) };
+}
+
+/** So that one read is enough: what is known to decide nothing comes last, and what need not be read comes first. */
+function lateness({ key, stamp }: StoredVersion, { container }: Config, opener: NameOpener): number {
+  const isSegmented = segmentedNameTag(key) !== undefined || stamp.form === "marker";
+  if (container === "classic") return isSegmented ? 1 : 0;
+  return opener.headerOf(key) === undefined ? 1 : 0;
 }
 
 function opens({ salt }: Shown): Findings {

@@ -94,11 +94,47 @@ describe.skipIf(skip !== undefined)(`the calls of a run${skip === undefined ? ""
     proxy.reset();
   });
 
-  it("of one that finds nothing new are the listing, one ranged read and a look for unfinished uploads", async () => {
-    await clean(backup(config));
+  it.each([
+    ["", {}],
+    ["of the classic container", { container: "classic" }],
+    // It took a read for the key of the names, and another for the content.
+    ["with encrypted names and a salt of its own", { encryptFilenames: true, salt: undefined }],
+    ["with encrypted names alone", { encrypt: false, encryptFilenames: true, salt: undefined }],
+    // Tombstones are of the segmented container, and say nothing about classic objects.
+    [
+      "with encrypted names and tombstones in the classic container",
+      {
+        container: "classic",
+        encryptFilenames: true,
+        salt: undefined,
+        versionsKeepDays: 9,
+        retire: "tombstone",
+      },
+    ],
+    ["with tombstones", { versionsKeepDays: 9, retire: "tombstone" }],
+  ] as const)("of one that finds nothing new %s are few", async (_, settings) => {
+    const { salt, ...fixed } = config;
+    const given = { ...fixed, ...("salt" in settings ? {} : { salt }), ...settings };
+    world.remove("folder");
+    for (const content of ["", "another"]) {
+      world.write("empty", "");
+      world.write("changed", content, content.length);
+      await clean(backup(given));
+    }
+    world.remove("empty");
+    await clean(backup(given));
     proxy.reset();
-    expect(await clean(backup(config))).toEqual({ unchanged: 31 });
+    expect(await clean(backup(given))).toEqual({ unchanged: 2 });
     expect(requests()).toEqual({ GetObject: 1, ListMultipartUploads: 1, ListObjectsV2: 1 });
     expect(proxy.count("GetObject").receivedBody).toBeLessThan(70_000);
+  });
+
+  it("are as few where all files are large", async () => {
+    // Both ends of one were read, after its beginning.
+    world.remove("folder");
+    await clean(backup(config));
+    proxy.reset();
+    expect(await clean(backup(config))).toEqual({ unchanged: 1 });
+    expect(requests()).toEqual({ GetObject: 1, ListMultipartUploads: 1, ListObjectsV2: 1 });
   });
 });
