@@ -2,7 +2,6 @@
  * Restoring: for every path its current version, back to where files live.
  */
 
-import * as path from "node:path";
 import type { Config } from "../config/config.ts";
 import { reportOf } from "../errors.ts";
 import type { Manifest } from "../metadata/manifest.ts";
@@ -14,9 +13,8 @@ import { PastMatches, Selection } from "../plan/selection.ts";
 import { stripPrefixOfFile } from "../plan/strip-prefix.ts";
 import { SPARSE_LEAST } from "../scan/folder-record.ts";
 import { SpillList } from "../spill/spill-list.ts";
-import { MetadataApplier } from "./apply-metadata.ts";
 import { type OpenDestination, withSortedFallback } from "./destination.ts";
-import { foreseeLinks } from "./make-links.ts";
+import { flush, RestoreFinish } from "./finish-restore.ts";
 import { mayBeManifest } from "./manifest-record.ts";
 import { nothingMatches } from "./nothing-matches.ts";
 import { nothingStored } from "./nothing-stored.ts";
@@ -24,14 +22,13 @@ import { reservesNames } from "./open-source.ts";
 import { openTarget } from "./open-target.ts";
 import { prepareTarget } from "./prepare-target.ts";
 import type { Overwrite } from "./restore-file.ts";
-import { ambiguousVersion, lostManifest, noSuchVersion } from "./restore-reports.ts";
+import { ambiguousVersion, noSuchVersion } from "./restore-reports.ts";
 import type { RestoreTarget } from "./restore-target.ts";
 import { RestoredMetadata } from "./restored-metadata.ts";
 import { type RunOptions, withDefaults } from "./run-options.ts";
 import { storedGroups, withStoredTimes } from "./stored-groups.ts";
 import { type RunResult, Tally } from "./tally.ts";
 import type { ManifestOutcome, RestoreOutcome } from "./tasks.ts";
-import { isClosed, settleUnrecorded } from "./unrecorded-files.ts";
 import { withDestination } from "./with-destination.ts";
 
 const REMEDY =
@@ -118,9 +115,9 @@ class Restore {
   private present = 0;
   private readonly made = new SpillList<string>();
   private readonly destination: OpenDestination;
-  private readonly target: RestoreTarget;
   private readonly options: RestoreOptions;
   private readonly tally: Tally;
+  private readonly finishing: RestoreFinish;
   private readonly selection: Selection;
   private readonly matches: PastMatches;
   private readonly choice: Choice;
@@ -142,9 +139,9 @@ class Restore {
     this.metadata = new RestoredMetadata(selection, options.stripPrefix);
     this.hasManifests = reservesNames(config);
     this.destination = destination;
-    this.target = target;
     this.options = options;
     this.tally = tally;
+    this.finishing = new RestoreFinish(config, target, options, tally);
     this.selection = selection;
     this.matches = matches;
     this.choice = options.choice ?? {};
@@ -168,7 +165,7 @@ class Restore {
 
   /** Large files, and then metadata. `reopen` gives the target the mode that it had, before it may get that of the source. */
   async finish(reopen: () => void): Promise<void> {
-    const { destination, metadata, options, config, tally } = this;
+    const { destination, metadata, options, tally } = this;
     await destination.workers.drain();
     for (const wanted of this.large) {
       options.signal.throwIfAborted();
@@ -179,20 +176,8 @@ class Restore {
     await destination.workers.close(); // what they hold is half of all memory, and nothing is left for them
     if (this.isEmpty && !tally.failed) tally.error(nothingStored(destination.storage));
     this.tellUnmatched();
-    if (options.dryRun) {
-      await this.beforeFolders(await this.foreseeLinks());
-    } else if (config.restore.kind === "local") {
-      for (const folder of metadata.lost()) tally.error(lostManifest(folder || config.restore.path));
-      const isRootDone = await this.applyMetadata(path.resolve(config.restore.path));
-      if (!isRootDone) reopen();
-    } else {
-      await this.beforeFolders();
-      if (this.unapplied) {
-        options.reporter.info(
-          "Metadata are not restored to a bucket: links, special files and empty folders are missing",
-        );
-      }
-    }
+    const { present, made, hasOld, unapplied } = this;
+    await this.finishing.run({ metadata, present, made, hasOld, unapplied }, reopen);
   }
 
   close(): void {
@@ -216,53 +201,6 @@ class Restore {
     }
     for (const text of matches.notThere()) tally.error(noSuchVersion(md5, text));
     if (selection.everything && !matches.any && !this.isEmpty) tally.error(noSuchVersion(md5));
-  }
-
-  private async beforeFolders(foreseen: readonly string[] = []): Promise<void> {
-    const { options, target, tally } = this;
-    if (options.beforeFolders === undefined) return;
-    if (!options.dryRun) await flush(target, tally);
-    await options.beforeFolders(tally, new Set(foreseen));
-  }
-
-  private async foreseeLinks(): Promise<string[]> {
-    const { config, options, tally, metadata } = this;
-    if (config.restore.kind !== "local") return [];
-    const { reporter, signal, overwrite = "always" } = options;
-    const root = path.resolve(config.restore.path);
-    return foreseeLinks(metadata.folders, { root, overwrite, tally, reporter, signal });
-  }
-
-  /** Whether the target itself got a mode. */
-  private async applyMetadata(root: string): Promise<boolean> {
-    const { options, tally, metadata, made } = this;
-    const { reporter } = options;
-    const isRecorded = (file: string) => metadata.isRecorded(file);
-    if (metadata.folders.length === 0) {
-      // What is made in a closed folder has the usual mode already, but for what is old.
-      const settles =
-        reservesNames(this.config) && (metadata.isRecordedAnywhere || this.hasOld || !isClosed(root));
-      try {
-        if (settles) settleUnrecorded(made, [], { root, reporter, isRecorded });
-      } catch (error) {
-        tally.error(reportOf(error, "restore", root));
-      }
-      await this.beforeFolders();
-      return false;
-    }
-    const applier = new MetadataApplier({
-      root,
-      overwrite: options.overwrite ?? "always",
-      owner: options.owner ?? process.geteuid?.() === 0,
-      setid: options.setid ?? false,
-      tally,
-      reporter,
-      signal: options.signal,
-      files: this.present,
-      made,
-      isRecorded,
-    });
-    return applier.run(metadata.folders, options.beforeFolders && (() => this.beforeFolders()));
   }
 
   private async restoreGroup(listed: PathGroup): Promise<void> {
@@ -355,14 +293,5 @@ class Restore {
     } else if (outcome.kind === "kept") {
       this.options.reporter.file("kept", file, "another file is there");
     }
-  }
-}
-
-/** What the disk did not take is a failure of the restore, whose files are written all the same. */
-async function flush(target: RestoreTarget, tally: Tally): Promise<void> {
-  try {
-    await target.flush();
-  } catch (error) {
-    tally.error(reportOf(error, "restore"));
   }
 }
