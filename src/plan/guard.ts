@@ -4,13 +4,22 @@
  */
 import { RefusedError } from "../errors.ts";
 
-export interface GuardFacts {
+/** Of the source, or of one of several. */
+export interface LossFacts {
+  /** Where there are several. */
+  readonly name?: string;
   /** Files that the scan saw. */
   readonly sourceFiles: number;
   /** Paths with a live version at the destination before this run. */
   readonly livePaths: number;
   /** Of these, how many are missing from the source and did not merely move. */
   readonly lost: number;
+}
+
+export interface GuardFacts {
+  readonly all: LossFacts;
+  /** Of several sources each: one of them may be an empty mount point while the others have most of the files. */
+  readonly parts: readonly LossFacts[];
   /** Whether part of the source could not be listed. */
   readonly partial: boolean;
   /** Whether at its place there is nothing any more, or something else than when the run began. */
@@ -32,30 +41,44 @@ export interface GuardSettings {
 export const A_HANDFUL = 10;
 
 /**
- * The reason to mark nothing as deleted, or undefined. Files under folders that could not be read are never marked,
- * whatever is allowed.
+ * The reasons to mark nothing as deleted: none where all is well. Files under folders that could not be read are never
+ * marked, whatever is allowed.
  */
-export function guardAgainstLoss(facts: GuardFacts, settings: GuardSettings): RefusedError | undefined {
-  const { sourceFiles, livePaths, lost, partial, replaced, toRead, gone } = facts;
+export function guardAgainstLoss(facts: GuardFacts, settings: GuardSettings): readonly RefusedError[] {
+  const { all, parts, partial, replaced, toRead, gone } = facts;
   if (replaced) {
-    return refusal("the source went away, or became another, while it was read: nothing was marked deleted", {
-      code: "EREPLACED",
-      remedy: "check that it is mounted, and run again",
-    });
+    return [
+      refusal("the source went away, or became another, while it was read: nothing was marked deleted", {
+        code: "EREPLACED",
+        remedy: "check that it is mounted, and run again",
+      }),
+    ];
   }
-  if (settings.allowMassDelete) return undefined;
+  if (settings.allowMassDelete) return [];
   if (gone > A_HANDFUL && gone > settings.massDeleteShare * toRead) {
-    return refusal(
-      `${gone} of ${toRead} files were gone when they were to be read: nothing was marked deleted`,
-    );
+    return [
+      refusal(`${gone} of ${toRead} files were gone when they were to be read: nothing was marked deleted`),
+    ];
   }
-  if (partial) return refusal("part of the source could not be listed: nothing was marked deleted");
-  if (lost === 0) return undefined;
-  if (sourceFiles === 0) return refusal(`the source is empty: ${lost} files were not marked deleted`);
-  if (lost > A_HANDFUL && lost > settings.massDeleteShare * livePaths) {
-    return refusal(`${lost} of ${livePaths} files are missing from the source and were not marked deleted`);
+  if (partial) return [refusal("part of the source could not be listed: nothing was marked deleted")];
+  // All of them are named: what is allowed is allowed of all.
+  const ofParts = parts.flatMap((part) => refusalOf(part, settings));
+  return ofParts.length > 0 ? ofParts : refusalOf(all, settings);
+}
+
+function refusalOf(
+  { name, sourceFiles, livePaths, lost }: LossFacts,
+  { massDeleteShare }: GuardSettings,
+): RefusedError[] {
+  if (lost === 0) return [];
+  const about = { ...MASS_DELETE, ...(name !== undefined && { path: name }) };
+  if (sourceFiles === 0) {
+    return [refusal(`the source is empty: ${lost} files were not marked deleted`, about)];
   }
-  return undefined;
+  if (lost <= A_HANDFUL || lost <= massDeleteShare * livePaths) return [];
+  return [
+    refusal(`${lost} of ${livePaths} files are missing from the source and were not marked deleted`, about),
+  ];
 }
 
 export interface RemovalFacts {
@@ -92,12 +115,11 @@ function removalRefusal(message: string): RefusedError {
   });
 }
 
-function refusal(
-  message: string,
-  about = {
-    code: "EMASSDELETE",
-    remedy: "check the source; if the files are meant to be gone, run again with --allow-mass-delete",
-  },
-): RefusedError {
+const MASS_DELETE = {
+  code: "EMASSDELETE",
+  remedy: "check the source; if the files are meant to be gone, run again with --allow-mass-delete",
+};
+
+function refusal(message: string, about: { code: string; remedy: string; path?: string } = MASS_DELETE) {
   return new RefusedError("source", message, about);
 }

@@ -5,6 +5,7 @@ import type { Version } from "../plan/group.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import type { Content } from "./content.ts";
 import { HistoryPhase } from "./history-phase.ts";
+import { Presence } from "./presence.ts";
 import { Retirements } from "./retirements.ts";
 import { RewrittenFiles } from "./rewritten-files.ts";
 import type { SourceRef } from "./tasks.ts";
@@ -35,15 +36,18 @@ export class JoinFindings {
   readonly rewritten = new RewrittenFiles();
   /** Whether anything at the destination is of a history already. */
   sawHistory = false;
-  sourceFiles = 0;
+  readonly presence: Presence;
   sourceBytes = 0;
-  /** Paths that had a live version when the run began. */
-  livePaths = 0;
   /** Live versions of files that a rule leaves out now. */
   excludedFiles = 0;
   excludedBytes = 0;
   unchangedFiles = 0;
   unchangedBytes = 0;
+
+  /** @param sourceNames where there are several. */
+  constructor(sourceNames?: readonly string[]) {
+    this.presence = new Presence(sourceNames);
+  }
 
   close(): void {
     this.newFiles.close();

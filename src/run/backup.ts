@@ -93,7 +93,7 @@ class Backup {
   private readonly retention: Retention | undefined;
   private readonly told = new Set<string>();
   private readonly notes = new Set<string>();
-  private found = new JoinFindings();
+  private found: JoinFindings;
   private partial = false;
 
   constructor(
@@ -108,6 +108,7 @@ class Backup {
     this.tally = tally;
     this.source = source;
     this.destination = destination;
+    this.found = this.nothingFound();
     const keepsHistory = config.versionsKeepDays !== null;
     const { storage, workers, sealer } = destination;
     const { reporter, dryRun } = options;
@@ -142,13 +143,13 @@ class Backup {
     try {
       if (!dryRun) await this.clearLitter();
       await withSortedFallback(this.destination, (versions, sorted) => this.joinListings(versions, sorted));
-      this.tally.expect(this.found.sourceFiles, this.found.sourceBytes);
+      this.tally.expect(this.found.presence.all.sourceFiles, this.found.sourceBytes);
       await this.storeRewritten();
       this.countUnchanged();
-      const moves = await this.storeNewFiles();
+      await this.storeNewFiles();
       await this.settle();
       signal.throwIfAborted();
-      await this.retire(moves);
+      await this.retire();
       if (!dryRun) await this.unfinished.finish();
       this.tellExcluded();
       for (const note of this.notes) this.options.reporter.info(note);
@@ -160,6 +161,10 @@ class Backup {
       await this.publisher.flush();
       this.found.close();
     }
+  }
+
+  private nothingFound(): JoinFindings {
+    return new JoinFindings(this.config.sources?.map(({ name }) => name));
   }
 
   /** Now, by the storage's clock, in milliseconds since 1970. */
@@ -186,7 +191,7 @@ class Backup {
     const storedBefore = this.tally.of("new").files + this.tally.of("changed").files;
     const bytesBefore = this.tally.of("new").bytes + this.tally.of("changed").bytes;
     this.found.close();
-    this.found = new JoinFindings();
+    this.found = this.nothingFound();
     const phase = this.planPhase();
     const entries = this.scan(sorted);
     for await (const groups of join(entries, versions)) {
@@ -282,7 +287,7 @@ class Backup {
   }
 
   /** Phase 2. */
-  private async storeNewFiles(): Promise<MovePhase> {
+  private async storeNewFiles(): Promise<void> {
     const { found, source, destination, tally, options, storePhase } = this;
     await destination.workers.drain();
     const moves = new MovePhase({
@@ -295,11 +300,11 @@ class Backup {
       dryRun: options.dryRun,
       store: (file) => storePhase.store({ file, sameSize: [], previous: [], taken: [] }, found),
       storeUncounted: (file, then) => storePhase.storeUncounted(file, found, then),
+      onExplained: ({ path }) => found.presence.explain(path),
       settleLoss: (file, outcome) => storePhase.settleLoss(file, outcome, found),
       unsettled: found.unsettled,
     });
     await moves.run(found.newFiles, found.returned, found.vanished);
-    return moves;
   }
 
   /** Phase 3: every task has its outcome, every staged object is published. */
@@ -309,20 +314,20 @@ class Backup {
   }
 
   /** Phases 4 and 5. */
-  private async retire(moves: MovePhase): Promise<void> {
+  private async retire(): Promise<void> {
     const { found, config, options, destination, tally } = this;
-    const { sourceFiles, livePaths } = found;
-    const lost = found.vanished.length - moves.explained;
+    const { all, parts } = found.presence;
     const gone = tally.of("vanished while running").files;
     const replaced = !this.source.isStillThere();
-    const refusal = guardAgainstLoss(
-      { sourceFiles, livePaths, lost, partial: this.partial, replaced, toRead: tally.changing, gone },
+    const refusals = guardAgainstLoss(
+      { all, parts, partial: this.partial, replaced, toRead: tally.changing, gone },
       { massDeleteShare: config.massDeleteShare, allowMassDelete: options.allowMassDelete },
     );
     const { deletedKeepDays, today } = this.plan;
     const deletions = { found, deletedKeepDays, today };
-    if (refusal !== undefined) tally.error(reportOf(refusal, "source"));
-    else {
+    for (const refusal of refusals) tally.error(reportOf(refusal, "source"));
+    const mayMark = refusals.length === 0;
+    if (mayMark) {
       await found.rewritten.storeLate((request) => this.storePhase.store(request, found));
       await this.settle();
       if (this.plan.keepsHistory) retireVanished(deletions, config.purgeDelayDays > 0);
@@ -338,7 +343,7 @@ class Backup {
       this.notes.add(NOT_FOR_THE_OLDER_TOOL);
     await found.history.carryOutRetirings(context);
     await found.retirements.carryOut(context);
-    if (refusal === undefined) await found.history.carryOutPurges(context);
+    if (mayMark) await found.history.carryOutPurges(context);
   }
 }
 

@@ -38,6 +38,8 @@ export interface MoveContext {
   store(file: SourceRef): Promise<void>;
   /** Uploads a file that may be a move: counts it only where that fails. */
   storeUncounted(file: SourceRef, then: (read: ReadFile, staged?: StagedObject) => void): Promise<void>;
+  /** Hears of each vanished version that lives on under another path. */
+  onExplained(version: StoredVersion): void;
   /** Counts a file that could not be read. */
   settleLoss(file: SourceRef, outcome: Loss): void;
 }
@@ -62,8 +64,6 @@ interface Stored {
 }
 
 export class MovePhase {
-  /** How many vanished versions live on under another path. */
-  explained = 0;
   private readonly context: MoveContext;
   /** What is stored later than this (after a signal) is not met any more. */
   private ended = false;
@@ -145,7 +145,7 @@ export class MovePhase {
         file = files.next();
       }
       while (!version.done && contentKey(version.value) === key) {
-        this.explained++;
+        this.context.onExplained(version.value);
         version = versions.next();
       }
     }

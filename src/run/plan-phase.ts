@@ -88,13 +88,13 @@ export class PlanPhase {
     return found.rewritten.consider(request, version, context.storage);
   }
 
-  private count({ entry }: PathGroup, plan: PathPlan): void {
+  private count({ path, entry }: PathGroup, plan: PathPlan): void {
     const { found } = this;
     if (entry !== undefined) {
-      found.sourceFiles++;
+      found.presence.meet(path);
       found.sourceBytes += entry.size;
     }
-    if (isLiveBefore(plan)) found.livePaths++;
+    if (isLiveBefore(plan)) found.presence.meetLive(path);
   }
 
   private async takeFile(group: PathGroup, plan: Changed, expiring: readonly string[]): Promise<void> {
@@ -111,6 +111,7 @@ export class PlanPhase {
       case "vanished":
         if (this.mayBeThere(group.path) || (await this.isExcluded(group, plan))) return;
         found.vanished.append({ ...plan, versions: group.versions, expiring });
+        found.presence.miss(group.path);
         return;
       case "gone":
         for (const version of plan.surplus) {

@@ -1,23 +1,23 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { dateOrLive } from "../../src/names/stamp.ts";
-import { A_HANDFUL, type GuardFacts, guardAgainstLoss, guardAgainstRemoval } from "../../src/plan/guard.ts";
+import {
+  A_HANDFUL,
+  type GuardFacts,
+  guardAgainstLoss,
+  guardAgainstRemoval,
+  type LossFacts,
+} from "../../src/plan/guard.ts";
 import { dateStamp, daysBetween, isExpired } from "../../src/plan/retention.ts";
 
 const settings = { massDeleteShare: 0.5, allowMassDelete: false };
-const facts: GuardFacts = {
-  sourceFiles: 100,
-  livePaths: 100,
-  lost: 0,
-  partial: false,
-  replaced: false,
-  toRead: 20,
-  gone: 0,
-};
-const guard = (some: Partial<GuardFacts>, others: Partial<typeof settings> = {}) =>
-  guardAgainstLoss({ ...facts, ...some }, { ...settings, ...others });
+const all: LossFacts = { sourceFiles: 100, livePaths: 100, lost: 0 };
+const facts: GuardFacts = { all, parts: [], partial: false, replaced: false, toRead: 20, gone: 0 };
+const guardAll = (some: Partial<GuardFacts & LossFacts>, others: Partial<typeof settings> = {}) =>
+  guardAgainstLoss({ ...facts, all: { ...all, ...some }, ...some }, { ...settings, ...others });
+const guard = (...given: Parameters<typeof guardAll>) => guardAll(...given)[0];
 
 describe("the guard", () => {
-  it.each<[string, Partial<GuardFacts>]>([
+  it.each<[string, Partial<GuardFacts & LossFacts>]>([
     ["nothing is missing", {}],
     ["the first backup of an empty folder", { sourceFiles: 0, livePaths: 0 }],
     ["an empty source whose files were all deleted long ago", { sourceFiles: 0, livePaths: 0, lost: 0 }],
@@ -29,7 +29,7 @@ describe("the guard", () => {
     expect(guard(some)).toBeUndefined();
   });
 
-  it.each<[string, Partial<GuardFacts>]>([
+  it.each<[string, Partial<GuardFacts & LossFacts>]>([
     ["one file missing from a source that is empty", { sourceFiles: 0, livePaths: 1, lost: 1 }],
     ["one more than the share", { sourceFiles: 49, lost: 51 }],
     ["one more than a handful when that is everything stored", { sourceFiles: 500, livePaths: 11, lost: 11 }],
@@ -51,6 +51,20 @@ describe("the guard", () => {
         code: "EREPLACED",
       });
     }
+  });
+
+  it("looks at each of several sources, and names all that lack files", () => {
+    const small = { name: "small", sourceFiles: 9, livePaths: 20, lost: 11 };
+    const empty = { name: "empty", sourceFiles: 0, livePaths: 1, lost: 1 };
+    const whole = { name: "whole", sourceFiles: 1000, livePaths: 1000, lost: 0 };
+    const few = { ...all, lost: 12, livePaths: 1021 };
+    const found = guardAll({ all: few, parts: [small, whole, empty] });
+    expect(found.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+      "small: 11 of 20 files are missing from the source and were not marked deleted",
+      "empty: the source is empty: 1 files were not marked deleted",
+    ]);
+    expect(guardAll({ all: few, parts: [whole] })).toEqual([]);
+    expect(guardAll({ all: few, parts: [small] }, { allowMassDelete: true })).toEqual([]);
   });
 
   it("follows the share that is set, 0 and 1 included", () => {

@@ -68,6 +68,35 @@ describe("several sources", () => {
     expect(await clean(backup(config))).toEqual({ unchanged: 4 });
   });
 
+  it("keep what is stored of one that is empty, or much smaller, however many files the others have", async () => {
+    const config = configOf(["large", "empty", "small"], { deletedKeepDays: 0 });
+    for (let i = 0; i < 60; i++) write(`large/${i}`);
+    for (let i = 0; i < 12; i++) write(`small/${i}`);
+    for (const file of ["empty/file", "empty/folder/file", "large/gone"]) write(file);
+    await clean(backup(config));
+    fs.rmSync(world.at("from/large/gone"));
+    fs.rmSync(world.at("from/empty"), { recursive: true });
+    fs.mkdirSync(world.at("from/empty"));
+    for (let i = 0; i < 11; i++) fs.rmSync(world.at(`from/small/${i}`));
+    const { outcomes, told } = await backup(config);
+    expect(outcomes).toEqual({ unchanged: 61 });
+    expect(told.errors).toMatchObject([
+      { path: "empty", message: expect.stringContaining("is empty: 2 files"), code: "EMASSDELETE" },
+      { path: "small", message: expect.stringContaining("11 of 12 files"), code: "EMASSDELETE" },
+    ]);
+    expect(await clean(backup(config, { allowMassDelete: true }))).toEqual({ unchanged: 61, deleted: 14 });
+  });
+
+  it("may lose all files to another one", async () => {
+    const config = configOf(["one", "two"], { deletedKeepDays: 0 });
+    for (let i = 0; i < 12; i++) write(`one/${i}`);
+    write("two/other");
+    await clean(backup(config));
+    fs.renameSync(world.at("from/one"), world.at("from/two/of one"));
+    fs.mkdirSync(world.at("from/one"));
+    expect(await clean(backup(config))).toEqual({ unchanged: 1, moved: 12, deleted: 12 });
+  });
+
   it("have rules of their own, and names in what is said of them", async () => {
     const exclusions = { exclude: ["/top.tmp"], include: [], caches: false, oneFileSystem: false };
     const config = configOf(["one", "two"], { exclusions });
