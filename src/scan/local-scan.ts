@@ -234,6 +234,7 @@ export class LocalScan {
       return this.entryOf(file, mtime, stat.size);
     } catch (error) {
       if (kind === "link" && errorCode(error) === "ELOOP") return this.skip(file, "a link to itself");
+      if (kind === "link" && isNoPath(error, location)) return this.skip(file, "a dangling link");
       this.tellError(error, file, "cannot be examined");
       return this.unknown(file);
     }
@@ -291,5 +292,15 @@ export class LocalScan {
 
   private skip(file: string, reason: string): undefined {
     this.findings.onSkipped(file, reason);
+  }
+}
+
+/** Links are also kept for their text alone, which then is longer than any name can be. */
+function isNoPath(error: unknown, link: string | Buffer): boolean {
+  if (errorCode(error) !== "ENAMETOOLONG") return false;
+  try {
+    return fs.lstatSync(link).isSymbolicLink();
+  } catch {
+    return false; // it is the link's own path that is too long
   }
 }

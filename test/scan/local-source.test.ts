@@ -125,6 +125,7 @@ describe("scanning a folder", () => {
     fs.symlinkSync("real", `${root}/folder link`);
     fs.symlinkSync("none", `${root}/dangling`);
     fs.symlinkSync("real/file/x", `${root}/through a file`);
+    fs.symlinkSync("text".repeat(100), `${root}/no path`);
     fs.symlinkSync("loop", `${root}/loop`);
     execFileSync("mkfifo", [`${root}/fifo`]);
     fs.symlinkSync("fifo", `${root}/fifo link`);
@@ -136,6 +137,7 @@ describe("scanning a folder", () => {
     expect(Object.fromEntries(skipped)).toEqual({
       dangling: "a dangling link",
       "through a file": "a dangling link",
+      "no path": "a dangling link",
       fifo: "not a regular file",
       "fifo link": "not a regular file",
       "folder link": "a link to a folder",
