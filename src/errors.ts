@@ -4,6 +4,7 @@
  * An error says which side failed, names the file where there is one, and says what to do. Only the command
  * line (src/cli) turns errors into text and exit codes; everything below it throws or returns these.
  */
+import { constants } from "node:os";
 
 /** Which part of the world failed. */
 export type Side = "source" | "destination" | "restore" | "crypto" | "config" | "output" | "internal";
@@ -101,10 +102,19 @@ export class FileChangedError extends BackupError {
 
 /** The `code` of a Node or SDK error, when it has one. */
 export function errorCode(cause: unknown): string | undefined {
-  if (typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string") {
-    return cause.code;
-  }
-  return undefined;
+  if (typeof cause !== "object" || cause === null || !("code" in cause)) return undefined;
+  const { code } = cause;
+  if (typeof code !== "string") return undefined;
+  return UNNAMED.test(code) && "errno" in cause ? systemName(Number(cause.errno)) : code;
+}
+
+/** Node's codes, of calls that wait and of promises, where libuv has no name: of a full quota, or a stale handle of NFS. */
+const UNNAMED = /^UNKNOWN$|^Unknown system error/;
+
+/** @param errno negative, as Node has it. */
+function systemName(errno: number): string {
+  const found = Object.entries(constants.errno).find(([, number]) => number === -errno);
+  return found?.[0] ?? `errno ${-errno}`;
 }
 
 /** A thrown value's message, whatever was thrown. */
