@@ -9,6 +9,7 @@ import { isPassing } from "../storage/passing.ts";
 import type { UnfinishedUpload } from "../storage/storage.ts";
 import type { FileMeta, ObjectSealer } from "./object-sealer.ts";
 import type { OpenContext } from "./open-object.ts";
+import type { ReadFile } from "./tasks.ts";
 
 export interface StoreContext extends OpenContext {
   readonly source: Source;
@@ -39,6 +40,8 @@ export interface Attempt {
   /** Uploads of this path that earlier runs left. */
   readonly unfinished: readonly UnfinishedUpload[];
   readonly attempt: number;
+  /** Gets what a small file is, before it is stored. */
+  onRead(read: ReadFile): void;
 }
 
 /** Thrown inside one attempt; the caller tries again. */

@@ -24,21 +24,21 @@ import type { FileMeta } from "./object-sealer.ts";
 import { type Attempt, ChangedMeanwhile, hashPass, keyFor, type StoreContext } from "./store-context.ts";
 import { matchPass, openBase, storeDelta } from "./store-delta.ts";
 import { storeWhole } from "./store-whole.ts";
-import type { HashOutcome, SourceRef, StoreOutcome, Task } from "./tasks.ts";
+import type { HashOutcome, ReadFile, SourceRef, StoreOutcome, Task } from "./tasks.ts";
 
 const ATTEMPTS = 3;
 const HINTED_MD5 = /^[0-9a-f]{32}$/;
 
 /** Stages one file, or finds that one of the versions of the same size has its content. Never throws. */
 export function storeFile(task: Task & { do: "store" }, context: StoreContext): Promise<StoreOutcome> {
-  return withRetries(task.file, context, async (file, attempt) => {
+  return withRetries(task.file, context, async (file, attempt, onRead) => {
     const sameSize = task.sameSize.filter((version) => version.size === file.size);
     const store = file.size <= context.sealer.wholeLimit ? storeSmall : storeLarge;
     const { previous, unfinished } = task;
     const type = task.file.manifest ? "manifest" : "file";
     const headers = await headersOf(file, context);
     const { path } = task.file;
-    const given: Attempt = { path, type, headers, sameSize, previous, unfinished, attempt };
+    const given: Attempt = { path, type, headers, sameSize, previous, unfinished, attempt, onRead };
     const copied = task.byEtag && (await importFile(file, given, context));
     return copied ?? store(file, given, context);
   });
@@ -55,22 +55,28 @@ export function hashFile(task: Task & { do: "hash" }, context: StoreContext): Pr
 async function withRetries<T>(
   ref: SourceRef,
   context: StoreContext,
-  work: (file: SourceFile, attempt: number) => Promise<T>,
+  work: (file: SourceFile, attempt: number, onRead: (read: ReadFile) => void) => Promise<T>,
 ) {
   for (let attempt = 1; ; attempt++) {
     if (context.stopped()) return { kind: "stopped" } as const;
     let file: SourceFile | undefined;
+    let known: { read?: ReadFile } = {};
+    const onRead = (read: ReadFile) => {
+      known = { read };
+    };
     try {
       // What was listed is only trusted at the first attempt; later ones look afresh.
       const { etag: _, ...fresh } = ref;
       file = ref.manifest
         ? new ManifestFile(ref.manifest.text)
         : await context.source.open(attempt === 1 ? ref : fresh);
-      return await work(file, attempt);
+      return await work(file, attempt, onRead);
     } catch (error) {
       if (context.stopped()) return { kind: "stopped" } as const;
       if (isFromSource(error) && errorCode(error) === "ENOENT") return { kind: "vanished" } as const;
-      if (!hasChanged(error)) return { kind: "failed", report: reportOf(error, "source", ref.path) } as const;
+      if (!hasChanged(error)) {
+        return { kind: "failed", report: reportOf(error, "source", ref.path), ...known } as const;
+      }
       if (attempt === ATTEMPTS) {
         return { kind: "failed", report: reportOf(new FileChangedError(ref.path), "source") } as const;
       }
@@ -103,11 +109,12 @@ async function storeSmall(file: SourceFile, attempt: Attempt, context: StoreCont
 async function sealSmall(
   plain: Buffer,
   mtime: number,
-  { path, type, headers }: Attempt,
+  { path, type, headers, onRead }: Attempt,
   context: StoreContext,
 ): Promise<{ md5: string; staged: StagedObject }> {
   const size = plain.length;
   const { bytes, md5 } = context.sealer.sealSmall(plain, { path, mtime, type, ...headers });
+  onRead({ size, mtime, md5 });
   const key = keyFor({ path, size, mtime, md5, stamp: LIVE }, context);
   const { destination, signal } = context;
   const placing = objectRules(context.config).classFor({ path, size, type });

@@ -69,6 +69,7 @@ export class StorePhase {
       if (outcome.kind === "same") throw new Error("there was nothing to be the same as");
       if (outcome.kind !== "stored") {
         this.settleLoss(file, outcome, found);
+        if (outcome.kind === "failed" && outcome.read !== undefined) then(outcome.read);
         return;
       }
       const { read, staged } = outcome;

@@ -58,7 +58,11 @@ export type Failed = { readonly kind: "failed"; readonly report: ErrorReport };
 export type Stopped = { readonly kind: "stopped" };
 
 /** Why there is nothing of a file: it has gone since it was listed, or could not be read or stored. */
-export type Loss = { readonly kind: "vanished" } | Failed | Stopped;
+export type Loss =
+  | { readonly kind: "vanished" }
+  /** `read`: of a file that was read, and could not be stored. */
+  | (Failed & { readonly read?: ReadFile })
+  | Stopped;
 
 export type StoreOutcome =
   | { readonly kind: "stored"; readonly read: ReadFile; readonly staged: StagedObject }

@@ -59,16 +59,17 @@ describe.each([
   });
 
   // Without a copy under the new path the old one is the last there is.
-  it.each(sizes)(
-    "keeps what %i bytes were stored as where the new path cannot be stored, though nothing deleted is kept",
-    async (bytes) => {
+  it.each(sizes.flatMap((bytes) => [[bytes, 0] as const, [bytes, 7] as const]))(
+    "keeps what %i bytes were stored as where the new path cannot be stored, deleted_keep_days %i",
+    async (bytes, deletedKeepDays) => {
       world.write("old", randomBytes(bytes));
       world.write("other", "o");
-      await clean(backup(config({ deletedKeepDays: 0 })));
+      await clean(backup(config({ deletedKeepDays })));
+      const before = world.stored();
       rename("old", "n".repeat(240));
-      const { errors } = await backup(config({ deletedKeepDays: 0 }));
+      const { errors } = await backup(config({ deletedKeepDays }));
       expect(errors).toEqual({ failed: 1 });
-      expect(world.stored().filter((key) => key.startsWith("old."))).toHaveLength(1);
+      expect(world.stored()).toEqual(before);
     },
   );
 });
