@@ -59,6 +59,10 @@ export class GroupOfChanges {
       for (const [i, version] of versions.entries()) {
         const first = began[i];
         if (first === undefined) continue; // another run was quicker
+        if (await this.hasCopy(version, first, taken)) {
+          await this.removeCopied(version, why);
+          continue;
+        }
         const least = config.retire === "tombstone" ? first + 1 : first;
         const next = began.slice(i + 1).find((moment) => moment !== undefined) ?? until;
         const stamp = freeStamp(first, next >= first ? next : secondsOf(now), least, stamps);
@@ -180,13 +184,37 @@ export class GroupOfChanges {
       tally.add("kept live", version.size);
       return;
     }
-    const done = () => {
-      if (why !== "deleted") return;
-      tally.add("deleted", version.size);
-      reporter.file("deleted", version.path, "marked", version.size);
-    };
+    const done = () => this.tellRetired(version, why);
     if (tombstone) await this.mark(to, done);
     else await this.rename(version, to, done);
+  }
+
+  /**
+   * Whether a version is retired already but for its removal: a bucket renames by copying, and a run can end in between, or
+   * not be allowed to remove. Of a life that began at the same second and lasted, only this object can have been it.
+   */
+  private async hasCopy(version: StoredVersion, began: number, taken: readonly Stamp[]): Promise<boolean> {
+    const { storage, sealer, config } = this.context;
+    if (config.retire === "tombstone") return false;
+    for (const stamp of taken) {
+      if (stamp.form !== "stamp" || stamp.began !== began || stamp.ceased <= began) continue;
+      const copy = await storage.stat(sealer.keyFor({ ...fieldsOf(version), stamp }));
+      if (copy !== undefined && copy.size === (await storage.stat(version.key))?.size) return true;
+    }
+    return false;
+  }
+
+  private async removeCopied(version: StoredVersion, why: Retiring["why"]): Promise<void> {
+    const { storage, dryRun } = this.context;
+    const [failed] = dryRun ? [] : await storage.remove([version.key]);
+    if (failed !== undefined) throw failed.error;
+    this.tellRetired(version, why);
+  }
+
+  private tellRetired({ path, size }: StoredVersion, why: Retiring["why"]): void {
+    if (why !== "deleted") return;
+    this.context.tally.add("deleted", size);
+    this.context.reporter.file("deleted", path, "marked", size);
   }
 
   /** Gives a retired version, or its tombstone, another stamp. */
