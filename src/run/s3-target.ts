@@ -7,8 +7,6 @@ import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
 
-const MD5_ETAG = /^[0-9a-f]{32}$/;
-
 export class S3Target implements RestoreTarget {
   readonly takesAtOnce = false;
   private readonly storage: Storage;
@@ -35,8 +33,7 @@ export class S3Target implements RestoreTarget {
       size: stat.size,
       mtime: Math.floor((stat.mtime ?? stat.modified) / 1000),
       regular: true,
-      ...(stat.etag !== undefined &&
-        MD5_ETAG.test(stat.etag) && { md5: md5ToBase36(Buffer.from(stat.etag, "hex")) }),
+      ...(stat.md5 !== undefined && { md5: md5ToBase36(Buffer.from(stat.md5, "hex")) }),
     };
   }
 
