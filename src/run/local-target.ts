@@ -21,6 +21,8 @@ import { isClosed, NEW_MODE, PRIVATE } from "./unrecorded-files.ts";
 import { WriteBehind } from "./write-behind.ts";
 
 const REMEMBERED = 50_000;
+const FOLDER_THERE = "a folder is in its place";
+const NOT_IN_A_FOLDER = "restore it to a bucket, or read it with backup cat";
 
 export class LocalTarget implements RestoreTarget {
   readonly takesAtOnce = true;
@@ -48,7 +50,7 @@ export class LocalTarget implements RestoreTarget {
       const location = this.locate(file);
       const stat = fs.lstatSync(location, { throwIfNoEntry: false });
       if (stat === undefined) return undefined;
-      if (stat.isDirectory()) throw obstructed(file, "a folder is in its place", file);
+      if (stat.isDirectory()) throw obstructed(file, FOLDER_THERE, file);
       const mtime = secondsOfStat(stat, () => fs.lstatSync(location, { bigint: true }));
       return { size: stat.size, mtime, regular: stat.isFile(), mode: stat.mode & 0o777 };
     } catch (error) {
@@ -101,6 +103,8 @@ export class LocalTarget implements RestoreTarget {
       await behind?.settle();
       if (fd !== undefined) fs.closeSync(fd);
       if (temporary !== undefined) removeQuietly(temporary);
+      // Made by another file of this restore: in a bucket `a` can be beside `a/b`.
+      if (errorCode(error) === "EISDIR") throw obstructed(version.path, FOLDER_THERE, version.path);
       throw wrap(error, version.path);
     }
   }
@@ -185,10 +189,10 @@ function isEmpty(root: string): boolean {
  */
 export function checkTargetPath(file: string): void {
   const components = file.split("/");
-  if (file.startsWith("/")) throw refusal(file, "the path is absolute");
-  if (components.includes("..")) throw refusal(file, "the path would leave the target");
+  if (file.startsWith("/")) throw refusal(file, "the path is absolute", NOT_IN_A_FOLDER);
+  if (components.includes("..")) throw refusal(file, "the path would leave the target", NOT_IN_A_FOLDER);
   if (components.includes("") || components.includes(".")) {
-    throw refusal(file, "a folder cannot hold a path with an empty or '.' component");
+    throw refusal(file, "a folder cannot hold a path with an empty or '.' component", NOT_IN_A_FOLDER);
   }
   if (isTemporaryFolder(components[0] ?? "")) throw refusal(file, "the name is reserved for temporary files");
   if (file.includes("\0")) throw refusal(file, "the path holds a zero byte");

@@ -50,7 +50,7 @@ export class S3Source implements Source {
         while (waiting.length > 0 && comparePaths((waiting.at(-1) as Entry).sortKey, object.key) < 0) {
           batch.push(waiting.pop() as Entry);
         }
-        const entry = this.examine(object, findings);
+        const entry = this.examine(object);
         if (entry !== undefined) insert(waiting, entry);
       }
       if (batch.length > 0) yield batch;
@@ -112,15 +112,11 @@ export class S3Source implements Source {
     return this.escapes ? unescapePath(path) : path;
   }
 
-  private examine(object: ListedObject, findings: ScanFindings): Entry | undefined {
+  private examine(object: ListedObject): Entry | undefined {
     const { key, size = 0, modified = 0, etag } = object;
     this.exclusions.meet(key);
     if (this.exclusions.reasonFor(key) !== undefined || this.exclusions.isTooLarge(key, size))
       return undefined;
-    if (key.endsWith("/")) {
-      findings.onSkipped(key, "its key ends in a slash");
-      return undefined;
-    }
     if (etag !== undefined && MD5_ETAG.test(etag) && this.storage.keyProblem(key) === undefined)
       this.trial?.note({ key, size, etag });
     const mtime = Math.max(0, Math.floor(modified / 1000));

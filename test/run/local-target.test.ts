@@ -125,6 +125,20 @@ describe("restoring into a folder", () => {
 });
 
 describe("a path that must not be written", () => {
+  it("is where a folder comes to be meanwhile, made for another file", async () => {
+    async function* content() {
+      yield CONTENT;
+      fs.mkdirSync(path.join(root, "a"));
+    }
+    expect(await target.examine("a")).toBeUndefined();
+    await expect(target.put(versionOf("a"), content())).rejects.toMatchObject({
+      code: "EREFUSED",
+      message: expect.stringContaining("a folder is in its place"),
+    });
+    expect(tree()).toEqual(["a"]);
+    expect(litter()).toEqual([]);
+  });
+
   it.each([
     ["..", /leave/],
     ["../evil", /leave/],
