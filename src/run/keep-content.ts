@@ -4,11 +4,12 @@
 import { reportOf } from "../errors.ts";
 import { LIVE } from "../names/stamp.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
+import type { SourceFile } from "../scan/source.ts";
 import type { StagedObject, Storage } from "../storage/storage.ts";
 import { copyRenewed } from "./copy-renewed.ts";
 import { objectRules, type RuledFile } from "./object-rules.ts";
 import type { ObjectSealer } from "./object-sealer.ts";
-import { type Attempt, fallBack, keyFor, type StoreContext } from "./store-context.ts";
+import { type Attempt, fallBack, headersOf, keyFor, type StoreContext } from "./store-context.ts";
 import type { CopyOutcome, ReadFile, StoreOutcome, Task } from "./tasks.ts";
 
 /**
@@ -51,18 +52,24 @@ export function isSealedAgain(size: number, sealer: ObjectSealer, destination: S
 
 /** Stages a copy of a version under another path or time. Never throws. */
 export async function copyFile(
-  { version, to }: Task & { do: "copy" },
+  { version, to, file }: Task & { do: "copy" },
   context: StoreContext,
 ): Promise<CopyOutcome> {
   if (context.stopped()) return { kind: "stopped" };
+  let opened: SourceFile | undefined;
   try {
     const key = keyFor(to, context);
-    const renewed = await copyRenewed(version, to, key, context);
+    opened = await context.source.open(file);
+    // The old path may have had others.
+    const headers = await headersOf(opened, context);
+    const renewed = await copyRenewed(version, { ...to, ...headers }, key, context);
     const staged = renewed ?? (await copyWhole(version, to, key, context));
     return { kind: "copied", staged, renewed: renewed !== undefined };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
     return { kind: "failed", report: reportOf(error, "destination", to.path) };
+  } finally {
+    await opened?.close();
   }
 }
 

@@ -169,7 +169,7 @@ export class MovePhase {
       return;
     }
     const to = { path: file.path, ...read, stamp: LIVE };
-    await this.context.destination.workers.submit({ do: "copy", version, to }, (outcome) => {
+    await this.context.destination.workers.submit({ do: "copy", version, to, file }, (outcome) => {
       const copied = outcome as CopyOutcome;
       if (copied.kind === "copied") this.publish(copied, file, read);
       if (copied.kind !== "failed") return;

@@ -72,6 +72,14 @@ export async function hashPass(
   return md5ToBase36(digest.digest());
 }
 
+/** What is kept beside the content: of S3 sources, while metadata are on, in containers that have a place for it. */
+export async function headersOf(
+  file: SourceFile,
+  { config, sealer }: StoreContext,
+): Promise<Pick<FileMeta, "headers">> {
+  return config.metadata && sealer.keepsHeaders && file.headers ? { headers: await file.headers() } : {};
+}
+
 /** Counts progress, and can take it back where an attempt starts again. */
 export class Progress {
   private readonly context: StoreContext;

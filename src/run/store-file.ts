@@ -20,8 +20,14 @@ import { importFile } from "./import-file.ts";
 import { isSealedAgain, keepContent } from "./keep-content.ts";
 import { ManifestFile } from "./manifest-file.ts";
 import { objectRules } from "./object-rules.ts";
-import type { FileMeta } from "./object-sealer.ts";
-import { type Attempt, ChangedMeanwhile, hashPass, keyFor, type StoreContext } from "./store-context.ts";
+import {
+  type Attempt,
+  ChangedMeanwhile,
+  hashPass,
+  headersOf,
+  keyFor,
+  type StoreContext,
+} from "./store-context.ts";
 import { matchPass, openBase, storeDelta } from "./store-delta.ts";
 import { storeWhole } from "./store-whole.ts";
 import type { HashOutcome, ReadFile, SourceRef, StoreOutcome, Task } from "./tasks.ts";
@@ -148,14 +154,6 @@ async function storeLarge(file: SourceFile, attempt: Attempt, context: StoreCont
   }
   const stored = await storeWhole(file, attempt, md5, context);
   return { kind: "stored", read: { size, mtime, md5: stored.md5 }, staged: stored.staged };
-}
-
-/** What is kept beside the content: of S3 sources, while metadata are on, in containers that have a place for it. */
-async function headersOf(
-  file: SourceFile,
-  { config, sealer }: StoreContext,
-): Promise<Pick<FileMeta, "headers">> {
-  return config.metadata && sealer.keepsHeaders && file.headers ? { headers: await file.headers() } : {};
 }
 
 /** An S3 ETag that looks like an md5 is one, unless the bucket encrypts in certain ways: so it is only a guess. */

@@ -31,8 +31,13 @@ export type Task =
     }
   /** Only hash it. */
   | { readonly do: "hash"; readonly file: SourceRef; readonly byEtag?: true }
-  /** Stage a copy of a version under another path or time. */
-  | { readonly do: "copy"; readonly version: StoredVersion; readonly to: NameFields }
+  /** Stage a copy of a version under another path or time, as which `file` has its content now. */
+  | {
+      readonly do: "copy";
+      readonly version: StoredVersion;
+      readonly to: NameFields;
+      readonly file: SourceRef;
+    }
   /** `sparse`: leave holes where the content is zeros. `isOld`: no metadata that were recorded will fit it. */
   | {
       readonly do: "restore";

@@ -72,5 +72,26 @@ describe.skipIf(skip !== undefined)(
       expect(await headersIn(other, "small")).toEqual(changed);
       expect(await headersIn(other, "large")).toEqual(changed);
     });
+
+    it("are those of the new path where an object has moved", async () => {
+      const src = await bucket();
+      const to = await bucket();
+      const [small, large] = [Buffer.from("small"), Buffer.alloc(6 * 2 ** 20, "large")];
+      for (const [key, content] of Object.entries({ small, large })) {
+        await put(src, key, content, { "content-type": "text/html", "x-amz-meta-colour": "red" });
+      }
+      const config = world.config({ src, restore: to, container: "segmented", metadata: true });
+      expect(await clean(backup(config))).toEqual({ new: 2 });
+      const storage = await openStorage(src, "source");
+      await storage.remove(["small", "large"]);
+      await storage.close();
+      const changed = { "content-type": "text/plain" };
+      await put(src, "new/small", small, changed);
+      await put(src, "new/large", large, changed);
+      expect(await clean(backup(config, { allowMassDelete: true }))).toEqual({ moved: 2, deleted: 2 });
+      await clean(restore(config));
+      expect(await headersIn(to, "new/small")).toEqual(changed);
+      expect(await headersIn(to, "new/large")).toEqual(changed);
+    });
   },
 );

@@ -9,13 +9,13 @@ const store: Task = { do: "store", file, sameSize: [], unfinished: [] };
 
 describe("the weight of a task", () => {
   it("is what is read for it", () => {
-    const tasks: Task[] = [store, { do: "verify", version }, { do: "copy", version, to: version }];
+    const tasks: Task[] = [store, { do: "verify", version }, { do: "copy", version, to: version, file }];
     expect(tasks.map(weightOf)).toEqual([1000, 1000, 1000]);
   });
 
   it("is nothing where a server copies: many large files that moved may be in flight", () => {
     const copied: Task[] = [
-      { do: "copy", version, to: version },
+      { do: "copy", version, to: version, file },
       { ...store, byEtag: true },
       { do: "hash", file, byEtag: true },
     ];
