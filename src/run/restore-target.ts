@@ -9,6 +9,8 @@ export interface Existing {
   readonly size: number;
   /** Whole seconds since 1970. */
   readonly mtime: number;
+  /** When it was stored, likewise, where the target tells that from its mtime. */
+  readonly storedAt?: number;
   /** The content's md5 in canonical base 36 where the target knows it without reading. */
   readonly md5?: string;
   /** Only regular files can be identical to what would be restored. */

@@ -32,16 +32,20 @@ export class S3Target implements RestoreTarget {
     return {
       size: stat.size,
       mtime: Math.floor((stat.mtime ?? stat.modified) / 1000),
+      storedAt: Math.floor(stat.modified / 1000),
       regular: true,
       ...(stat.md5 !== undefined && { md5: md5ToBase36(Buffer.from(stat.md5, "hex")) }),
     };
   }
 
-  /** By md5 where the ETag is one, else by the mtime that a restore leaves in the object's metadata. */
+  /**
+   * By md5 where the ETag is one, else by the mtime that a restore leaves in the object's metadata, or by when it was stored:
+   * as the object of a source a backup goes by that, whatever mtime another program gave it.
+   */
   async isIdentical(version: StoredVersion, existing: Existing, checksum: boolean): Promise<boolean> {
     if (existing.size !== version.size) return false;
     if (existing.md5 !== undefined) return existing.md5 === version.md5;
-    return !checksum && existing.mtime === version.mtime;
+    return !checksum && [existing.mtime, existing.storedAt].includes(version.mtime);
   }
 
   async put(

@@ -30,6 +30,10 @@ it("goes by the md5 where the storage knows it, whatever the time", async () => 
   expect(await identical({ etag: md5("another"), md5: md5("another") })).toEqual([false, false]);
 });
 
+it("takes the object that was backed up for the same, though its metadata tell another mtime", async () => {
+  expect(await identical({ etag: `${md5("parts")}-2`, mtime: 1000 })).toEqual([true, false]);
+});
+
 it("goes by the time where the ETag only looks like an md5, as with keys of KMS", async () => {
   expect(await identical({ etag: md5("sealed content") })).toEqual([true, false]);
   expect(await identical({ etag: md5("sealed content"), mtime: T0 * 1000, modified: 0 })).toEqual([
