@@ -20,14 +20,14 @@ export interface PlanSettings {
  * - `unchanged`: the live version matches path, size and mtime, and with a metadata manifest the md5 too, which alone
  *   tells whether it changed.
  * - `upload`: new (no `previous`) or changed. Where a version of the same size exists, `sameSize`, its md5 is compared
- *   first: a touched or returned file then costs a copy or a rename. `previous`, oldest first, go once the new version
- *   is safe. That a file has the time of a version that is not live any more proves nothing: many may have had it.
+ *   first: a touched or returned file then costs a copy or a rename. `previous`, with history oldest first, go once the new
+ *   version is safe. That a file has the time of a version that is not live any more proves nothing: many may have had it.
  * - `revive`: without history, a manifest is back as the version marked deleted has it, md5 and all.
  * - `vanished`: a live version whose file is not in the source.
  * - `gone`: only versions marked deleted, and no history.
  * - `nothing`: no file, and no version that this run has to decide about: retention does, over those of a history.
  *
- * `surplus`, oldest first, are versions that nothing needs any more, to be retired or removed in the last phase:
+ * `surplus`, with history oldest first, are versions that nothing needs any more, to be retired or removed in the last phase:
  * doubles that a kill left behind, and, without history, what lies beside the one version per path that is kept then.
  */
 export type PathPlan =
@@ -56,11 +56,6 @@ export type PathPlan =
 /** Plans one path. Versions with equal claims are ranked by when they were stored, so `storedAt` should be known then. */
 export function planPath(group: PathGroup, settings: PlanSettings): PathPlan {
   return settings.keepsHistory ? planWithHistory(group) : planWithout(group, settings);
-}
-
-/** The version that a path has when the source says nothing: what restore and verify take. */
-export function currentVersion(versions: readonly Version[]): Version | undefined {
-  return [...versions].sort(byClaim)[0];
 }
 
 /** One version is kept for each path: the live one, or the one that was deleted last. */

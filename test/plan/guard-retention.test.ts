@@ -91,6 +91,7 @@ describe("the guard of what is restored in place", () => {
     const refusal = guardAgainstRemoval({ wanted, surplus }, settings);
     expect(refusal).toMatchObject({ kind: "refused", side: "restore", code: "EMASSDELETE" });
     expect(refusal?.remedy).toMatch(/--allow-mass-delete/);
+    if (wanted > 0) expect(refusal?.message).toMatch(new RegExp(`${surplus} of ${wanted + surplus} files`));
     expect(guardAgainstRemoval({ wanted, surplus }, { ...settings, allowMassDelete: true })).toBeUndefined();
   });
 });

@@ -8,7 +8,8 @@ import { versionOf } from "./worlds.ts";
 
 const stamp = (began: number, ceased: number): Stamp => ({ form: "stamp", began, ceased });
 const marker = (began: number, ceased: number): Stamp => ({ form: "marker", began, ceased });
-const live = (storedAt: number, mtime = 1) => versionOf("f", { mtime, storedAt: storedAt * 1000 + 999 });
+const live = (storedAt: number, mtime = 1, md5 = "1") =>
+  versionOf("f", { mtime, md5, storedAt: storedAt * 1000 + 999 });
 
 describe("the history of a path", () => {
   it("has a life for each version, oldest first, the live one last and without an end", () => {
@@ -42,6 +43,14 @@ describe("the history of a path", () => {
     ]);
   });
 
+  it("shows of two that were live at once the one that began last", () => {
+    const [long, short] = [stamp(100, 300), stamp(200, 250)].map((period, i) =>
+      versionOf("f", { mtime: i, stamp: period }),
+    ) as [Version, Version];
+    const history = historyOf([long, short]);
+    expect([199, 200, 250].map((moment) => lifeAt(history, moment)?.version)).toEqual([long, short, long]);
+  });
+
   it("takes a date for the end of its day, since nobody knows when", () => {
     const { lives } = historyOf([versionOf("f", { stamp: { form: "date", date: 20240228 } })]);
     expect(lives).toMatchObject([{ began: 1, ceased: Date.UTC(2024, 1, 29) / 1000 }]);
@@ -66,6 +75,15 @@ describe("the history of a path", () => {
     ]);
   });
 
+  it("knows an object of which nobody says when it was stored as live, whatever tombstones tell", () => {
+    const object = versionOf("f");
+    const mark = versionOf("f", { stamp: marker(100, 150) });
+    expect(historyOf([mark, object]).lives).toEqual([
+      { version: object, marker: mark, began: 100, ceased: 150 },
+      { version: object, began: 1 },
+    ]);
+  });
+
   it("calls tombstones of nothing orphans", () => {
     const mark = versionOf("f", { mtime: 4, stamp: marker(100, 150) });
     expect(historyOf([mark, live(100, 5)])).toMatchObject({ orphans: [mark], lives: [{ began: 100 }] });
@@ -81,15 +99,16 @@ describe("the history of a path", () => {
     fc
       .record({
         mtime: fc.nat({ max: 2 }),
+        md5: fc.constantFrom("1", "2"),
         form: fc.constantFrom("live", "stamp", "marker"),
         began: fc.integer({ min: 1, max: 9 }),
         lasts: fc.integer({ min: 0, max: 4 }),
         storedAt: fc.integer({ min: 1, max: 12 }),
       })
-      .map(({ mtime, form, began, lasts, storedAt }): Version => {
-        if (form === "live") return live(storedAt, mtime);
+      .map(({ mtime, md5, form, began, lasts, storedAt }): Version => {
+        if (form === "live") return live(storedAt, mtime, md5);
         const period = form === "stamp" ? stamp : marker;
-        return versionOf("f", { mtime, stamp: period(began, began + lasts) });
+        return versionOf("f", { mtime, md5, stamp: period(began, began + lasts) });
       }),
     { selector: ({ key }) => key, maxLength: 8 },
   );

@@ -2,9 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { dateOrLive } from "../../src/names/stamp.ts";
 import { isLive } from "../../src/names/stored-name.ts";
+import { chooseLife } from "../../src/plan/choice.ts";
 import type { PathGroup, Version } from "../../src/plan/group.ts";
-import { needsStoredTimes } from "../../src/plan/history.ts";
-import { currentVersion, type PathPlan, planPath } from "../../src/plan/plan-path.ts";
+import { historyOf, needsStoredTimes } from "../../src/plan/history.ts";
+import { type PathPlan, planPath } from "../../src/plan/plan-path.ts";
 import type { Entry } from "../../src/scan/entry.ts";
 import { assertProperty } from "../property.ts";
 import { entryOf, versionOf } from "./worlds.ts";
@@ -17,6 +18,12 @@ const plan = (
   today = TODAY,
 ) =>
   planPath({ path: "f", versions, ...(entry && { entry }) }, { keepsHistory: false, deletedKeepDays, today });
+
+const planWithHistory = (entry: Entry | undefined, versions: Version[]) =>
+  planPath(
+    { path: "f", versions, ...(entry && { entry }) },
+    { keepsHistory: true, deletedKeepDays: 0, today: TODAY },
+  );
 
 const live = versionOf("f", { mtime: 10, size: 5, md5: "1", storedAt: 1 });
 const newer = versionOf("f", { mtime: 20, size: 5, md5: "2", storedAt: 2 });
@@ -62,6 +69,17 @@ describe("the plan of one path", () => {
         entry: { ...entryOf("f", 8, 4), manifest: { text: "", md5: "4" } },
         version: gone1,
         surplus: [],
+      },
+    ],
+    [
+      "a manifest of the same size, in which something changed",
+      { ...entryOf("f", 10, 5), manifest: { text: "", md5: "9" } },
+      [live],
+      {
+        kind: "upload",
+        entry: { ...entryOf("f", 10, 5), manifest: { text: "", md5: "9" } },
+        sameSize: [],
+        previous: [live],
       },
     ],
     [
@@ -123,6 +141,14 @@ describe("the plan of one path", () => {
     expect(plan(same, [deleted, live])).toEqual({ kind: "unchanged", version: live, surplus: [deleted] });
   });
 
+  it("takes of two that were stored at the same moment the one with the later time", () => {
+    const earlier = versionOf("f", { mtime: 35, storedAt: 4 });
+    const later = versionOf("f", { mtime: 36, storedAt: 4 });
+    const vanished = { kind: "vanished", version: later, surplus: [earlier] };
+    expect(plan(undefined, [earlier, later])).toEqual(vanished);
+    expect(planWithHistory(undefined, [earlier, later])).toEqual(vanished);
+  });
+
   it.each<[number | null, number, number, boolean]>([
     [null, 10000101, 99991231, false], // for ever
     [0, TODAY, TODAY, false], // marked today by somebody else
@@ -143,6 +169,30 @@ describe("the plan of one path", () => {
   ])("keeps for %s days what was deleted on %i; on %i it is expired: %s", (keep, deleted, today, expired) => {
     const version = versionOf("f", { stamp: dateOrLive(deleted) });
     expect(plan(undefined, [version], keep, today)).toMatchObject({ kind: "gone", expired });
+  });
+
+  it("with history decides about what is live, and compares a file with all that was", () => {
+    const retired = versionOf("f", {
+      mtime: 7,
+      size: 5,
+      md5: "7",
+      stamp: { form: "stamp", began: 5, ceased: 10 },
+    });
+    const versions = [newer, retired, live];
+    expect(planWithHistory(undefined, versions)).toEqual({
+      kind: "vanished",
+      version: newer,
+      surplus: [live],
+    });
+    expect(planWithHistory(undefined, [retired])).toEqual({ kind: "nothing" });
+    expect(planWithHistory(same, versions)).toEqual({ kind: "unchanged", version: live, surplus: [newer] });
+    const back = entryOf("f", 7, 5);
+    const [previous, sameSize] = [
+      [live, newer],
+      [newer, live, retired],
+    ];
+    expect(planWithHistory(back, versions)).toEqual({ kind: "upload", entry: back, sameSize, previous });
+    expect(planWithHistory(entryOf("f", 7, 9), versions)).toMatchObject({ sameSize: [], previous });
   });
 
   it("leaves the versions of a history alone", () => {
@@ -179,7 +229,16 @@ describe("the plan of one path", () => {
           .sort((a, b) => a.rank - b.rank)
           .map(({ version }) => version);
         expect(plan(entry, shuffled, keep)).toEqual(plan(entry, versions, keep));
-        expect(currentVersion(shuffled)).toEqual(currentVersion(versions));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("keeps of a file that is not there what a restore takes", () => {
+    assertProperty(
+      fc.property(anyVersions, (versions) => {
+        const taken = chooseLife(historyOf(versions), { deleted: true })?.version;
+        expect(plan(undefined, versions)).toMatchObject({ version: taken });
       }),
       { numRuns: 1000 },
     );

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { formatStamp } from "../../src/names/stamp.ts";
+import { formatStamp, type Stamp } from "../../src/names/stamp.ts";
+import type { Version } from "../../src/plan/group.ts";
 import { historyOf } from "../../src/plan/history.ts";
 import { planPurge } from "../../src/plan/purge.ts";
 import { versionOf } from "./worlds.ts";
@@ -13,4 +14,73 @@ it.each([
   const history = historyOf([versionOf("f", { stamp: { form: "date", date } })]);
   const { restamp } = planPurge(history, history.lives, 1, 1_800_000_000);
   expect(restamp.map(({ stamp }) => formatStamp(stamp).slice(-life.length))).toEqual([life]);
+});
+
+const NOW = 1_800_000_000;
+const DELAY = 1000;
+const version = (form: "stamp" | "marker", began: number, condemned?: number) =>
+  versionOf("f", {
+    stamp: { form, began, ceased: began + 10, ...(condemned !== undefined && { condemned }) },
+  });
+const object = versionOf("f", { storedAt: 50_000 });
+
+/** What becomes of versions of which those that `expired` names are not kept. */
+function purgeOf(versions: readonly Version[], expired: readonly Version[], delay = DELAY) {
+  const history = historyOf(versions);
+  const unwanted = history.lives.filter((life) => expired.includes(life.marker ?? life.version));
+  const { remove, restamp, ended } = planPurge(history, unwanted, delay, NOW);
+  return {
+    remove,
+    restamp: restamp.map(({ version: which, stamp }): [Version, Stamp] => [which, stamp]),
+    ended: ended.map((life) => life.marker ?? life.version),
+  };
+}
+
+it("what is kept is left alone, what is not goes at once without a delay", () => {
+  const [kept, gone] = [version("stamp", 100), version("stamp", 200)];
+  expect(purgeOf([kept, gone, object], [gone], 0)).toEqual({ remove: [gone], restamp: [], ended: [gone] });
+});
+
+it("with a delay it is condemned first, and goes when the delay has passed, to the second", () => {
+  const fresh = version("stamp", 100);
+  const waits = version("stamp", 200, NOW - DELAY + 1);
+  const due = version("stamp", 300, NOW - DELAY);
+  expect(purgeOf([fresh, waits, due], [fresh, waits, due])).toEqual({
+    remove: [due],
+    restamp: [[fresh, { form: "stamp", began: 100, ceased: 110, condemned: NOW }]],
+    ended: [due],
+  });
+});
+
+it.each(["stamp", "marker"] as const)("what is condemned, as a %s, and kept again, is reprieved", (form) => {
+  const condemned = version(form, 100, NOW - 2 * DELAY);
+  expect(purgeOf([object, condemned], [])).toEqual({
+    remove: [],
+    restamp: [[condemned, { form, began: 100, ceased: 110 }]],
+    ended: [],
+  });
+});
+
+it("a tombstone goes without its object as long as another one, or the object's being live, needs that", () => {
+  const [first, second] = [version("marker", 100), version("marker", 200)];
+  expect(purgeOf([object, first, second], [first], 0).remove).toEqual([first]);
+  const storedAgain = versionOf("f", { storedAt: 210_000 });
+  expect(purgeOf([storedAgain, first, second], [first, second], 0).remove).toEqual([first, second]);
+});
+
+it("an object goes once, and before its tombstones", () => {
+  const marks = [version("marker", 100), version("marker", 200)];
+  expect(purgeOf([object, ...marks], marks, 0).remove).toEqual([object, ...marks]);
+});
+
+it("a tombstone is condemned in place of its object", () => {
+  const mark = version("marker", 100);
+  expect(purgeOf([object, mark], [mark]).restamp).toEqual([
+    [mark, { form: "marker", began: 100, ceased: 110, condemned: NOW }],
+  ]);
+});
+
+it("tombstones of nothing go", () => {
+  const orphan = version("marker", 100);
+  expect(purgeOf([orphan], [])).toEqual({ remove: [orphan], restamp: [], ended: [] });
 });

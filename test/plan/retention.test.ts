@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
+import type { Version } from "../../src/plan/group.ts";
 import { historyOf, lifeAt } from "../../src/plan/history.ts";
-import { momentsOf, Retention, type RetentionRules } from "../../src/plan/retention.ts";
+import { momentsOf, type Reason, Retention, type RetentionRules } from "../../src/plan/retention.ts";
 import { assertProperty } from "../property.ts";
 import { versionOf } from "./worlds.ts";
 
@@ -11,6 +12,7 @@ afterEach(() => {
 });
 
 const DAY = 86_400;
+const NO_MOMENTS = { daily: 0, weekly: 0, monthly: 0, yearly: 0 };
 const NOW = new Date("2026-11-20T12:00:00Z");
 const now = NOW.getTime() / 1000;
 const retired = (began: number, ceased: number) =>
@@ -40,18 +42,26 @@ describe("retention", () => {
       last,
     ]);
     expect(expired({ versionsKeepDays: "forever", deletedKeepDays: 40 }, [last, older])).toEqual([]);
+    expect(expired({ versionsKeepDays: null, deletedKeepDays: 0 }, [last, older])).toEqual([]);
+  });
+
+  it("has nothing to say where there are only tombstones of nothing", () => {
+    const orphan = versionOf("f", { stamp: { form: "marker", began: 1, ceased: 2 } });
+    expect(expired({ versionsKeepDays: 0, deletedKeepDays: 0 }, [orphan])).toEqual([]);
   });
 
   it("counts dates of the time before there was a history in days, as ever", () => {
     const marked = versionOf("f", { stamp: { form: "date", date: 20261019 } });
     expect(expired({ versionsKeepDays: 1, deletedKeepDays: 32 }, [marked])).toEqual([]);
     expect(expired({ versionsKeepDays: 1, deletedKeepDays: 31 }, [marked])).toEqual([marked]);
+    process.env.TZ = "Pacific/Kiritimati"; // where it is the 21st already
+    expect(expired({ versionsKeepDays: 1, deletedKeepDays: 32 }, [marked])).toEqual([marked]);
   });
 
   it("thins out to the ends of days, weeks, months and years, in local time", () => {
     process.env.TZ = "Europe/Berlin";
     const moments = momentsOf(
-      { daily: 2, weekly: 2, monthly: 2, yearly: 1 },
+      { daily: 2, weekly: 2, monthly: 2, yearly: 2 },
       new Date("2026-11-20T12:00:00Z"),
     );
     expect(moments.map((moment) => new Date(moment * 1000).toISOString())).toEqual([
@@ -62,6 +72,7 @@ describe("retention", () => {
       "2026-10-31T22:59:59.000Z",
       "2026-09-30T21:59:59.000Z", // summer time
       "2025-12-31T22:59:59.000Z",
+      "2024-12-31T22:59:59.000Z",
     ]);
   });
 
@@ -98,6 +109,48 @@ describe("retention", () => {
           const then = new Date(NOW.getTime() + later * DAY * 1000);
           const goneThen = new Set(expired(rules, versions, then));
           for (const version of gone) expect(goneThen.has(version)).toBe(true);
+        },
+      ),
+    );
+  });
+
+  it("with thinning lets go what was live at none of its moments, to the second, and says what keeps the others", () => {
+    process.env.TZ = "UTC";
+    const day = Date.UTC(2026, 10, 19) / 1000 - 1;
+    const week = Date.UTC(2026, 10, 16) / 1000 - 1;
+    const lives: [Version, Reason][] = [
+      [retired(week - 50, week), "expired"],
+      [retired(week, week + 1), "weekly"],
+      [retired(week + 1, day), "expired"],
+      [retired(day, day + 50), "daily"],
+      [retired(day + 50, now - DAY), "versions_keep_days"],
+      [live, "live"],
+    ];
+    const versions = lives.map(([version]) => version);
+    const rules = {
+      versionsKeepDays: 1,
+      deletedKeepDays: null,
+      keep: { ...NO_MOMENTS, daily: 2, weekly: 1 },
+    };
+    expect(expired(rules, versions)).toEqual([versions[0], versions[2]]);
+    const history = historyOf(versions);
+    const retention = new Retention(rules, NOW);
+    expect(history.lives.map((life) => [life.version, retention.reasonFor(history, life)])).toEqual(lives);
+  });
+
+  it("says of what it lets go, and of nothing else, that nothing keeps it", () => {
+    const anyDays = fc.option(fc.integer({ min: 0, max: 700 }), { nil: null });
+    assertProperty(
+      fc.property(
+        anyLives,
+        fc.boolean(),
+        fc.oneof(fc.constant("forever" as const), fc.integer({ min: 0, max: 60 })),
+        anyDays,
+        (lives, isThere, versionsKeepDays, deletedKeepDays) => {
+          const history = historyOf(isThere ? [...lives, live] : lives);
+          const retention = new Retention({ versionsKeepDays, deletedKeepDays, keep }, NOW);
+          const gone = history.lives.filter((life) => retention.reasonFor(history, life) === "expired");
+          expect(retention.expired(history)).toEqual(gone);
         },
       ),
     );

@@ -45,6 +45,8 @@ describe("a selection", () => {
     ["b", []],
     ["*.txt", ["a.txt", "file[1].txt", "file1.txt", "\u{1f600}.txt", "bad\udcff.txt"]],
     ["**/*.jpg", ["a/b/c.jpg", "Photos (2020)/x.jpg", "Photos 2020/x.jpg"]],
+    ["d/*", ["d/.hidden"]], // `*` takes hidden files, too
+    ["**/*hidden", [".hidden", "d/.hidden"]],
     ["*/.hid*", ["d/.hidden"]],
     [".hid*", [".hidden"]],
     ["a/*", ["a/b"]],

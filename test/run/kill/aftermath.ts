@@ -4,8 +4,9 @@ import { createHash } from "node:crypto";
 import { expect } from "vitest";
 import type { Config } from "../../../src/config/config.ts";
 import { isLive, parseStoredName } from "../../../src/names/stored-name.ts";
+import { chooseLife } from "../../../src/plan/choice.ts";
 import type { Version } from "../../../src/plan/group.ts";
-import { currentVersion } from "../../../src/plan/plan-path.ts";
+import { historyOf } from "../../../src/plan/history.ts";
 import { openKeys, type RunKeys } from "../../../src/run/keys.ts";
 import { type OpenContext, opensWhole, readOriginal, streamOriginal } from "../../../src/run/open-object.ts";
 import { withStoredTimes } from "../../../src/run/stored-groups.ts";
@@ -45,7 +46,7 @@ export async function expectRestorable(
   const shown = new Map<string, string>();
   for (const { path, contents: allowed, required, live } of expected) {
     const group = await withStoredTimes({ path, versions: versions.get(path) ?? [] }, storage);
-    const current = currentVersion(group.versions);
+    const current = chooseLife(historyOf(group.versions), { deleted: true })?.version;
     if (current === undefined) {
       expect(required, `${when}: ${path} is lost`).toBe(false);
       continue;
