@@ -188,6 +188,53 @@ import { LocalStorage } from ${JSON.stringify(module)};
   });
 });
 
+describe("removing", () => {
+  it("says what could not be removed, and goes on with the rest", async () => {
+    for (const key of ["a", "folder/b", "c"]) await put(key);
+    const failures = await storage.remove(["a", "folder", "none", "c/below", "c"]);
+    expect(failures).toMatchObject([{ key: "folder", error: { side: "destination", path: "folder" } }]);
+    expect(await keys()).toEqual(["folder/b"]);
+  });
+});
+
+it("knows nothing of what lies below a file", async () => {
+  await put("file");
+  expect(await storage.stat("file/below")).toBeUndefined();
+  expect(await storage.stat("folder")).toBeUndefined();
+});
+
+describe("a key that a folder cannot hold", () => {
+  const long = (bytes: number) =>
+    Array.from({ length: Math.ceil(bytes / 200) }, () => "d".repeat(199))
+      .join("/")
+      .slice(0, bytes);
+
+  it.each([
+    ["", false],
+    ["a//b", false],
+    ["a/./b", false],
+    ["../a", false],
+    ["a\0b", false],
+    ["d/.backup-tmp.host-1.1.2", true],
+    [`d/${"x".repeat(255)}`, true],
+    [`d/${"x".repeat(256)}/y`, false],
+    [`d/${"\u00e9".repeat(127)}x`, true],
+    [`d/${"\u00e9".repeat(128)}`, false],
+    [`\udcff${"x".repeat(254)}`, true],
+  ])("is told before, and no other: %j", async (key, fits) => {
+    expect(storage.keyProblem(key) === undefined).toBe(fits);
+    if (fits) await put(key, "x");
+  });
+
+  it("is one that makes the path longer than the system takes", async () => {
+    const most = 4095 - Buffer.byteLength(root) - 1;
+    expect(storage.keyProblem(long(most + 1))).toMatch(/longer than 4095/);
+    expect(storage.keyProblem(long(most))).toBeUndefined();
+    await put(long(most), "x");
+    expect((await storage.readWhole(long(most))).toString()).toBe("x");
+  });
+});
+
 describe("folders that became empty", () => {
   it("go with the flush, up to the root, and not before", async () => {
     await put("a/b/c/x");
@@ -240,6 +287,18 @@ describe("a copy", () => {
     expect((await storage.readWhole("b")).toString()).toBe("content");
   });
 
+  it("that fails leaves nothing", async () => {
+    await put("a", "content");
+    const copyFileSync = (_: string, to: string) => {
+      fs.writeFileSync(to, "con");
+      failing("ENOSPC")();
+    };
+    const copied = withFs({ copyFileSync }, () => storage.copy("a", "b", { separate: true }));
+    await expect(copied).rejects.toMatchObject({ code: "ENOSPC", path: "a" });
+    await expect(storage.copy("none", "b")).rejects.toMatchObject({ code: "ENOENT", path: "none" });
+    expect(staged()).toEqual([]);
+  });
+
   it("renamed onto its original leaves one of them, as renaming does", async () => {
     await put("a", "content");
     await storage.publish([await storage.copy("a", "b")]);
@@ -256,6 +315,61 @@ describe("a listing", () => {
     await put(".backup-tmp.mine/a");
     expect(await keys()).toEqual([".backup-tmp.mine/a", "sub/.backup-tmp.host-1.1.2/a"]);
     expect(storage.keyProblem(".backup-tmp.host-1.1.2/a")).toMatch(/reserved/);
+  });
+
+  it("has links to files, and enters no links to folders", async () => {
+    await put("a");
+    await put("folder/b");
+    for (const [name, target] of Object.entries({
+      file: "a",
+      folders: "folder",
+      nothing: "none",
+      loop: "loop",
+    }))
+      fs.symlinkSync(target, path.join(root, `link to ${name}`));
+    execFileSync("mkfifo", [path.join(root, "pipe")]);
+    expect(await keys()).toEqual(["a", "folder/b", "link to file"]);
+  });
+
+  it("comes in batches, and ends between two of them when it is told to", async () => {
+    for (let i = 0; i < 1001; i++) fs.writeFileSync(path.join(root, `k${i}`), "");
+    const batches: number[] = [];
+    for await (const batch of storage.list()) batches.push(batch.length);
+    expect(batches).toEqual([1000, 1]);
+    const stop = new AbortController();
+    const run = async () => {
+      for await (const _ of storage.list(stop.signal)) stop.abort(new Error("stop"));
+    };
+    await expect(run()).rejects.toThrow("stop");
+  });
+
+  it("tells who asks of the folders that cannot be read, and goes on; the whole place is another matter", async () => {
+    for (const key of ["a/x", "b/x", "c/x"]) await put(key);
+    const read = fs.readdirSync as (...all: unknown[]) => unknown;
+    const listed = async (closed: string) => {
+      const readdirSync = (at: string, ...rest: unknown[]) =>
+        at === closed ? failing("EACCES")() : read(at, ...rest);
+      const told: unknown[] = [];
+      const found: string[] = [];
+      await withFs({ readdirSync }, async () => {
+        for await (const batch of storage.list(undefined, (error) => told.push(error)))
+          found.push(...batch.map(({ key }) => key));
+      });
+      return { told, found };
+    };
+    expect(await listed(`${root}/b/`)).toEqual({
+      told: [expect.objectContaining({ code: "EACCES", side: "destination" })],
+      found: ["a/x", "c/x"],
+    });
+    await expect(listed(`${root}/`)).rejects.toMatchObject({ code: "EACCES" });
+  });
+
+  it("fails where the system says of a folder that is there that it is not", async () => {
+    for (const key of ["a/x", "b/x"]) await put(key);
+    const read = fs.readdirSync as (...all: unknown[]) => unknown;
+    const readdirSync = (at: string, ...rest: unknown[]) =>
+      at.endsWith("/b/") ? failing("ENOENT")() : read(at, ...rest);
+    await expect(withFs({ readdirSync }, keys)).rejects.toMatchObject({ code: "ENOENT" });
   });
 
   it("goes on past a folder that another run removed meanwhile", async () => {
@@ -359,6 +473,19 @@ describe("failures", () => {
       side: "destination",
     });
     await withFs({ closeSync: failing("EIO"), rmSync: failing("EIO") }, () => writer.abort()); // never throws
+  });
+
+  it("or an end before the end leave nothing of a large object", async () => {
+    await put("old", "0123456789");
+    const files = openFiles();
+    const writer = await storage.createWriter("k", { sizeHint: 10 });
+    await writer.write(Buffer.from("x"));
+    await writer.copyFrom("old", { start: 1, end: 5 });
+    await expect(writer.copyFrom("old", { start: 5, end: 11 })).rejects.toMatchObject({ code: "ESHORT" });
+    expect(staged()).toHaveLength(1);
+    await writer.abort();
+    expect(staged()).toEqual([]);
+    expect(openFiles()).toBe(files);
   });
 
   it("to read an object that became shorter are no short reads", async () => {
