@@ -28,7 +28,7 @@ test("bytes come back, of the length that was computed, in the same order", () =
   );
 });
 
-test.each(["w", "0w", "cpnm!", "c", "cpn", "cp", "cpnmuh", "cü"])(
+test.each(["w", "0w", "0", "000", "cpnmu!j1", "cpnm!", "c", "cpn", "cp", "cpnmuh", "cü"])(
   "%j is no base32hex of whole bytes",
   (text) => {
     expect(decodeBase32(text)).toBeUndefined();

@@ -96,17 +96,27 @@ describe("the join", () => {
     );
   });
 
-  it("gives groups out while it goes on", async () => {
-    let listed = 0;
-    const endless = async function* (): AsyncGenerator<Entry[]> {
-      for (;;) yield [entryOf(`f${String(listed++).padStart(9, "0")}`)];
-    };
-    for await (const groups of join(endless(), cut<Version>([], []))) {
-      expect(groups.length).toBeGreaterThan(100);
-      break;
-    }
-    expect(listed).toBeLessThan(1000);
-  });
+  it.each(["source", "destination"])(
+    "gives groups of the %s out while it goes on, each once",
+    async (side) => {
+      let listed = 0;
+      const endless = async function* <T>(make: (path: string) => T): AsyncGenerator<T[]> {
+        for (;;) yield [make(`f${String(listed++).padStart(9, "0")}`)];
+      };
+      const groups =
+        side === "source"
+          ? join(endless(entryOf), cut<Version>([], []))
+          : join(cut<Entry>([], []), endless(versionOf));
+      const paths: string[] = [];
+      for await (const given of groups) {
+        expect(given.length).toBeGreaterThan(100);
+        expect(listed - paths.length).toBeLessThan(1000);
+        paths.push(...given.map(({ path }) => path));
+        if (paths.length > 2000) break;
+      }
+      expect(new Set(paths).size).toBe(paths.length);
+    },
+  );
 
   it("keeps versions of nested names apart", async () => {
     const paths = ["a", "a.1.1", "a.1.1.1.1", "a.1.1.1.1.1.1"];
