@@ -67,7 +67,9 @@ export class GroupOfChanges {
         const next = began.slice(i + 1).find((moment) => moment !== undefined) ?? until;
         const stamp = freeStamp(first, next >= first ? next : secondsOf(now), least, stamps);
         stamps.push(stamp);
-        await this.retireAs(version, stamp, why);
+        // One file was deleted, however many doubles of it a kill left.
+        const isDouble = why === "deleted" && i < versions.length - 1;
+        await this.retireAs(version, stamp, isDouble ? "replaced" : why);
       }
     } catch (error) {
       signal.throwIfAborted();
