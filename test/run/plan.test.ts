@@ -1,5 +1,8 @@
+import * as fs from "node:fs";
+import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
+import { formatStoredName, parseStoredName, type StoredVersion } from "../../src/names/stored-name.ts";
 import { runPrune } from "../../src/run/prune.ts";
 import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { Script } from "./month/script.ts";
@@ -141,6 +144,24 @@ describe("pruning", () => {
       expect(world.stored()).toEqual([expect.not.stringMatching(/\.0\.enc$/)]);
     },
   );
+
+  it("removes with a file what is marked beside it, and metadata without a word", async () => {
+    world = new World();
+    const config = world.config({ deletedKeepDays: 3, container: "segmented", metadata: true });
+    const day = (n: number) => ({ now: () => new Date((START + n * DAY) * 1000), allowMassDelete: true });
+    world.write("folder/file", "x");
+    world.write("other", "y");
+    await clean(backup(config, day(0)));
+    world.remove("folder");
+    await clean(backup(config, day(1)));
+    const marked = world.stored().find((name) => name.startsWith("folder/file")) as string;
+    const older = formatStoredName({ ...(parseStoredName(marked) as StoredVersion), mtime: 1 });
+    fs.copyFileSync(path.join(world.dest, marked), path.join(world.dest, older));
+    expect(await prune(config, 4)).toEqual([]);
+    expect(world.stored().filter((name) => name.startsWith("folder/"))).toHaveLength(3);
+    expect(await prune(config, 5)).toEqual(["expired folder/file"]);
+    expect(world.stored().filter((name) => name.startsWith("folder/"))).toEqual([]);
+  });
 
   it("removes what a date marks where there is no history", async () => {
     world = new World();

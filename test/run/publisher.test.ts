@@ -78,6 +78,12 @@ describe("the publisher", () => {
       ["a", undefined],
       ["b", undefined],
     ]);
+    add(staged("c"));
+    await vi.advanceTimersByTimeAsync(2900);
+    expect(storage.groups.length).toBe(1);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(storage.groups[1]?.map(({ key }) => key)).toEqual(["c"]);
+    await storage.end();
   });
 
   it("publishes a group when it has many objects, or many bytes", async () => {
@@ -90,6 +96,13 @@ describe("the publisher", () => {
     expect(storage.groups.length).toBe(2);
     await storage.end();
     expect(outcomes.length).toBe(6001);
+    add(staged("small"));
+    await settled();
+    expect(storage.groups.length).toBe(2);
+    const flushing = publisher.flush();
+    await settled();
+    await storage.end();
+    await flushing;
   });
 
   it("publishes one group after the other, and a group that grew full meanwhile at once", async () => {
@@ -128,7 +141,10 @@ describe("the publisher", () => {
     await settled();
     await storage.end([{ staged: staged("a") }]);
     await flushing;
-    expect(outcomes[1]?.[1]).toBeTypeOf("string");
+    expect(outcomes).toEqual([
+      ["a", undefined],
+      ["b", expect.any(String)],
+    ]);
   });
 
   it("fails the objects of a call that fails as a whole, and goes on", async () => {
@@ -146,6 +162,18 @@ describe("the publisher", () => {
       ["a", "the disk is gone"],
       ["b", undefined],
     ]);
+  });
+
+  it("waits at a flush for what is on its way, though nothing waits", async () => {
+    add(staged("a", 2 ** 30));
+    await settled();
+    const flushed = vi.fn();
+    const flushing = publisher.flush().then(flushed);
+    await settled();
+    expect(flushed).not.toHaveBeenCalled();
+    await storage.end();
+    await flushing;
+    expect(outcomes).toEqual([["a", undefined]]);
   });
 
   it("waits at a flush for what is on its way, for what waits, and for what comes meanwhile", async () => {

@@ -206,6 +206,35 @@ describe("a removal", () => {
     }
   });
 
+  it("of several is one of those that are not there, and of no others that the answer names", async () => {
+    const error = (key: string, code: string) => `<Error><Key>${key}</Key><Code>${code}</Code></Error>`;
+    const body = `<DeleteResult>${error("a", "NoSuchKey")}${error("b", "AccessDenied")}</DeleteResult>`;
+    const { storage } = await serve(() => ({ body }));
+    expect(await storage.remove(["a", "b", "c"])).toMatchObject([
+      { key: "b", error: { code: "AccessDenied" } },
+    ]);
+  });
+
+  it.each([400, 403, 405, 411, 501])(
+    "of several is asked for one by one where a server says %i",
+    async (status) => {
+      const { server, storage } = await serve(({ operation }) => ({
+        status: operation === "DeleteObjects" ? status : 204,
+      }));
+      expect(await storage.remove(["a", "b"])).toEqual([]);
+      expect(server.count("DeleteObject")).toBe(2);
+    },
+  );
+
+  it("of one that is not there is one, but not in a bucket that is not there", async () => {
+    const missing = (code: string) =>
+      serve(() => ({ status: 404, body: `<Error><Code>${code}</Code><Message>none</Message></Error>` }));
+    const { storage } = await missing("NoSuchKey");
+    expect(await storage.remove(["a"])).toEqual([]);
+    const { storage: nowhere } = await missing("NoSuchBucket");
+    expect(await nowhere.remove(["a"])).toMatchObject([{ key: "a" }]);
+  });
+
   it("of one is looked at where another success than S3's is told", async () => {
     const portal = await serve(() => ({ body: PORTAL }));
     expect(await portal.storage.remove(["a"])).toMatchObject([{ key: "a", error: { code: "EANSWER" } }]);
