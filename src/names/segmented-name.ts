@@ -31,14 +31,28 @@ export function sealSegmentedName(record: NameRecord, keys: DestinationKeys): st
 
 /** What a key says, if it is a segmented encrypted name under one of the keys that the ring has in use. */
 export function openSegmentedName(key: string, ring: SegmentedKeyRing): NameRecord | undefined {
+  const opened = openName(key, ring);
+  return opened && parseNameRecord(opened.plain);
+}
+
+/** Another name for the object under a key, sealed with what that one is sealed with; undefined as above. */
+export function resealSegmentedName(
+  key: string,
+  record: NameRecord,
+  ring: SegmentedKeyRing,
+): string | undefined {
+  const opened = openName(key, ring);
+  return opened && sealSegmentedName(record, opened.keys);
+}
+
+function openName(key: string, ring: SegmentedKeyRing): { plain: Buffer; keys: DestinationKeys } | undefined {
   const bytes = decodeName(key);
   if (bytes === undefined) return undefined;
   const id = bytes.subarray(TAG_BYTES, TAG_BYTES + ID_BYTES);
   for (const keys of ring.keysForTag(bytes.subarray(0, TAG_BYTES))) {
     const plain = cryptName(bytes.subarray(TAG_BYTES + ID_BYTES), id, keys);
-    if (timingSafeEqual(keys.nameKey.digest(NAME_ID, plain).subarray(0, ID_BYTES), id)) {
-      return parseNameRecord(plain);
-    }
+    if (timingSafeEqual(keys.nameKey.digest(NAME_ID, plain).subarray(0, ID_BYTES), id))
+      return { plain, keys };
   }
   return undefined;
 }

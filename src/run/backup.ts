@@ -333,12 +333,24 @@ class Backup {
       if (this.plan.keepsHistory) retireVanished(deletions, config.purgeDelayDays > 0);
       else markVanished(deletions);
     }
-    const { sealer, sealTombstone } = destination;
+    const { keys, sealer, sealTombstone } = destination;
     const { reporter, dryRun, calls } = options;
     const { storage, signal } = untilOutOfReach(destination.storage, options.signal);
     const limit = limitOperations(filesInFlight(config, "backup"), calls);
     const now = this.storageTime();
-    const context = { config, storage, sealer, sealTombstone, tally, reporter, signal, limit, dryRun, now };
+    const context = {
+      config,
+      storage,
+      keys,
+      sealer,
+      sealTombstone,
+      tally,
+      reporter,
+      signal,
+      limit,
+      dryRun,
+      now,
+    };
     if (found.history.retires && !found.sawHistory && config.container === "classic")
       this.notes.add(NOT_FOR_THE_OLDER_TOOL);
     await found.history.carryOutRetirings(context);

@@ -41,6 +41,15 @@ export class ClassicSealer implements ObjectSealer {
     return sealName(formatPlainName(fields), { type: this.config.encryptionType, ...this.sealing });
   }
 
+  /** Classic names carry their salt. */
+  keyOver(fields: NameFields): string {
+    return this.keyFor(fields);
+  }
+
+  keyAfter(_key: string, fields: NameFields): string {
+    return this.keyFor(fields);
+  }
+
   sealSmall(plain: Buffer): { bytes: Buffer; md5: string } {
     const md5 = md5ToBase36(digestOf("md5", plain));
     return { bytes: sealWhole(plain, this.settings, this.contentSealing(), this.now()), md5 };

@@ -2,7 +2,7 @@
  * Another path or time for a segmented object, which repeats both inside: its body is copied by the storage, with a new
  * trailer behind it.
  */
-import { rewriteTrailer, withUserMetadata } from "../container/segmented.ts";
+import { type Header, rewriteTrailer, withUserMetadata } from "../container/segmented.ts";
 import { StorageError } from "../errors.ts";
 import type { StoredVersion } from "../names/stored-name.ts";
 import type { StagedObject } from "../storage/storage.ts";
@@ -15,17 +15,19 @@ import { type OpenContext, openPinned } from "./open-object.ts";
 const HEADERS_MOST = 16 * 1024;
 
 /**
- * Stages the copy. Undefined for a classic object: it does not repeat its name, so a copy or a renaming is enough.
+ * Stages the copy. "classic" for such an object: it does not repeat its name, so a copy or a renaming is enough. Undefined
+ * where the copy would have the very key of the original.
  *
+ * @param keyOver the key of an object that keeps this header.
  * @throws DamagedError; the storage's errors; StorageError (EPLAIN) where what is in the clear would get a path whose
  *   files are encrypted.
  */
 export async function copyRenewed(
   version: StoredVersion,
   to: FileMeta,
-  key: string,
+  keyOver: (header: Header) => string,
   context: OpenContext,
-): Promise<StagedObject | undefined> {
+): Promise<StagedObject | "classic" | undefined> {
   const opened = await openPinned(version, context);
   const rules = objectRules(context.config);
   const file = { ...to, size: version.size };
@@ -36,8 +38,10 @@ export async function copyRenewed(
       code: "EPLAIN",
     });
   }
-  if (opened === undefined) return undefined;
+  if (opened === undefined) return "classic";
   const { object, etag } = opened;
+  const key = keyOver(object.header);
+  if (key === version.key) return undefined;
   const { destination, signal } = context;
   const { path, mtime, headers } = to;
   const fields = headers ? withUserMetadata(object.trailer.fields, headers) : object.trailer.fields;

@@ -8,6 +8,7 @@ import type { Version } from "../plan/group.ts";
 import { secondsOf } from "../plan/history.ts";
 import type { Purge } from "../plan/purge.ts";
 import type { StagedObject } from "../storage/storage.ts";
+import { newKeyOf } from "./new-key.ts";
 import { objectRules } from "./object-rules.ts";
 import type { RetireContext, Successor } from "./retirements.ts";
 import type { TombstoneSealer } from "./tombstones.ts";
@@ -175,10 +176,11 @@ export class GroupOfChanges {
   }
 
   private async retireAs(version: StoredVersion, stamp: Period, why: Retiring["why"]): Promise<void> {
-    const { storage, sealer, reporter, tally, config } = this.context;
+    const { storage, reporter, tally, config } = this.context;
     const tombstone = config.retire === "tombstone";
     const to = { ...fieldsOf(version), stamp: tombstone ? markerOf(stamp) : stamp };
-    const problem = storage.keyProblem(sealer.keyFor(to));
+    const key = await this.keyOf(version, to);
+    const problem = storage.keyProblem(key);
     if (problem !== undefined) {
       // A name can fit live and not retired. The version is safe as it is, so it stays.
       if (why === "outdated metadata") return;
@@ -187,8 +189,14 @@ export class GroupOfChanges {
       return;
     }
     const done = () => this.tellRetired(version, why);
-    if (tombstone) await this.mark(to, done);
-    else await this.rename(version, to, done);
+    if (tombstone) await this.mark(to, key, done);
+    else await this.rename(version, to, key, done);
+  }
+
+  /** Tombstones are new objects; anything else is renamed. */
+  private async keyOf(version: StoredVersion, to: Retired): Promise<string> {
+    const { sealer } = this.context;
+    return to.stamp.form === "marker" ? sealer.keyFor(to) : newKeyOf(version, to, this.context);
   }
 
   /**
@@ -196,11 +204,11 @@ export class GroupOfChanges {
    * not be allowed to remove. Of a life that began at the same second and lasted, only this object can have been it.
    */
   private async hasCopy(version: StoredVersion, began: number, taken: readonly Stamp[]): Promise<boolean> {
-    const { storage, sealer, config } = this.context;
+    const { storage, config } = this.context;
     if (config.retire === "tombstone") return false;
     for (const stamp of taken) {
       if (stamp.form !== "stamp" || stamp.began !== began || stamp.ceased <= began) continue;
-      const copy = await storage.stat(sealer.keyFor({ ...fieldsOf(version), stamp }));
+      const copy = await storage.stat(await this.keyOf(version, { ...fieldsOf(version), stamp }));
       if (copy !== undefined && copy.size === (await storage.stat(version.key))?.size) return true;
     }
     return false;
@@ -221,34 +229,35 @@ export class GroupOfChanges {
 
   /** Gives a retired version, or its tombstone, another stamp. */
   private async restamp(version: Version, stamp: Period, done: () => void): Promise<void> {
-    const { storage, sealer, reporter } = this.context;
+    const { storage, reporter } = this.context;
     const to = { ...fieldsOf(version), stamp };
-    const problem = storage.keyProblem(sealer.keyFor(to));
+    const key = await this.keyOf(version, to);
+    const problem = storage.keyProblem(key);
     if (problem !== undefined) {
       reporter.warning(`cannot be marked for removal, and stays: ${problem}`, version.path);
       return;
     }
-    if (stamp.form !== "marker") return this.rename(version, to, done);
-    await this.mark(to, () => {
+    if (stamp.form !== "marker") return this.rename(version, to, key, done);
+    await this.mark(to, key, () => {
       this.removals[1]?.push({ version, done: () => {} });
       done();
     });
   }
 
-  private async mark(to: Retired, done: () => void): Promise<void> {
-    const { storage, sealer, sealTombstone, dryRun, signal, config } = this.context;
+  private async mark(to: Retired, key: string, done: () => void): Promise<void> {
+    const { storage, sealTombstone, dryRun, signal, config } = this.context;
     if (dryRun) return done();
     const tombstone = sealTombstone(to);
     const placing = objectRules(config).classFor({ path: to.path, size: tombstone.length });
-    const staged = await storage.write(sealer.keyFor(to), tombstone, { signal, ...placing });
+    const staged = await storage.write(key, tombstone, { signal, ...placing });
     this.tombstones.push({ staged, path: to.path, done });
   }
 
-  private async rename(version: StoredVersion, to: Retired, done: () => void): Promise<void> {
-    const { storage, sealer, reporter, dryRun, config } = this.context;
+  private async rename(version: StoredVersion, to: Retired, key: string, done: () => void): Promise<void> {
+    const { storage, reporter, dryRun, config } = this.context;
     if (dryRun) return done();
     try {
-      await storage.rename(version.key, sealer.keyFor(to), objectRules(config).classFor(to));
+      await storage.rename(version.key, key, objectRules(config).classFor(to));
       done();
     } catch (error) {
       if (errorCode(error) !== "ENOENT") throw error;

@@ -1,15 +1,16 @@
 /**
  * Content that is at the destination already: another name for its object, or a copy of it.
  */
-import { reportOf } from "../errors.ts";
+import type { Header } from "../container/segmented.ts";
+import { BackupError, reportOf } from "../errors.ts";
 import { LIVE } from "../names/stamp.ts";
-import type { StoredVersion } from "../names/stored-name.ts";
+import type { NameFields, StoredVersion } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
 import type { StagedObject, Storage } from "../storage/storage.ts";
 import { copyRenewed } from "./copy-renewed.ts";
-import { objectRules, type RuledFile } from "./object-rules.ts";
+import { objectRules } from "./object-rules.ts";
 import type { ObjectSealer } from "./object-sealer.ts";
-import { type Attempt, fallBack, headersOf, keyFor, type StoreContext } from "./store-context.ts";
+import { type Attempt, fallBack, headersOf, keyFor, keyOver, type StoreContext } from "./store-context.ts";
 import type { CopyOutcome, ReadFile, StoreOutcome, Task } from "./tasks.ts";
 
 /**
@@ -29,17 +30,22 @@ export async function keepContent(
   const keepsHistory = context.config.versionsKeepDays !== null;
   const mayRename = !keepsHistory || version.key === previous?.key;
   if (version.mtime === read.mtime && mayRename) return { kind: "same", read, version };
-  const key = keyFor({ path, ...read, stamp: LIVE }, context);
+  const to = { path, ...read, stamp: LIVE };
   // Of an object that a tombstone marks: only storing it anew makes it live.
-  if (key === version.key) return undefined;
+  if (keyFor(to, context) === version.key) return undefined;
   try {
-    const renewed = sealAgain
-      ? await sealAgain()
-      : await copyRenewed(version, { path, mtime: read.mtime, ...headers }, key, context);
+    if (sealAgain) return { kind: "same", read, version, staged: await sealAgain() };
+    const keyOf = (header: Header) => keyOver(to, header, context);
+    const renewed = await copyRenewed(version, { path, mtime: read.mtime, ...headers }, keyOf, context);
+    if (renewed === undefined) return undefined;
+    if (renewed !== "classic") return { kind: "same", read, version, staged: renewed };
     // What was live stays, as a part of the history.
-    const staged =
-      renewed ?? (keepsHistory ? await copyWhole(version, { path, ...read }, key, context) : undefined);
-    return { kind: "same", read, version, ...(staged !== undefined && { staged }) };
+    return {
+      kind: "same",
+      read,
+      version,
+      ...(keepsHistory && { staged: await copyWhole(version, to, context) }),
+    };
   } catch (error) {
     return fallBack(error, context);
   }
@@ -58,13 +64,14 @@ export async function copyFile(
   if (context.stopped()) return { kind: "stopped" };
   let opened: SourceFile | undefined;
   try {
-    const key = keyFor(to, context);
     opened = await context.source.open(file);
     // The old path may have had others.
     const headers = await headersOf(opened, context);
-    const renewed = await copyRenewed(version, { ...to, ...headers }, key, context);
-    const staged = renewed ?? (await copyWhole(version, to, key, context));
-    return { kind: "copied", staged, renewed: renewed !== undefined };
+    const keyOf = (header: Header) => keyOver(to, header, context);
+    const renewed = await copyRenewed(version, { ...to, ...headers }, keyOf, context);
+    if (renewed === undefined) throw new BackupError("internal", "a file moved to where it was");
+    if (renewed !== "classic") return { kind: "copied", staged: renewed, renewed: true };
+    return { kind: "copied", staged: await copyWhole(version, to, context), renewed: false };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
     return { kind: "failed", report: reportOf(error, "destination", to.path) };
@@ -73,13 +80,10 @@ export async function copyFile(
   }
 }
 
-/** With history both have a time of their own. */
-function copyWhole(
-  version: StoredVersion,
-  to: RuledFile,
-  key: string,
-  { config, destination }: StoreContext,
-): Promise<StagedObject> {
+/** Of an object of the classic container. With history both have a time of their own. */
+function copyWhole(version: StoredVersion, to: NameFields, context: StoreContext): Promise<StagedObject> {
+  const { config, destination } = context;
   const separate = config.versionsKeepDays !== null;
+  const key = keyOver(to, undefined, context);
   return destination.copy(version.key, key, { separate, ...objectRules(config).classFor(to) });
 }

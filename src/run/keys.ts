@@ -3,7 +3,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Config } from "../config/config.ts";
-import { hasMagic } from "../container/segmented.ts";
+import { type Header, hasMagic } from "../container/segmented.ts";
 import { prepareCrypto } from "../crypto/aead.ts";
 import { SALT_BYTES } from "../crypto/kdf.ts";
 import { type DerivedKey, KeyRing } from "../crypto/key-ring.ts";
@@ -87,4 +87,14 @@ export function nameKeys(
 ): DestinationKeys {
   if (salt === undefined) throw new BackupError("internal", "names need a key");
   return ring.keysFor(passwordSource(encryptionType, salt), encryptionType);
+}
+
+/**
+ * What the name of an object with this header is sealed with. Without encryption of contents the header does not say which
+ * cipher names have: each has its own way to derive a key. Undefined where there is no key.
+ */
+export function namesUnder({ source, cipher }: Header, ring: SegmentedKeyRing): DestinationKeys | undefined {
+  if (source.kind === "none") return undefined;
+  if (cipher !== "none") return ring.keysFor(source, cipher);
+  return ring.keysFor(source, source.kdf === "argon2id" ? "cha" : "aes");
 }

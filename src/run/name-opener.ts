@@ -102,8 +102,9 @@ export class NameOpener {
     }
     const { source, cipher } = header;
     if (asked.trials.grants(source)) {
-      // Without encryption of contents the header cannot say which cipher the names have.
-      this.keys.segmented.keysFor(source, cipher === "none" ? this.config.encryptionType : cipher);
+      // Without encryption of contents the header cannot say which cipher the names have; the tag tells.
+      const ciphers = cipher === "none" ? (["aes", "cha"] as const) : [cipher];
+      for (const one of ciphers) this.keys.segmented.keysFor(source, one);
       const opened = this.openKnown(key);
       if (opened !== undefined) {
         this.headers.set(key, header);

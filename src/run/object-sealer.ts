@@ -2,7 +2,7 @@
  * Making objects: their keys and their bytes, in the container that the configuration names.
  */
 import type { Config } from "../config/config.ts";
-import type { DeltaWriter, OpenedObject } from "../container/segmented.ts";
+import type { DeltaWriter, Header, OpenedObject } from "../container/segmented.ts";
 import type { NameFields } from "../names/stored-name.ts";
 import type { BlockThreads } from "./block-threads.ts";
 import { ClassicSealer } from "./classic-sealer.ts";
@@ -17,8 +17,17 @@ export interface ObjectSealer {
   readonly keepsHeaders: boolean;
   /** Files up to this size, in bytes, are sealed in memory at once; larger ones stream. */
   readonly wholeLimit: number;
-  /** The key under which a version is stored: its plain name, or that name encrypted. */
+  /** The key under which a new object is stored: its plain name, or that name encrypted. */
   keyFor(fields: NameFields): string;
+  /**
+   * The key of another name for an object that keeps its bytes. It opens with what the object says of itself, since
+   * nothing else may ever tell of the keys of this run.
+   *
+   * @param header of the object; undefined for one of the classic container, or where it does not open.
+   */
+  keyOver(fields: NameFields, header: Header | undefined): string;
+  /** The same by the name that the object has; undefined where that does not tell, and the header has to be read. */
+  keyAfter(key: string, fields: NameFields): string | undefined;
   /** The longest key this path will ever have, live or retired: what the destination has to be able to hold. */
   longestKeyFor?(fields: NameFields): string;
   /** Synchronous, for worker threads. `md5` is that of `plain`, in canonical base 36. */
@@ -67,5 +76,5 @@ export function openSealer(
 ): ObjectSealer {
   return config.container === "classic"
     ? new ClassicSealer(config, keys.classic, salt, now)
-    : new SegmentedSealer(config, keys.segmented, salt, threads);
+    : new SegmentedSealer(config, keys, salt, threads);
 }

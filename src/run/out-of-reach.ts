@@ -69,7 +69,7 @@ function isTrouble({ code }: ErrorReport): boolean {
 /** What a run's last phase does to the destination. */
 export type LastPhaseStorage = Pick<
   Storage,
-  "flush" | "keyProblem" | "publish" | "remove" | "rename" | "stat" | "write"
+  "flush" | "keyProblem" | "publish" | "readWhole" | "remove" | "rename" | "stat" | "write"
 >;
 
 /**
@@ -105,6 +105,7 @@ export function untilOutOfReach(
       flush: () => storage.flush(),
       keyProblem: (key) => storage.keyProblem(key),
       publish: (...given) => storage.publish(...given),
+      readWhole: (...given) => judged(storage.readWhole(...given)),
       stat: (key) => judged(storage.stat(key)),
       rename: (...given) => judged(storage.rename(...given)),
       write: (...given) => judged(storage.write(...given)),

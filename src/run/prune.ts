@@ -37,7 +37,7 @@ export async function runPrune(config: Config, options: PruneOptions): Promise<R
   const tally = new Tally(options.reporter);
   const { now, calls } = withDefaults(options);
   return withDestination(config, options, tally, { mode: "verify" }, async (destination) => {
-    const { storage, sealer, sealTombstone } = destination;
+    const { storage, keys, sealer, sealTombstone } = destination;
     if (!clocksAgree(storage, options.reporter)) return tally.result();
     const prune = new Prune(config, now());
     try {
@@ -53,6 +53,7 @@ export async function runPrune(config: Config, options: PruneOptions): Promise<R
       await prune.carryOut({
         ...untilOutOfReach(storage, options.signal),
         config,
+        keys,
         sealer,
         sealTombstone,
         tally,

@@ -10,8 +10,8 @@ import { type ErrorReport, errorCode, reportOf } from "../errors.ts";
 import type { NameFields, StoredVersion } from "../names/stored-name.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import type { LimitOperations } from "./limit-operations.ts";
+import { type NewKeyContext, newKeyOf } from "./new-key.ts";
 import { objectRules } from "./object-rules.ts";
-import type { ObjectSealer } from "./object-sealer.ts";
 import type { LastPhaseStorage } from "./out-of-reach.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Tally } from "./tally.ts";
@@ -37,10 +37,9 @@ interface Renaming {
   readonly surplus: readonly StoredVersion[];
 }
 
-export interface RetireContext {
+export interface RetireContext extends NewKeyContext {
   readonly config: Config;
   readonly storage: LastPhaseStorage;
-  readonly sealer: ObjectSealer;
   readonly tally: Tally;
   readonly reporter: Reporter;
   readonly signal: AbortSignal;
@@ -89,22 +88,15 @@ export class Retirements {
     this.renamings.close();
   }
 
-  private async renameOne({ version, to, why, surplus }: Renaming, context: RetireContext): Promise<void> {
-    const { storage, sealer, tally, reporter, signal, dryRun } = context;
+  private async renameOne(renaming: Renaming, context: RetireContext): Promise<void> {
+    const { version, to, why, surplus } = renaming;
+    const { storage, tally, reporter, signal, dryRun } = context;
     signal.throwIfAborted();
-    const key = sealer.keyFor(to);
-    const problem = storage.keyProblem(key);
-    if (problem !== undefined && why === "outdated metadata") return;
-    if (problem !== undefined && why === "deleted") {
-      // A name can fit live and not deleted. The version is safe as it is, so it stays.
-      reporter.warning(
-        `has gone from the source but cannot be marked deleted, and stays live: ${problem}`,
-        to.path,
-      );
-      tally.add("kept live", to.size);
-      return;
-    }
+    let key: string;
     try {
+      key = await newKeyOf(version, to, context);
+      const problem = storage.keyProblem(key);
+      if (problem !== undefined && tellProblem(renaming, problem, context)) return;
       if (!dryRun) await storage.rename(version.key, key, objectRules(context.config).classFor(to));
     } catch (error) {
       signal.throwIfAborted();
@@ -121,6 +113,18 @@ export class Retirements {
     }
     for (const other of surplus) this.remove({ version: other, successor: { key }, why: "surplus" });
   }
+}
+
+/** A name can fit live and not deleted. The version is safe as it is, so it stays. False where the storage is to say so. */
+function tellProblem({ to, why }: Renaming, problem: string, { reporter, tally }: RetireContext): boolean {
+  if (why === "deleted") {
+    reporter.warning(
+      `has gone from the source but cannot be marked deleted, and stays live: ${problem}`,
+      to.path,
+    );
+    tally.add("kept live", to.size);
+  }
+  return why === "deleted" || why === "outdated metadata";
 }
 
 /** Whatever led to it: what is there under this very name is not to be removed in favour of itself. */

@@ -2,12 +2,14 @@
  * Objects and names of the segmented container (docs/format.md).
  */
 import type { Compression } from "../compression/codecs.ts";
-import type { Config } from "../config/config.ts";
+import type { Config, EncryptionType } from "../config/config.ts";
+import type { Sealing } from "../container/classic.ts";
 import {
   blockLogFor,
   DeltaWriter,
   type Field,
   FileSealer,
+  type Header,
   maxStoredSize,
   type OpenedObject,
   SOLID_MOST,
@@ -19,12 +21,14 @@ import {
 import { formatKeySource } from "../crypto/key-source.ts";
 import type { SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
 import type { DestinationKeys } from "../crypto/segmented-keys.ts";
+import { BackupError } from "../errors.ts";
 import { bytesOfPath } from "../names/path-text.ts";
-import { sealSegmentedName } from "../names/segmented-name.ts";
+import { sealName } from "../names/sealed-name.ts";
+import { resealSegmentedName, sealSegmentedName } from "../names/segmented-name.ts";
 import { formatStamp, type Stamp } from "../names/stamp.ts";
 import { formatPlainName, formatStoredName, type NameFields, SUFFIX } from "../names/stored-name.ts";
 import { BLOCK_THREADS_LEAST, type BlockThreads } from "./block-threads.ts";
-import { contentKeys, nameKeys } from "./keys.ts";
+import { contentKeys, nameKeys, namesUnder, type RunKeys } from "./keys.ts";
 import { type ObjectRules, objectRules, type RuledFile } from "./object-rules.ts";
 import type { FileMeta, LargeSealer, ObjectSealer } from "./object-sealer.ts";
 
@@ -41,17 +45,22 @@ export class SegmentedSealer implements ObjectSealer {
   private readonly rules: ObjectRules;
   private readonly keys: Readonly<Record<"encrypted" | "clear", DestinationKeys>>;
   private readonly names: DestinationKeys | undefined;
+  private readonly ring: SegmentedKeyRing;
+  /** How names of the classic form are sealed. */
+  private readonly classic: { readonly type: EncryptionType; readonly sealing: Sealing | undefined };
   private readonly levels: Omit<Compression, "codec">;
   private readonly threads: BlockThreads | undefined;
 
   /** @param threads for large files; without them they are sealed by this thread alone. */
   constructor(
     config: Config,
-    ring: SegmentedKeyRing,
+    { segmented: ring, classic: keyRing }: RunKeys,
     salt: Uint8Array | undefined,
     threads: BlockThreads | undefined,
   ) {
     const { zstdLevel, lzmaLevel, gzipLevel } = config;
+    this.ring = ring;
+    this.classic = { type: config.encryptionType, sealing: keyRing && salt && { keyRing, salt } };
     this.rules = objectRules(config);
     this.keys = {
       encrypted: contentKeys(config, ring, salt, true),
@@ -65,6 +74,20 @@ export class SegmentedSealer implements ObjectSealer {
   keyFor(fields: NameFields): string {
     if (this.names === undefined) return formatStoredName(fields);
     return sealSegmentedName(fields, this.names);
+  }
+
+  keyOver(fields: NameFields, header: Header | undefined): string {
+    if (this.names === undefined) return formatStoredName(fields);
+    const keys = header && namesUnder(header, this.ring);
+    if (keys !== undefined) return sealSegmentedName(fields, keys);
+    const { type, sealing } = this.classic;
+    if (sealing === undefined) throw new BackupError("internal", "names need a key");
+    return sealName(formatPlainName(fields), { type, ...sealing });
+  }
+
+  keyAfter(key: string, fields: NameFields): string | undefined {
+    if (this.names === undefined) return formatStoredName(fields);
+    return resealSegmentedName(key, fields, this.ring);
   }
 
   longestKeyFor(fields: NameFields): string {

@@ -2,6 +2,7 @@
  * What storing a file needs, whichever way it goes: the places, the key, reading the source with a stop in between.
  */
 import { createHash } from "node:crypto";
+import type { Header } from "../container/segmented.ts";
 import { DamagedError, errorCode, StorageError } from "../errors.ts";
 import { md5ToBase36, type NameFields, type StoredVersion } from "../names/stored-name.ts";
 import type { Source, SourceFile } from "../scan/source.ts";
@@ -103,8 +104,16 @@ export class Progress {
 const KEY_GROWTH = 40;
 
 /** The key of a new object; throws when the destination cannot hold it, or not once the version is retired. */
-export function keyFor(fields: NameFields, { sealer, destination }: StoreContext): string {
-  const key = sealer.keyFor(fields);
+export function keyFor(fields: NameFields, context: StoreContext): string {
+  return checked(context.sealer.keyFor(fields), fields, context);
+}
+
+/** The same of an object that keeps the bytes, and the header, of another one; undefined: of the classic container. */
+export function keyOver(fields: NameFields, header: Header | undefined, context: StoreContext): string {
+  return checked(context.sealer.keyOver(fields, header), fields, context);
+}
+
+function checked(key: string, fields: NameFields, { sealer, destination }: StoreContext): string {
   const longest = key.length > 255 - KEY_GROWTH ? sealer.longestKeyFor?.(fields) : undefined;
   const problem = destination.keyProblem(key) ?? (longest && destination.keyProblem(longest));
   if (problem === undefined) return key;

@@ -215,7 +215,10 @@ export class StorePhase {
       const wasLive = previous.some(({ key, stamp }) => key === version?.key && stamp.form === "live");
       if (version !== undefined && !wasLive) found.returned.append({ md5: read.md5, size: read.size });
       // What a tombstone marks is stored anew, as in keep-content.ts.
-      const isMarked = !wasLive && version?.key === sealer.keyFor({ path: file.path, ...read, stamp: LIVE });
+      const isMarked =
+        !wasLive &&
+        version !== undefined &&
+        sealer.keyAfter(version.key, { path: file.path, ...read, stamp: LIVE }) === version.key;
       if (version === undefined || isMarked) this.foresaw(actionOf(request), request);
       else this.foresaw(wasLive ? "touched" : "revived", request);
     });

@@ -1,5 +1,6 @@
 /** A destination of which only the last phase's calls are there: it notes them, and fails where it is told to. */
 import type { Config } from "../../src/config/config.ts";
+import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
 import { StorageError } from "../../src/errors.ts";
 import type { NameFields } from "../../src/names/stored-name.ts";
 import { formatStoredName } from "../../src/names/stored-name.ts";
@@ -25,6 +26,12 @@ export class RecordedStorage implements LastPhaseStorage {
   async stat(key: string): Promise<ObjectStat | undefined> {
     this.note("look at", key);
     return this.objects.get(key);
+  }
+
+  /** Names that are plain need no header. */
+  async readWhole(key: string): Promise<Buffer> {
+    this.note("read", key);
+    throw this.errorOf(key);
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -73,7 +80,11 @@ export function lastPhase(settings: Partial<Config> = {}, now = 0) {
   const context: HistoryContext = {
     config: configOf({ dest: "/nonexistent" }, settings),
     storage,
-    sealer: { keyFor: (fields: NameFields) => formatStoredName(fields) } as HistoryContext["sealer"],
+    keys: { classic: undefined, segmented: new SegmentedKeyRing(undefined, []) },
+    sealer: {
+      keyFor: (fields: NameFields) => formatStoredName(fields),
+      keyAfter: (_: string, fields: NameFields) => formatStoredName(fields),
+    } as HistoryContext["sealer"],
     sealTombstone: () => Buffer.alloc(10),
     tally,
     reporter: told,
