@@ -351,7 +351,7 @@ def bounded(decoder, data):
             yield decoder.decompress(b"", PIECE)
         return
     yield decoder.decompress(data, PIECE)
-    while decoder.unconsumed_tail:
+    while decoder.unconsumed_tail and not decoder.eof:  # at the end it is that of the next member
         yield decoder.decompress(decoder.unconsumed_tail, PIECE)
 
 

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { DEFAULT_COMPRESSION } from "../../src/compression/codecs.ts";
 import {
@@ -28,7 +29,7 @@ import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
 import type { DestinationKeys } from "../../src/crypto/segmented-keys.ts";
 import { sealSegmentedName } from "../../src/names/segmented-name.ts";
 import { LIVE, type Stamp } from "../../src/names/stamp.ts";
-import { md5FromBase36 } from "../../src/names/stored-name.ts";
+import { formatStoredName, md5FromBase36, md5ToBase36 } from "../../src/names/stored-name.ts";
 import { gather, noise, piecesOf, prose } from "../container/segmented/samples.ts";
 import { nameOf } from "../vectors/names.ts";
 import type { Vector } from "../vectors/vector.ts";
@@ -45,6 +46,7 @@ function run(args: readonly string[], password: string | undefined) {
   const { BACKUP_PASSWORD: _, ...env } = process.env;
   return spawnSync(PYTHON, [join(ROOT, "recovery/backup_reader.py"), ...args], {
     encoding: "utf8",
+    timeout: 50_000,
     env: password === undefined ? env : { ...env, BACKUP_PASSWORD: password },
   });
 }
@@ -151,6 +153,19 @@ describe.skipIf(!installed)("the independent reader", () => {
     writeFileSync(passwordFile, `\ufeff${PASSWORD}\r\nkeep this\r\n`);
     const args = ["--password-file", passwordFile, "decrypt", file, join(folder, "from-file")];
     expect(run(args, undefined)).toMatchObject({ status: 0, stderr: "" });
+  }, 60_000);
+
+  test("goes on to the next member where one gives more than a piece at its end", () => {
+    const content = [Buffer.alloc(3_000_000, "0"), Buffer.from("the second member")];
+    const destination = join(folder, "members");
+    const target = join(folder, "members-restored");
+    mkdirSync(destination);
+    const plain = Buffer.concat(content);
+    const md5 = md5ToBase36(createHash("md5").update(plain).digest());
+    const name = formatStoredName({ path: "file", mtime: 1, size: plain.length, md5, stamp: LIVE });
+    writeFileSync(join(destination, name), Buffer.concat(content.map((part) => gzipSync(part))));
+    expect(run(["restore", destination, target], PASSWORD)).toMatchObject({ status: 0, stderr: "" });
+    expect(tree(target)).toEqual({ file: `${sha256(plain)} 1` });
   }, 60_000);
 
   test("opens one classic object by itself, under its stored name, with a password from a file", () => {
