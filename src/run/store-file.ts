@@ -39,10 +39,12 @@ const HINTED_MD5 = /^[0-9a-f]{32}$/;
 export function storeFile(task: Task & { do: "store" }, context: StoreContext): Promise<StoreOutcome> {
   return withRetries(task.file, context, async (file, attempt, onRead) => {
     const sameSize = task.sameSize.filter((version) => version.size === file.size);
-    const store = file.size <= context.sealer.wholeLimit ? storeSmall : storeLarge;
+    const isSmall = file.size <= context.sealer.wholeLimit;
+    const store = isSmall ? storeSmall : storeLarge;
     const { previous, unfinished } = task;
     const type = task.file.manifest ? "manifest" : "file";
-    const headers = await headersOf(file, context);
+    // Those of a small file come with its content.
+    const headers = isSmall ? {} : await headersOf(file, context);
     const { path } = task.file;
     const given: Attempt = { path, type, headers, sameSize, previous, unfinished, attempt, onRead };
     const copied = task.byEtag && (await importFile(file, given, context));
@@ -92,10 +94,11 @@ async function withRetries<T>(
   }
 }
 
-async function storeSmall(file: SourceFile, attempt: Attempt, context: StoreContext): Promise<StoreOutcome> {
+async function storeSmall(file: SourceFile, given: Attempt, context: StoreContext): Promise<StoreOutcome> {
   const { size, mtime } = file;
-  const { sameSize } = attempt;
+  const { sameSize } = given;
   const plain = await file.readWhole(context.signal);
+  const attempt = { ...given, headers: await headersOf(file, context) };
   // The name is to tell size and md5 of the same bytes.
   if (plain.length !== size || !(await file.isUnchanged())) throw new ChangedMeanwhile();
   if (sameSize.length > 0) {

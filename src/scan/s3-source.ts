@@ -139,6 +139,8 @@ class OpenS3Object implements SourceFile {
   private readonly storage: Storage;
   private readonly key: string;
   private readonly etag: string | undefined;
+  /** They come with the content, too. */
+  private readHeaders: Readonly<Record<string, string>> | undefined;
 
   constructor(
     storage: Storage,
@@ -166,7 +168,10 @@ class OpenS3Object implements SourceFile {
   }
 
   async readWhole(signal?: AbortSignal): Promise<Buffer> {
-    const whole = await this.storage.readWhole(this.key, this.pinned(signal));
+    const onHeaders = (headers: Readonly<Record<string, string>>) => {
+      this.readHeaders = headers;
+    };
+    const whole = await this.storage.readWhole(this.key, { ...this.pinned(signal), onHeaders });
     this.checkLength(whole.length);
     return whole;
   }
@@ -177,7 +182,7 @@ class OpenS3Object implements SourceFile {
   }
 
   async headers(): Promise<ReadonlyMap<string, string>> {
-    return new Map(Object.entries((await this.stat()).headers ?? {}));
+    return new Map(Object.entries(this.readHeaders ?? (await this.stat()).headers ?? {}));
   }
 
   /** Every read was pinned to the ETag, and compared with the size: what was read is the one object, or it failed. */

@@ -69,6 +69,8 @@ export interface ReadOptions {
   /** Fail with code `ECHANGED` unless the object still has this ETag (S3 If-Match); local storages ignore it. */
   readonly etag?: string;
   readonly signal?: AbortSignal;
+  /** Hears what `stat` tells as `headers`, with the content and before it; local storages keep nothing beside it. */
+  onHeaders?(headers: Readonly<Record<string, string>>): void;
 }
 
 /** An object that is complete but perhaps not yet durable or not yet under its key. Plain data, crosses threads. */

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { S3StorageConfig } from "../../src/config/config.ts";
 import { openStorage } from "../../src/storage/open.ts";
-import { dropBucket, freshBucket, whyNoServer } from "../s3-server/s3-server.ts";
+import { FaultProxy } from "../s3-server/fault-proxy.ts";
+import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
 import { backup, clean, restore, World } from "./world.ts";
 
 const skip = whyNoServer();
@@ -46,6 +47,30 @@ describe.skipIf(skip !== undefined)(
       delete (rest as Record<string, string>)["x-amz-meta-mtime"];
       return rest;
     }
+
+    it("come with the content of a small file, without a request of their own", async () => {
+      // Each new file took a HEAD before its GET.
+      const proxy = await FaultProxy.start((await s3Server()).endpoint);
+      try {
+        const src = await bucket();
+        for (const key of ["a", "b", "empty"])
+          await put(src, key, Buffer.from(key === "empty" ? "" : key), { "x-amz-meta-key": key });
+        const config = world.config({
+          src: { ...src, endpointUrl: proxy.url },
+          container: "segmented",
+          metadata: true,
+        });
+        expect(await clean(backup(config))).toEqual({ new: 3 });
+        expect(proxy.count("HeadObject").requests).toBe(0);
+        expect(proxy.count("GetObject").requests).toBe(3);
+        const to = await bucket();
+        await clean(restore({ ...config, restore: to }));
+        for (const key of ["a", "b", "empty"])
+          expect(await headersIn(to, key)).toEqual({ "x-amz-meta-key": key });
+      } finally {
+        await proxy.stop();
+      }
+    });
 
     it("come back in a bucket, of small and of large objects, and change without the content", async () => {
       const src = await bucket();

@@ -23,7 +23,9 @@ const USER = "x-amz-meta-";
 const DEFAULT_TYPES = new Set(["binary/octet-stream", "application/octet-stream"]);
 
 /** Undefined where nothing was given. */
-export function headersOf(head: HeadObjectCommandOutput): Record<string, string> | undefined {
+export function headersOf(
+  head: Pick<HeadObjectCommandOutput, (typeof FIELDS)[number][1] | "Metadata">,
+): Record<string, string> | undefined {
   const headers: Record<string, string> = {};
   for (const [name, field] of FIELDS) {
     const value = head[field];

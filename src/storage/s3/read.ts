@@ -13,6 +13,7 @@ import { allocate } from "../../memory/release.ts";
 import type { ByteRange, ReadOptions } from "../storage.ts";
 import type { Connection } from "./connection.ts";
 import { toStorageError } from "./errors.ts";
+import { headersOf } from "./headers.ts";
 import { bareEtag, quotedEtag } from "./keys.ts";
 import { backoffMs, detailsOf } from "./retry.ts";
 import { statObject } from "./stat.ts";
@@ -28,6 +29,7 @@ interface OpenBody {
   readonly at: number;
   readonly end: number;
   readonly etag: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /**
@@ -39,12 +41,13 @@ interface OpenBody {
 export async function* readObject(
   connection: Connection,
   key: string,
-  { range, etag, signal }: ReadOptions = {},
+  { range, etag, signal, onHeaders }: ReadOptions = {},
   onLength: (bytes: number) => void = () => {},
 ): AsyncGenerator<Buffer> {
   let open = await openBody(connection, key, await plainRange(connection, key, range), etag, signal);
   if (open === undefined) return;
   const { end, at: start } = open;
+  onHeaders?.(open.headers);
   onLength(end - start);
   const pin = etag ?? open.etag;
   const breaksAllowed = BREAKS_ALLOWED + Math.floor((end - start) / BYTES_PER_BREAK);
@@ -194,7 +197,7 @@ function positioned(
     body.destroy();
     throw wrongLength(connection, key, "the server did not answer with the range asked for");
   }
-  return { body, at, end, etag: bareEtag(output.ETag) };
+  return { body, at, end, etag: bareEtag(output.ETag), headers: headersOf(output) ?? {} };
 }
 
 async function mustExist(connection: Connection, key: string, etag: string | undefined): Promise<void> {
