@@ -125,7 +125,7 @@ describe.each(routes)("a changed large file in a %s", (route) => {
       if (proxy !== undefined) expect(wire).toBeLessThanOrEqual(result.sentBytes + 4096);
     }
 
-    it.each(EDITS.filter((_, i) => usual || i % 2 === 0))("sends what is new: %s", async (_, edit, fresh) => {
+    it.each(usual ? EDITS : EDITS.slice(0, 1))("sends what is new: %s", async (_, edit, fresh) => {
       const first = await store(original);
       expect(first.result.sentBytes).toBe(first.result.storedBytes);
       expectSent(await store(edit(original)), fresh);

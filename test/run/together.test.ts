@@ -12,6 +12,7 @@ import { openStorage } from "../../src/storage/open.ts";
 import { FaultProxy } from "../s3-server/fault-proxy.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
 import { configure, start } from "./command.ts";
+import { LONG } from "./long.ts";
 import { backup, clean, filesIn, restore, treeOf, verify, World } from "./world.ts";
 
 const MIB = 2 ** 20;
@@ -78,29 +79,35 @@ describe.each([
   ["SIGINT", 130],
   ["SIGTERM", 143],
 ] as const)("%s", (signal, code) => {
-  it("ends a backup to a folder: what is complete is kept, nothing is left half-done, the next run goes on", async () => {
-    for (let i = 0; i < 100; i++) world.write(`a small one ${i}`, `content ${i}`);
-    // Noise made of few characters: slow to compress.
-    for (let i = 0; i < 16; i++) world.write(`large ${i}`, randomBytes(MIB / 2).toString("hex"));
-    const file = configure(world, { local_path: world.dest }, { backup_processes: 1, lzma_level: 9 });
-    const { child, ended, said } = start(file);
-    await said("a small one 5");
-    child.kill(signal);
-    // timeout(1) signals the process and its group; it was taken for a second signal, and temporary files were left.
-    await setTimeout(10);
-    child.kill(signal);
-    const { code: exitCode, output, errors } = await ended;
-    expect({ exitCode, errors }).toEqual({ exitCode: code, errors: "" });
-    expect(output).toContain(`Interrupted by ${signal}`);
-    const kept = filesIn(world.dest).length;
-    expect(kept).toBeGreaterThan(0);
-    expect(kept).toBeLessThan(116);
-    expect(filesIn(world.dest).filter((name) => !name.endsWith(".enc"))).toEqual([]);
-    expect(await clean(verify(world.config()))).toEqual({ intact: kept });
-    expect(await clean(backup(world.config()))).toEqual({ unchanged: kept, new: 116 - kept });
-  });
+  /** The two are told apart by the exit code alone. */
+  const usual = signal === "SIGTERM" || LONG;
 
-  it("ends a restore: nothing that was not verified is left", async () => {
+  it.skipIf(!usual)(
+    "ends a backup to a folder: what is complete is kept, nothing is left half-done, the next run goes on",
+    async () => {
+      for (let i = 0; i < 100; i++) world.write(`a small one ${i}`, `content ${i}`);
+      // Noise made of few characters: slow to compress.
+      for (let i = 0; i < 16; i++) world.write(`large ${i}`, randomBytes(MIB / 2).toString("hex"));
+      const file = configure(world, { local_path: world.dest }, { backup_processes: 1, lzma_level: 9 });
+      const { child, ended, said } = start(file);
+      await said("a small one 5");
+      child.kill(signal);
+      // timeout(1) signals the process and its group; it was taken for a second signal, and temporary files were left.
+      await setTimeout(10);
+      child.kill(signal);
+      const { code: exitCode, output, errors } = await ended;
+      expect({ exitCode, errors }).toEqual({ exitCode: code, errors: "" });
+      expect(output).toContain(`Interrupted by ${signal}`);
+      const kept = filesIn(world.dest).length;
+      expect(kept).toBeGreaterThan(0);
+      expect(kept).toBeLessThan(116);
+      expect(filesIn(world.dest).filter((name) => !name.endsWith(".enc"))).toEqual([]);
+      expect(await clean(verify(world.config()))).toEqual({ intact: kept });
+      expect(await clean(backup(world.config()))).toEqual({ unchanged: kept, new: 116 - kept });
+    },
+  );
+
+  it.skipIf(!usual)("ends a restore: nothing that was not verified is left", async () => {
     for (let i = 0; i < 40; i++) world.write(`file ${i}`, randomBytes(3 * MIB));
     const config = world.config({ compress: false });
     await clean(backup(config));

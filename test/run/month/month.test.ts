@@ -13,11 +13,11 @@ import { backup, clean, md5, restore, treeOf, verify, World } from "../world.ts"
 import { Script, type TreeState } from "./script.ts";
 import { SimulatedTime } from "./simulated-time.ts";
 
-/** The shorter ends a day after a month does. */
-const DAYS = LONG ? 31 : 23;
+/** Both begin in a month and end in the next. */
+const DAYS = LONG ? 31 : 17;
 const DAY = 86_400;
 /** In the past, so that no real clock is near. */
-const START = Date.UTC(2025, 2, 10, 6) / 1000;
+const START = Date.UTC(2025, 2, LONG ? 10 : 16, 6) / 1000;
 
 interface Rule {
   readonly name: string;
