@@ -8,7 +8,7 @@
  */
 import type { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
-import type { S3Client } from "@aws-sdk/client-s3";
+import type { _Object, ListObjectsV2CommandOutput, S3Client } from "@aws-sdk/client-s3";
 import { bareEtag } from "./keys.ts";
 import { NO_ANSWER } from "./retry.ts";
 
@@ -55,7 +55,7 @@ export function checkAnswers(client: S3Client): void {
     (next, context) => async (args) => {
       const result = await next(args);
       const { commandName = "" } = context;
-      if (commandName === "ListObjectsV2Command") checkEnd(result.output);
+      if (commandName === "ListObjectsV2Command") checkPage(result.output);
       const field = RESULTS[commandName];
       if (field !== undefined) checkResult(result.output, field, commandName);
       if (OBJECTS.has(commandName)) checkObject(result.output, commandName);
@@ -95,12 +95,15 @@ export function rootOf(bytes: Uint8Array): string | undefined {
 }
 
 /** A page that neither says that it is the last nor how to go on is not taken for the end. */
-function checkEnd(output: unknown): void {
-  const { IsTruncated, NextContinuationToken } = output as {
-    readonly IsTruncated?: boolean;
-    readonly NextContinuationToken?: string;
-  };
-  if (IsTruncated === undefined && !NextContinuationToken) throw noAnswer("ListBucketResult", 200);
+function checkPage(output: unknown): void {
+  const { IsTruncated, NextContinuationToken, Contents = [] } = output as ListObjectsV2CommandOutput;
+  const isOpen = IsTruncated === undefined && !NextContinuationToken;
+  if (isOpen || Contents.some((object) => !isPlausible(object))) throw noAnswer("ListBucketResult", 200);
+}
+
+/** A size that is none, or a time, would make a name that is none. */
+function isPlausible({ Size = 0, LastModified }: _Object): boolean {
+  return Number.isSafeInteger(Size) && Size >= 0 && !Number.isNaN(LastModified?.getTime());
 }
 
 function checkResult(output: unknown, field: "ETag" | "UploadId", commandName: string): void {

@@ -47,6 +47,10 @@ describe("a page that is none", () => {
     ["cut off behind its last element", whole.slice(0, -"</ListBucketResult>".length)],
     ["cut off before its first element", whole.slice(0, 30)],
     ["no XML", "Please log in"],
+    ["with a size below zero", whole.replace("<Size>1", "<Size>-1")],
+    ["with a size beyond all measure", whole.replace("<Size>1", "<Size>100000000000000000000")],
+    ["with a size that is no number", whole.replace("<Size>1", "<Size>many")],
+    ["with a time that is none", whole.replace("<Size>", "<LastModified>soon</LastModified><Size>")],
     ["an answer to something else", `<DeleteResult>${LAST}</DeleteResult>`],
     ["an error", "<Error><Code>InternalError</Code><Message>late</Message></Error>\n"],
   ])("is asked for again, and ended a listing early once: %s", async (_, body) => {
