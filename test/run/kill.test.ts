@@ -7,9 +7,9 @@
  * another run finds nothing to do.
  *
  * How many of the kills take place is a matter of time. `KILL_STRIDE=1` walks through all of them; otherwise a local
- * destination is killed at every ninth call (the two settings of `deleted_keep_days` taking turns) and every
- * twentieth change of the file system, a third as often with the segmented container, and a bucket, where every call
- * costs milliseconds, at every thirty-fifth call.
+ * destination is killed at every 18th call (the two settings of `deleted_keep_days` taking turns) and every
+ * 38th change of the file system, a third as often with the segmented container, and a bucket, where every call
+ * costs milliseconds, at every 70th call.
  */
 import * as fs from "node:fs";
 import pLimit from "p-limit";
@@ -115,7 +115,7 @@ describe.each([
     contents: async (config) => filesIn((config.dest as { path: string }).path),
     dispose: async (config) => fs.rmSync((config.dest as { path: string }).path, { recursive: true }),
   };
-  const stride = STRIDE || 12 * sparser;
+  const stride = STRIDE || 18 * sparser;
 
   it.each([
     [null, 0],
@@ -138,7 +138,7 @@ describe.each([
         layer: "file system",
         moments: ["amid"],
         deletedKeepDays,
-        stride: STRIDE || 25 * sparser,
+        stride: STRIDE || 38 * sparser,
         first,
       }),
     TIMEOUT,
@@ -215,7 +215,7 @@ describe.skipIf(skip !== undefined)(`a run to a bucket that is killed${skip ? ` 
         layer: "storage",
         moments: ["before", "after"],
         deletedKeepDays,
-        stride: STRIDE || 45,
+        stride: STRIDE || 70,
         first,
       }),
     TIMEOUT,

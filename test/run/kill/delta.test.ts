@@ -17,9 +17,9 @@ const NOW = new Date("2025-05-05T12:00:00Z");
 
 const skip = whyNoServer();
 const ROUTES: [string, Job["layer"], number, string | undefined][] = [
-  ["a folder", "storage", 23, undefined],
-  ["a folder", "file system", 95, undefined],
-  ["a bucket", "storage", 41, skip],
+  ["a folder", "storage", 37, undefined],
+  ["a folder", "file system", 149, undefined],
+  ["a bucket", "storage", 61, skip],
 ];
 
 describe.each(ROUTES)("a delta to %s, killed at calls of the %s", (place, layer, stride, why) => {

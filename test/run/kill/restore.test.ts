@@ -1,5 +1,5 @@
 /**
- * Restores that are killed by SIGKILL before every change of the target, and in the midst of every write, at every ninth
+ * Restores that are killed by SIGKILL before every change of the target, and in the midst of every write, at every 23rd
  * of these moments (`KILL_STRIDE=1`: at all of them).
  *
  * After each kill every file of the target is whole: as it was before, as it is in the backup, or not there yet. After one
@@ -14,7 +14,7 @@ import { isTemporaryFolder } from "../../../src/storage/local/temporary.ts";
 import { backup, clean, restore, T0, World } from "../world.ts";
 import { KILLED, runKilled } from "./run-killed.ts";
 
-const STRIDE = Number(process.env.KILL_STRIDE ?? 13);
+const STRIDE = Number(process.env.KILL_STRIDE ?? 23);
 const AT_ONCE = 3;
 const NOW = new Date(1000 * (T0 + 1_000_000));
 
