@@ -7,7 +7,7 @@ import type { StoredVersion } from "../names/stored-name.ts";
 import type { Version } from "../plan/group.ts";
 import { secondsOf } from "../plan/history.ts";
 import type { Purge } from "../plan/purge.ts";
-import type { StagedObject } from "../storage/storage.ts";
+import type { ObjectStat, StagedObject } from "../storage/storage.ts";
 import { newKeyOf } from "./new-key.ts";
 import { objectRules } from "./object-rules.ts";
 import type { RetireContext, Successor } from "./retirements.ts";
@@ -209,7 +209,7 @@ export class GroupOfChanges {
     for (const stamp of taken) {
       if (stamp.form !== "stamp" || stamp.began !== began || stamp.ceased <= began) continue;
       const copy = await storage.stat(await this.keyOf(version, { ...fieldsOf(version), stamp }));
-      if (copy !== undefined && copy.size === (await storage.stat(version.key))?.size) return true;
+      if (isSame(copy, await storage.stat(version.key))) return true;
     }
     return false;
   }
@@ -264,6 +264,12 @@ export class GroupOfChanges {
       reporter.warning("another run was quicker, nothing to rename", version.path);
     }
   }
+}
+
+/** As far as it shows: what a rename looks at before it removes, too. */
+function isSame(copy: ObjectStat | undefined, original: ObjectStat | undefined): boolean {
+  if (copy === undefined || original === undefined || copy.size !== original.size) return false;
+  return copy.md5 === undefined || original.md5 === undefined || copy.md5 === original.md5;
 }
 
 type Retired = Parameters<TombstoneSealer>[0];

@@ -67,6 +67,21 @@ describe("retiring", () => {
     expect(phase.outcomes()).toEqual({ deleted: 1 });
   });
 
+  it.each([
+    ["removes what was copied under its retired name already", 5, "one", true],
+    ["but nothing of which the copy has another size", 4, "one", false],
+    ["but nothing of which the copy has another md5, where storage tells them", 5, "another", false],
+  ])("%s", async (_, size, md5, removed) => {
+    const copy = stamp(100, 300);
+    phase.storage.objects.set("new", at(300));
+    phase.storage.objects.set(first.key, { ...at(100), md5: "one" });
+    phase.storage.objects.set(keyOf(first, copy), { ...at(100, size), md5 });
+    retire({ versions: [first], successor: { key: "new", size: 5 }, taken: [copy] });
+    const calls = await carryOut();
+    expect(calls.includes(`remove ${first.key}`)).toBe(removed);
+    expect(renamings()).toHaveLength(removed ? 0 : 1);
+  });
+
   it("leaves out what another run was quicker with, as if it had not been", async () => {
     const gone = live("f", undefined, 3);
     phase.storage.objects.set("new", at(300));
