@@ -43,13 +43,6 @@ export function passwordSource(cipher: Cipher, salt: Uint8Array): PasswordSource
     : { kind: "password", kdf: "pbkdf2", iterations: PBKDF2_ITERATIONS, memoryKib: 0, lanes: 0, salt };
 }
 
-/** Whether the costs are today's at least, so that the salt may be used for new objects too. */
-export function meetsFloor(source: PasswordSource): boolean {
-  return source.kdf === "pbkdf2"
-    ? source.iterations >= PBKDF2_ITERATIONS
-    : source.iterations >= ARGON2.iterations && source.memoryKib >= ARGON2.memoryKib;
-}
-
 /** Whether a reader may spend so much. Anything else is refused before any work. */
 export function withinCaps(source: PasswordSource): boolean {
   const { kdf, iterations, memoryKib, lanes } = source;

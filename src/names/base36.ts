@@ -58,11 +58,6 @@ export function decodeBytes(text: string): Buffer | undefined {
   return zeros === 0 ? number : Buffer.concat([Buffer.alloc(zeros), number]);
 }
 
-/** The most characters that a byte string of this length takes. */
-export function encodedLength(byteLength: number): number {
-  return byteLength === 0 ? 0 : Math.floor((byteLength * 8) / Math.log2(36)) + 1;
-}
-
 /** The number that bytes form, big-endian; none form 0. */
 export function bigIntOfBytes(bytes: Uint8Array): bigint {
   if (bytes.length === 0) return 0n;

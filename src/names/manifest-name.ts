@@ -3,9 +3,6 @@
  * section 9).
  */
 
-import { digestOf } from "../crypto/digest.ts";
-import { bytesOfPath } from "./path-text.ts";
-
 const RESERVED = ".backup-meta";
 const ESCAPE = "=";
 const DOT = 0x2e;
@@ -22,12 +19,6 @@ export const MANIFEST_MTIME = 0;
 export function manifestPath(folder: string, log: number, index: number): string {
   const name = `${RESERVED}.${log.toString(36)}.${index.toString(36)}`;
   return folder === "" ? name : `${folder}/${name}`;
-}
-
-/** In which of a folder's 2^log manifests (log up to 20) the entry of this name is. */
-export function manifestIndex(name: string, log: number): number {
-  const digest = digestOf("sha256", bytesOfPath(name));
-  return log === 0 ? 0 : digest.readUInt32BE(0) >>> (32 - log);
 }
 
 /** Whether a file comes before the manifests of its folder, in the order of paths. */

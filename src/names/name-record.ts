@@ -25,8 +25,6 @@ const MARKER_FORM = 3;
 const CONDEMNED = 2;
 const STAMP_BYTES = [0, 4, 12, 12, 18, 18];
 const FIXED_BYTES = 28;
-/** All but the path, with a stamp: what can be stored has to fit when it is retired. */
-export const NAME_RECORD_MOST = 1 + 12 + FIXED_BYTES;
 
 /** Throws RangeError for numbers beyond 48 bits, which no stored file has. */
 export function formatNameRecord({ path, mtime, size, md5, stamp }: NameRecord): Buffer {

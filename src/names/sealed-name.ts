@@ -9,7 +9,7 @@ import { NONCE_BYTES, Opener, Sealer, TAG_BYTES } from "../crypto/aead.ts";
 import { SALT_BYTES } from "../crypto/kdf.ts";
 import type { KeyRing } from "../crypto/key-ring.ts";
 import { DamagedError } from "../errors.ts";
-import { decodeBytes, encodeBytes, encodedLength } from "./base36.ts";
+import { decodeBytes, encodeBytes } from "./base36.ts";
 import { bytesOfPath, pathOfBytes } from "./path-text.ts";
 import { looksSealed, parseOpenedName, type StoredVersion, SUFFIX } from "./stored-name.ts";
 
@@ -67,9 +67,4 @@ export function parseSealedName(
 ): StoredVersion | undefined {
   const plainName = openName(key, keyRing, type);
   return plainName === undefined ? undefined : parseOpenedName(plainName, key);
-}
-
-/** The most characters, suffix included, that an encrypted name takes for a plain name of so many bytes. */
-export function sealedNameLength(plainBytes: number, type: EncryptionType): number {
-  return encodedLength(SALT_BYTES + NONCE_BYTES[type] + TAG_BYTES + plainBytes) + SUFFIX.length;
 }

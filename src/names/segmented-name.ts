@@ -8,9 +8,8 @@ import { label } from "../crypto/hmac.ts";
 import type { SegmentedKeyRing } from "../crypto/segmented-key-ring.ts";
 import { type DestinationKeys, ID_BYTES } from "../crypto/segmented-keys.ts";
 import { BackupError } from "../errors.ts";
-import { base32Length, decodeBase32, encodeBase32 } from "./base32.ts";
-import { formatNameRecord, NAME_RECORD_MOST, type NameRecord, parseNameRecord } from "./name-record.ts";
-import { bytesOfPath } from "./path-text.ts";
+import { decodeBase32, encodeBase32 } from "./base32.ts";
+import { formatNameRecord, type NameRecord, parseNameRecord } from "./name-record.ts";
 import { SUFFIX } from "./stored-name.ts";
 
 const PREFIX = "_";
@@ -63,32 +62,6 @@ function openName(key: string, ring: SegmentedKeyRing): { plain: Buffer; keys: D
  */
 export function segmentedNameTag(key: string): string | undefined {
   return decodeName(key)?.toString("hex", 0, TAG_BYTES);
-}
-
-/** Characters of the longest name that a path will ever have: with a stamp. */
-export function longestSegmentedName(pathBytes: number): number {
-  const text = base32Length(TAG_BYTES + ID_BYTES + NAME_RECORD_MOST + pathBytes);
-  return PREFIX.length + text + Math.ceil(text / SEGMENT) - 1 + SUFFIX.length;
-}
-
-/**
- * Refuses a path whose name, live or marked deleted, would not fit.
- *
- * @param limit the longest key in bytes: what the storage takes (1,024 on S3) without its base path.
- * @throws BackupError (ENAMETOOLONG).
- */
-export function checkSegmentedName(path: string, limit: number): void {
-  const bytes = bytesOfPath(path).length;
-  if (longestSegmentedName(bytes) <= limit) return;
-  throw new BackupError(
-    "source",
-    `its path of ${bytes} bytes is too long to be encrypted for this destination`,
-    {
-      path,
-      code: "ENAMETOOLONG",
-      remedy: "shorten the path",
-    },
-  );
 }
 
 function decodeName(key: string): Buffer | undefined {

@@ -119,18 +119,6 @@ export function compareStamps(a: Stamp, b: Stamp): number {
   return one.ceased - other.ceased || one.began - other.began;
 }
 
-/** A stamp for people: `live`, a date, or two moments in UTC. */
-export function describeStamp(stamp: Stamp): string {
-  if (stamp.form === "live") return "live";
-  if (stamp.form === "date") {
-    const digits = String(stamp.date);
-    return `deleted ${digits.slice(0, 4)}-${digits.slice(4, 6)}-${digits.slice(6)}`;
-  }
-  const moment = (seconds: number) => new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
-  const period = `${moment(stamp.began)} to ${moment(stamp.ceased)}`;
-  return stamp.condemned === undefined ? period : `${period}, condemned ${moment(stamp.condemned)}`;
-}
-
 /** When a retired version was live, in seconds since 1970; a date ends with its day (UTC) and began at 1. */
 export function periodOf(stamp: Exclude<Stamp, { form: "live" }>): { began: number; ceased: number } {
   if (stamp.form !== "date") return { began: stamp.began, ceased: stamp.ceased };

@@ -1,12 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  escapePath,
-  manifestIndex,
-  manifestPath,
-  parseManifestPath,
-  unescapePath,
-} from "../../src/names/manifest-name.ts";
+import { escapePath, manifestPath, parseManifestPath, unescapePath } from "../../src/names/manifest-name.ts";
 import { assertProperty } from "../property.ts";
 
 test("manifests are found by their names", () => {
@@ -46,9 +40,4 @@ test("no file of the source is stored under the name of a manifest, and all come
   );
   expect(escapePath("d/.backup-meta.0.0")).toBe("d/.backup-meta=.0.0");
   expect(unescapePath("d/.backup-meta.0.0")).toBe("d/.backup-meta.0.0");
-});
-
-test("entries are spread by the first bits of the SHA-256 of their names", () => {
-  // ca978112... is the SHA-256 of "a".
-  expect([0, 1, 4, 8, 20].map((log) => manifestIndex("a", log))).toEqual([0, 1, 0xc, 0xca, 0xca978]);
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { compareStamps, describeStamp, formatStamp, parseStamp, type Stamp } from "../../src/names/stamp.ts";
+import { compareStamps, formatStamp, parseStamp, type Stamp } from "../../src/names/stamp.ts";
 import { assertProperty } from "../property.ts";
 
 const seconds = fc.oneof(
@@ -99,13 +99,5 @@ describe("a stamp", () => {
     ];
     expect([...order].reverse().sort(compareStamps)).toEqual(order);
     expect(compareStamps({ form: "live" }, { form: "live" })).toBe(0);
-  });
-
-  test("prints for people", () => {
-    expect(describeStamp({ form: "live" })).toBe("live");
-    expect(describeStamp({ form: "date", date: 20240229 })).toBe("deleted 2024-02-29");
-    expect(describeStamp({ form: "stamp", began: 1_600_000_000, ceased: 1_600_003_608 })).toBe(
-      "2020-09-13T12:26:40Z to 2020-09-13T13:26:48Z",
-    );
   });
 });

@@ -2,9 +2,14 @@ import * as fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { DEFAULT_COMPRESSION } from "../../src/compression/codecs.ts";
 import type { Config } from "../../src/config/config.ts";
+import { sealSmall } from "../../src/container/segmented/seal-small.ts";
+import { passwordSource } from "../../src/crypto/key-source.ts";
+import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
 import { StorageError } from "../../src/errors.ts";
-import { parseStoredName } from "../../src/names/stored-name.ts";
+import { LIVE } from "../../src/names/stamp.ts";
+import { formatStoredName, parseStoredName } from "../../src/names/stored-name.ts";
 import { openKeys } from "../../src/run/keys.ts";
 import { NameOpener } from "../../src/run/name-opener.ts";
 import { checkSettings } from "../../src/run/password-check.ts";
@@ -37,7 +42,7 @@ function copyOf(fixture: string): LocalStorage {
 }
 
 type Some = Partial<
-  Pick<Config, "encrypt" | "encryptFilenames" | "encryptionType" | "compress" | "password">
+  Pick<Config, "container" | "encrypt" | "encryptFilenames" | "encryptionType" | "compress" | "password">
 >;
 
 async function check(storage: LocalStorage, some: Some, more: ListedObject[] = []) {
@@ -239,5 +244,22 @@ describe("checking the settings against a destination", () => {
     const read = vi.spyOn(storage, "readWhole");
     await expect(check(storage, { password: "wrong" })).rejects.toMatchObject({ kind: "wrong-password" });
     expect(read.mock.calls.length).toBeLessThan(100);
+  });
+
+  it("adopts the salt of a segmented object for new ones, but not where its key costs less than today's", async () => {
+    const salt = new Uint8Array(16).fill(7);
+    const today = passwordSource("aes", salt);
+    for (const { source, adopted } of [
+      { source: today, adopted: { salt } },
+      { source: { ...today, iterations: today.iterations - 1 }, adopted: {} },
+    ]) {
+      const keys = new SegmentedKeyRing("p").keysFor(source, "aes");
+      const meta = { type: "file", path: "a", mtime: 0 } as const;
+      const { bytes, md5 } = sealSmall(Buffer.from("a"), meta, { keys, compression: DEFAULT_COMPRESSION });
+      const key = formatStoredName({ path: "a", mtime: 0, size: 1, md5, stamp: LIVE });
+      fs.writeFileSync(path.join(folder, key), bytes);
+      const storage = new LocalStorage(folder, "destination");
+      expect(await check(storage, { container: "segmented", password: "p" })).toEqual(adopted);
+    }
   });
 });
