@@ -2,7 +2,7 @@
  * What a backup does with each path that the join gives: the plan is asked, and what it says is begun at once or
  * collected for a later phase.
  */
-import { parseManifestPath } from "../names/manifest-name.ts";
+import { MANIFEST_MTIME, parseManifestPath } from "../names/manifest-name.ts";
 import { LIVE } from "../names/stamp.ts";
 import { isLive, type StoredVersion } from "../names/stored-name.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
@@ -61,7 +61,7 @@ export class PlanPhase {
   private takeGroup(group: PathGroup): Promise<void> | undefined {
     const { context, found } = this;
     if (group.entry === undefined && group.versions.length === 0) return undefined; // another run has removed what was listed
-    const isManifest = context.reservesNames && parseManifestPath(group.path) !== undefined;
+    const isManifest = this.isManifest(group);
     const plan = planPath(group, context.plan);
     if (!isManifest) this.count(group, plan);
     const expiring = this.purge(group, plan, isManifest);
@@ -86,6 +86,13 @@ export class PlanPhase {
     if (!context.recordsMetadata || !found.rewritten.mayConcern(group.path)) return undefined;
     const request = requestOf(group, group.entry as Entry, [version], [version]);
     return found.rewritten.consider(request, version, context.storage);
+  }
+
+  /** Where names are not reserved, a file may have such a name; what has none may be of a run that reserved them. */
+  private isManifest({ path, entry, versions }: PathGroup): boolean {
+    if (parseManifestPath(path) === undefined) return false;
+    if (this.context.reservesNames) return true;
+    return entry === undefined && versions.every(({ mtime }) => mtime === MANIFEST_MTIME);
   }
 
   private count({ path, entry }: PathGroup, plan: PathPlan): void {

@@ -205,6 +205,30 @@ describe("a backup that records metadata", () => {
   });
 });
 
+describe("a classic destination whose metadata are not recorded any more", () => {
+  it("retires the manifests, which were never files: nobody counts them, and nothing is refused", async () => {
+    for (let i = 0; i < 12; i++) world.write(`f${i}/file`, String(i));
+    await clean(backup(world.config({ metadata: true })));
+    expect(await clean(backup(world.config()))).toEqual({ unchanged: 12 });
+    const manifests = () => world.stored().filter((key) => key.includes(".backup-meta"));
+    expect(manifests()).toHaveLength(13);
+    expect(manifests().filter((key) => key.endsWith(".0.enc"))).toEqual([]);
+    await clean(restore(world.config()));
+    expect(filesIn(world.restored)).toHaveLength(12);
+    // And they are taken up again, as they were.
+    expect(await clean(backup(world.config({ metadata: true })))).toEqual({ unchanged: 12 });
+    expect(manifests().filter((key) => key.endsWith(".0.enc"))).toHaveLength(13);
+  });
+
+  it("counts a file of such a name that vanished, unless it has the time of manifests", async () => {
+    world.write("stays", "x");
+    world.write(".backup-meta.0.0", "x", T0);
+    await clean(backup(world.config()));
+    world.remove(".backup-meta.0.0");
+    expect(await clean(backup(world.config()))).toEqual({ unchanged: 1, deleted: 1 });
+  });
+});
+
 describe("a restore of metadata", () => {
   it("leaves setuid and setgid bits out unless asked for", async () => {
     world.write("a", "a");
