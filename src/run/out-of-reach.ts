@@ -1,13 +1,14 @@
 /**
  * Ends a run whose storage has gone. One file's failure stops no others; but where nothing gets an answer any more, each of
- * the files to come takes its retries to fail, and a large run would take weeks for it.
+ * the files to come takes its retries to fail, and a large run would take weeks for it. Where the credentials are refused,
+ * each would be read, sealed and sent for nothing.
  */
-import { type ErrorReport, reportOf, StorageError } from "../errors.ts";
+import { type ErrorReport, reportOf, type Side, StorageError } from "../errors.ts";
 import { isBrokenConnection } from "../storage/s3/retry.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { Outcome } from "./tasks.ts";
 
-/** So many files, or calls, in a row, each after all its retries, over so long a time. */
+/** So many files, or calls, in a row, each after all its retries, over so long a time; refused credentials stay so. */
 export const IN_A_ROW = 20;
 export const LASTING_MS = 600_000;
 
@@ -21,9 +22,18 @@ const TROUBLE: ReadonlySet<string> = new Set([
   "TimeoutError",
 ]);
 
+/** Said of credentials, whatever the object is. Signatures are not among these: some servers misread some keys only. */
+const REFUSED: ReadonlySet<string> = new Set([
+  "ExpiredToken",
+  "InvalidAccessKeyId",
+  "InvalidToken",
+  "TokenRefreshRequired",
+]);
+
 export class OutOfReach {
   private readonly what: string;
   private inARow = 0;
+  private refusedInARow = 0;
   private since = 0;
 
   /** @param what is judged, for the message */
@@ -43,27 +53,35 @@ export class OutOfReach {
 
   /** The same of anything that was done, or failed. */
   look(failure: ErrorReport | undefined, at: number): StorageError | undefined {
-    if (failure === undefined || !isTrouble(failure)) {
+    const code = failure?.code ?? "";
+    const isRefused = REFUSED.has(code);
+    this.refusedInARow = isRefused ? this.refusedInARow + 1 : 0;
+    if (failure === undefined || !(isRefused || isTrouble(code))) {
       this.inARow = 0;
       return undefined;
     }
     if (this.inARow++ === 0) this.since = at;
+    const { side } = failure;
+    if (this.refusedInARow >= IN_A_ROW) {
+      return this.end(side, `(${code})`, "give credentials that are valid, and run again");
+    }
     if (this.inARow < IN_A_ROW || at - this.since < LASTING_MS) return undefined;
-    const { side, code } = failure;
     const minutes = Math.round((at - this.since) / 60_000);
-    return new StorageError(
-      side,
-      `the last ${this.inARow} ${this.what} failed (${code}), for ${minutes} minutes: the run ends here`,
-      {
-        code: "EUNREACHABLE",
-        remedy: "check the network and the storage, and run again: what was done is kept",
-      },
-    );
+    const remedy = "check the network and the storage, and run again";
+    return this.end(side, `(${code}), for ${minutes} minutes`, remedy);
+  }
+
+  private end(side: Side, how: string, remedy: string): StorageError {
+    const message = `the last ${this.inARow} ${this.what} failed ${how}: the run ends here`;
+    return new StorageError(side, message, {
+      code: "EUNREACHABLE",
+      remedy: `${remedy}: what was done is kept`,
+    });
   }
 }
 
-function isTrouble({ code }: ErrorReport): boolean {
-  return code !== undefined && (TROUBLE.has(code) || isBrokenConnection(code));
+function isTrouble(code: string): boolean {
+  return TROUBLE.has(code) || isBrokenConnection(code);
 }
 
 /** What a run's last phase does to the destination. */

@@ -45,6 +45,20 @@ describe("a storage is out of reach", () => {
     }
   });
 
+  it("when credentials are refused, file after file, at once", () => {
+    const both = many(failed("ExpiredToken"), IN_A_ROW - 1);
+    expect(endsAt([...both, failed("InvalidAccessKeyId")], 0)).toBe(IN_A_ROW - 1);
+    for (const other of [{ kind: "restored" } as const, failed("AccessDenied"), failed("ECONNRESET")]) {
+      expect(endsAt([...both, other, ...both], 0)).toBe(-1);
+    }
+    const outOfReach = new OutOfReach();
+    for (const outcome of both) outOfReach.judge(outcome, 0);
+    expect(outOfReach.judge(failed("ExpiredToken"), 0)).toMatchObject({
+      message: "the last 20 files failed (ExpiredToken): the run ends here",
+      remedy: expect.stringContaining("credentials"),
+    });
+  });
+
   it("whatever was stopped meanwhile", () => {
     const outcomes = many(failed("ECONNRESET"), IN_A_ROW).flatMap((outcome) => [outcome, stopped]);
     expect(endsAt(outcomes, 10 * LASTING_MS)).toBe(2 * IN_A_ROW - 2);

@@ -15,6 +15,7 @@ export interface ErrorContext {
   readonly secrets: readonly string[];
 }
 
+const NEW_TOKEN = "get new temporary credentials; for long runs use a role or keys that do not expire";
 const REMEDIES: Record<string, string> = {
   AccessDenied:
     "check the credentials, and that the policy allows this on the bucket and on its objects (docs/s3.md)",
@@ -23,11 +24,12 @@ const REMEDIES: Record<string, string> = {
   CredentialsProviderError:
     "set aws_access_key_id and aws_secret_access_key, or give the environment, a profile or the machine a role",
   [NO_ANSWER]: "check endpoint_url, and what is between here and it: a proxy, a gateway, a login page",
-  ExpiredToken: "get new temporary credentials; for long runs use a role or keys that do not expire",
+  ExpiredToken: NEW_TOKEN,
   IllegalLocationConstraintException: "set region_name to the region of the bucket",
   InvalidAccessKeyId: "check aws_access_key_id, and that it belongs to this endpoint",
   InvalidBucketName: "check s3_bucket",
   InvalidObjectState: "the object is archived: restore it from the archive class first, then run again",
+  InvalidToken: NEW_TOKEN,
   InvalidStorageClass: "check storage_class: this server does not have it",
   NoSuchBucket: "check s3_bucket, endpoint_url and region_name",
   PermanentRedirect: "set region_name to the region of the bucket",
@@ -35,6 +37,7 @@ const REMEDIES: Record<string, string> = {
   RequestTimeTooSkewed: "set this machine's clock; S3 accepts a difference of 15 minutes at most",
   SignatureDoesNotMatch:
     "check aws_access_key_id and aws_secret_access_key, and that a proxy does not change requests",
+  TokenRefreshRequired: NEW_TOKEN,
   SlowDown: "the storage asks for fewer requests: set a lower backup_processes or restore_processes",
 };
 

@@ -219,6 +219,7 @@ describe("errors", () => {
     [{ name: "NoSuchBucket", $metadata: { httpStatusCode: 404 } }, "NoSuchBucket"],
     [{ name: "403", $metadata: { httpStatusCode: 403 } }, "AccessDenied"],
     [{ name: "PreconditionFailed", $metadata: { httpStatusCode: 412 } }, "ECHANGED"],
+    [{ name: "TokenRefreshRequired", $metadata: { httpStatusCode: 403 } }, "TokenRefreshRequired"],
     [{ name: "InvalidObjectState", $metadata: { httpStatusCode: 403 } }, "InvalidObjectState"],
     [{ name: "Error", code: "ECONNRESET", message: "socket hang up" }, "ECONNRESET"],
     [{ name: "NoSuchUpload", $metadata: { httpStatusCode: 404 } }, "NoSuchUpload"],
