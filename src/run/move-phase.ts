@@ -50,17 +50,11 @@ interface Hashed {
   readonly file?: SourceRef;
 }
 
-/** A new file, `stored` at once where it is so small that no copy was tried. */
+/** A new file, stored at once where it is so small that no copy was tried. */
 interface NewFile extends Hashed {
   readonly read: ReadFile;
   readonly file: SourceRef;
-  readonly stored?: Stored;
-}
-
-/** Bytes; `sent` where they are not the same. */
-interface Stored {
-  readonly stored: number;
-  readonly sent?: number | undefined;
+  readonly isStored?: boolean;
 }
 
 export class MovePhase {
@@ -116,8 +110,12 @@ export class MovePhase {
 
   private async storeAtOnce(file: SourceRef, hashed: ExternalSorter<Hashed | NewFile>): Promise<void> {
     await this.context.storeUncounted(file, (read, staged) => {
-      if (staged === undefined) this.context.unsettled.add(read);
-      else if (!this.ended) hashed.add({ file, read, stored: { stored: staged.size, sent: staged.sent } });
+      if (staged === undefined) {
+        this.context.unsettled.add(read);
+        return;
+      }
+      this.countStored(read, staged);
+      if (!this.ended) hashed.add({ file, read, isStored: true });
     });
   }
 
@@ -156,7 +154,7 @@ export class MovePhase {
   /** @param moved what vanished and has the same content. */
   private async take(file: Hashed | NewFile, moved: StoredVersion | undefined): Promise<void> {
     if (!isNew(file)) return;
-    if (file.stored !== undefined) this.tell(moved === undefined ? "new" : "moved", file, file.stored);
+    if (file.isStored) this.tell(moved === undefined ? "new" : "moved", file);
     else if (moved === undefined) await this.context.store(file.file);
     else await this.copy(moved, file);
   }
@@ -184,13 +182,17 @@ export class MovePhase {
     await this.context.storeUncounted(file, (read, staged) => {
       if (staged === undefined) return;
       this.context.unsettled.settle(before);
-      const action = contentKey(read) === contentKey(before) ? "moved" : "new";
-      this.tell(action, { file, read }, { stored: staged.size, sent: staged.sent });
+      this.countStored(read, staged);
+      this.tell(contentKey(read) === contentKey(before) ? "moved" : "new", { file, read });
     });
   }
 
-  private tell(action: "new" | "moved", { file, read }: NewFile, stored: Stored): void {
-    this.context.tally.count(action, read.size, { ...stored, processed: read.size });
+  private countStored({ size }: ReadFile, staged: StagedObject): void {
+    this.context.tally.done(size, { stored: staged.size, sent: staged.sent, processed: size });
+  }
+
+  private tell(action: "new" | "moved", { file, read }: NewFile): void {
+    this.context.tally.add(action, read.size);
     this.context.reporter.file(action, file.path, undefined, read.size);
   }
 

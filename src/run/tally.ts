@@ -11,6 +11,13 @@ export interface Count {
   readonly bytes: number;
 }
 
+/** Bytes of the object written, of it what was sent (all, where nothing is said), and of the original. */
+interface Work {
+  readonly stored?: number;
+  readonly sent?: number | undefined;
+  readonly processed?: number;
+}
+
 /** What a finished run hands back. */
 export interface RunResult {
   readonly outcomes: ReadonlyMap<string, Count>;
@@ -43,16 +50,13 @@ export class Tally {
   }
 
   /** One file has come to its end in this run, in whatever way. */
-  count(
-    outcome: string,
-    bytes: number,
-    {
-      stored = 0,
-      sent = stored,
-      processed = 0,
-    }: { stored?: number; sent?: number | undefined; processed?: number } = {},
-  ): void {
+  count(outcome: string, bytes: number, work: Work = {}): void {
     this.add(outcome, bytes);
+    this.done(bytes, work);
+  }
+
+  /** The same, where what it counts as is not known yet: `add` tells that. */
+  done(bytes: number, { stored = 0, sent = stored, processed = 0 }: Work): void {
     this.storedBytes += stored;
     this.sentBytes += sent;
     this.processedBytes += processed;
@@ -78,7 +82,7 @@ export class Tally {
     this.showProgress();
   }
 
-  /** Something done to a stored version, which is no file of its own (removed, marked deleted). */
+  /** What a file that is done counts as, or something done to a stored version, which is none (removed, marked deleted). */
   add(outcome: string, bytes: number): void {
     const count = this.outcomes.get(outcome) ?? { files: 0, bytes: 0 };
     count.files++;

@@ -3,9 +3,10 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Config, S3StorageConfig } from "../../src/config/config.ts";
+import type { Progress } from "../../src/run/reporter.ts";
 import { FaultProxy } from "../s3-server/fault-proxy.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
-import { backup, clean, configOf, restore, treeOf, verify, World } from "./world.ts";
+import { backup, clean, configOf, Recorder, restore, treeOf, verify, World } from "./world.ts";
 
 const skip = whyNoServer();
 const FILES = 12;
@@ -72,6 +73,30 @@ describe.each([
       expect(world.stored()).toEqual(before);
     },
   );
+});
+
+// Progress stood still until all of them were stored.
+it("counts small files that moved as they are stored, before it is known that they moved", async () => {
+  const config = world.config({ container: "segmented" });
+  writeFolder("one", 1000);
+  await clean(backup(config));
+  rename("one", "two");
+  const told: string[] = [];
+  const reporter = new (class extends Recorder {
+    override progress({ files }: Progress): void {
+      told.push(String(files));
+    }
+    override file(action: string): void {
+      told.push(action);
+    }
+  })();
+  await backup(config, { reporter });
+  const counted = Array.from({ length: FILES }, (_, i) => String(i + 1));
+  expect(told).toEqual([
+    ...counted,
+    ...Array<string>(FILES).fill("moved"),
+    ...Array<string>(FILES).fill("deleted"),
+  ]);
 });
 
 describe.skipIf(skip !== undefined)(`moves in a bucket${skip === undefined ? "" : ` (${skip})`}`, () => {

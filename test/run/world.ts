@@ -10,7 +10,7 @@ import type { ErrorReport } from "../../src/errors.ts";
 import { type BackupOptions, runBackup } from "../../src/run/backup.ts";
 import { deriveAhead } from "../../src/run/derive-ahead.ts";
 import type { DerivedKeys } from "../../src/run/keys.ts";
-import type { Reporter } from "../../src/run/reporter.ts";
+import type { Progress, Reporter } from "../../src/run/reporter.ts";
 import { type RestoreOptions, runRestore } from "../../src/run/restore.ts";
 import type { RunOptions } from "../../src/run/run-options.ts";
 import type { RunResult } from "../../src/run/tally.ts";
@@ -46,7 +46,7 @@ export class Recorder implements Reporter {
     this.errors.push(report);
   }
 
-  progress(): void {}
+  progress(_: Progress): void {}
 }
 
 /** A finished run: its counts as plain data, and what it told. */
