@@ -89,8 +89,13 @@ function canonicalName(name: string, code: string | undefined, status: number | 
   if (status === 429 || (status === 503 && /slow|throttl|unknown/i.test(name))) return "SlowDown";
   if (status === 301) return "PermanentRedirect";
   if (name === "Error" && code !== undefined) return code;
+  if (status !== undefined && status >= 500 && UNNAMED.has(name))
+    return status === 500 ? "InternalError" : "ServiceUnavailable";
   return name;
 }
+
+/** What the SDK calls errors without a code: those of gateways, which do not speak S3 (502, 504), and any that answers a HEAD. */
+const UNNAMED: ReadonlySet<string> = new Set(["Error", "Unknown", "UnknownError"]);
 
 /** A bucket that is missing says nothing of a single object: that one has not vanished. */
 function programCode(kind: string, key: string | undefined): string {

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { CallStats } from "../../../src/storage/call-stats.ts";
+import { isPassing } from "../../../src/storage/passing.ts";
 import { rootOf } from "../../../src/storage/s3/check-answers.ts";
 import { S3Storage } from "../../../src/storage/s3/s3-storage.ts";
 import type { S3Call } from "../../s3-server/s3-operation.ts";
@@ -36,6 +37,24 @@ function twoPages(second: string, times: number): (call: S3Call) => Answer {
 }
 
 const keysOf = async (storage: S3Storage) => (await list(storage)).map(({ key }) => key);
+
+describe("a failure that nobody names", () => {
+  it.each([
+    [500, "", "InternalError"],
+    [500, "out of order", "InternalError"],
+    [502, "", "ServiceUnavailable"],
+    [502, PORTAL, "ServiceUnavailable"],
+    [504, "no answer in time", "ServiceUnavailable"],
+  ])("is one of the moment: %i, %j", async (status, body, code) => {
+    const { storage } = await serve(() => ({ status, body }));
+    const content = Buffer.from("content");
+    const requests = [storage.stat("k"), storage.readWhole("k"), storage.write("k", content)];
+    for (const { reason } of (await Promise.allSettled(requests)) as PromiseRejectedResult[]) {
+      expect(reason).toMatchObject({ code });
+      expect(isPassing(reason)).toBe(true);
+    }
+  });
+});
 
 describe("a page that is none", () => {
   const whole = page(["c"], LAST);

@@ -262,7 +262,7 @@ describe("errors", () => {
       message,
       $metadata: { httpStatusCode: 500 },
     });
-    expect(said).toBe("cannot be read (Error: the answer cannot be understood, status 500)");
+    expect(said).toBe("cannot be read (InternalError: the answer cannot be understood, status 500)");
   });
 
   it("have a code that is as clean: it comes from outside, too", () => {
