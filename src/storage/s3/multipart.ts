@@ -156,13 +156,16 @@ async function isStored(
 ): Promise<boolean> {
   const stat = await statObject(connection, key);
   if (stat?.size !== size) return false;
+  // LastModified is the time of the upload's beginning or of its end, as servers have it.
+  const isOlder = stat.modified < initiated - CLOCKS_DIFFER_MS;
+  // The very same bytes may have been there before, and a tombstone may mark them: only what is stored anew is live.
+  if (isOlder && failure !== undefined) return false;
   if (stat.etag === multipartEtag(parts)) return true;
   // An older object may be as long and of as many parts: where ETags follow the rule, they tell.
   if (parts.every(({ isMd5 }) => isMd5)) return false;
-  // Where the server encrypts, they follow no known rule; then the number of parts has to do, and the time: that of the
-  // upload's beginning or of its end, as servers have it. A request that ended without any answer is not given the
-  // benefit of the doubt.
-  if (stat.modified < initiated - CLOCKS_DIFFER_MS) return false;
+  // Where the server encrypts, they follow no known rule; then the number of parts has to do, and the time. A request that
+  // ended without any answer is not given the benefit of the doubt.
+  if (isOlder) return false;
   const answered = failure === undefined || detailsOf(failure).name === "NoSuchUpload";
   return answered && (stat.etag === undefined || stat.etag.endsWith(`-${parts.length}`));
 }

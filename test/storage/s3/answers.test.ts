@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { CallStats } from "../../../src/storage/call-stats.ts";
 import { isPassing } from "../../../src/storage/passing.ts";
 import { rootOf } from "../../../src/storage/s3/check-answers.ts";
+import { multipartEtag } from "../../../src/storage/s3/multipart.ts";
 import { S3Storage } from "../../../src/storage/s3/s3-storage.ts";
 import type { S3Call } from "../../s3-server/s3-operation.ts";
 import { list } from "../conformance.ts";
@@ -155,6 +157,44 @@ describe("an upload that is gone when it is to be completed, where ETags follow 
 
   it("is not taken for an older object of the same size and number of parts", async () => {
     await expect(write(Date.now() - 3_600_000)).rejects.toMatchObject({ code: "NoSuchUpload", path: "k" });
+  });
+});
+
+describe("an upload whose completion fails", () => {
+  const bytes = Buffer.alloc(8 * 2 ** 20 + 1, "x");
+  const md5Of = (part: Uint8Array) => createHash("md5").update(part).digest("hex");
+  const parts = [bytes.subarray(0, 8 * 2 ** 20), bytes.subarray(8 * 2 ** 20)].map(md5Of);
+  const write = async (modified: number) => {
+    const answers: Readonly<Record<string, Answer>> = {
+      CreateMultipartUpload: {
+        body: "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>",
+      },
+      CompleteMultipartUpload: { status: 503, body: "<Error><Code>SlowDown</Code></Error>" },
+      HeadObject: {
+        headers: {
+          etag: `"${multipartEtag(parts.map((ETag) => ({ ETag })))}"`,
+          "content-length": String(bytes.length),
+          "last-modified": new Date(modified).toUTCString(),
+        },
+      },
+      AbortMultipartUpload: { status: 204 },
+    };
+    const { storage } = await serve(({ operation, query }) =>
+      operation === "UploadPart"
+        ? { headers: { etag: `"${parts[query.includes("partNumber=1") ? 0 : 1]}"` } }
+        : answers[operation],
+    );
+    const writer = await storage.createWriter("k", { sizeHint: bytes.length });
+    await writer.write(bytes);
+    return writer.finish();
+  };
+
+  it("is found as the object that it became all the same", async () => {
+    expect(await write(Date.now())).toMatchObject({ key: "k", size: bytes.length });
+  });
+
+  it("is not taken for the same bytes that were there before", async () => {
+    await expect(write(Date.now() - 3_600_000)).rejects.toMatchObject({ code: "SlowDown", path: "k" });
   });
 });
 
