@@ -15,7 +15,7 @@ import type { ReadFile } from "./tasks.ts";
 export interface StoreContext extends OpenContext {
   readonly source: Source;
   readonly sealer: ObjectSealer;
-  /** What this worker has learned of the destination. */
+  /** What this worker has learned of both sides. */
   readonly learned: Learned;
   stopped(): boolean;
   progress(bytes: number): void;
@@ -27,6 +27,8 @@ export interface Learned {
   cannotCopyParts: boolean;
   /** Buckets of the source whose objects it does not copy, or copies into something else. */
   readonly cannotImportFrom: Set<string>;
+  /** The source has ETags that look like md5s and are none. */
+  etagsAreNoMd5: boolean;
 }
 
 /** What one attempt at a file needs to know beside the open file. */

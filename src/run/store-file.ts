@@ -15,7 +15,7 @@ import { LIVE } from "../names/stamp.ts";
 import { md5ToBase36 } from "../names/stored-name.ts";
 import type { SourceFile } from "../scan/source.ts";
 import type { StagedObject } from "../storage/storage.ts";
-import { md5ByEtag } from "./by-etag.ts";
+import { hintedMd5, learnFromEtag, md5ByEtag, readByEtag } from "./by-etag.ts";
 import { importFile } from "./import-file.ts";
 import { isSealedAgain, keepContent } from "./keep-content.ts";
 import { ManifestFile } from "./manifest-file.ts";
@@ -33,7 +33,6 @@ import { storeWhole } from "./store-whole.ts";
 import type { HashOutcome, ReadFile, SourceRef, StoreOutcome, Task } from "./tasks.ts";
 
 const ATTEMPTS = 3;
-const HINTED_MD5 = /^[0-9a-f]{32}$/;
 
 /** Stages one file, or finds that one of the versions of the same size has its content. Never throws. */
 export function storeFile(task: Task & { do: "store" }, context: StoreContext): Promise<StoreOutcome> {
@@ -97,7 +96,7 @@ async function withRetries<T>(
 async function storeSmall(file: SourceFile, given: Attempt, context: StoreContext): Promise<StoreOutcome> {
   const { size, mtime } = file;
   const { sameSize } = given;
-  const plain = await file.readWhole(context.signal);
+  const plain = await readByEtag(file, context);
   const attempt = { ...given, headers: await headersOf(file, context) };
   // The name is to tell size and md5 of the same bytes.
   if (plain.length !== size || !(await file.isUnchanged())) throw new ChangedMeanwhile();
@@ -141,8 +140,12 @@ async function storeLarge(file: SourceFile, attempt: Attempt, context: StoreCont
   let plan: MatchPlan | undefined;
   if (base !== undefined) {
     ({ md5, plan } = await matchPass(base, file, context));
-  } else if (sameSize.length > 0 || !context.destination.lateKeys) {
-    md5 = (attempt.attempt === 1 ? hintedMd5(file) : undefined) ?? (await hashPass(file, context));
+  } else {
+    const hint = hintedMd5(file, context);
+    md5 = attempt.attempt === 1 ? hint : undefined;
+    // What was no md5, or was damaged on the way, is told by two passes.
+    const isDoubtful = hint !== undefined || sameSize.length > 0 || !context.destination.lateKeys;
+    if (isDoubtful) md5 ??= await hashPass(file, context);
   }
   const version = sameSize.find((candidate) => candidate.md5 === md5);
   if (version !== undefined && md5 !== undefined) {
@@ -156,14 +159,8 @@ async function storeLarge(file: SourceFile, attempt: Attempt, context: StoreCont
     if (staged !== undefined) return { kind: "stored", read: { size, mtime, md5 }, staged };
   }
   const stored = await storeWhole(file, attempt, md5, context);
+  learnFromEtag(stored.md5, file, context);
   return { kind: "stored", read: { size, mtime, md5: stored.md5 }, staged: stored.staged };
-}
-
-/** An S3 ETag that looks like an md5 is one, unless the bucket encrypts in certain ways: so it is only a guess. */
-function hintedMd5({ md5Hint }: SourceFile): string | undefined {
-  return md5Hint !== undefined && HINTED_MD5.test(md5Hint)
-    ? md5ToBase36(Buffer.from(md5Hint, "hex"))
-    : undefined;
 }
 
 function isFromSource(error: unknown): boolean {

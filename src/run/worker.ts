@@ -78,7 +78,7 @@ async function open(
     progress: context.progress,
   };
   const source = mode === "backup" ? await openSource(config, openStorage) : undefined;
-  const learned: Learned = { cannotCopyParts: false, cannotImportFrom: new Set() };
+  const learned: Learned = { cannotCopyParts: false, cannotImportFrom: new Set(), etagsAreNoMd5: false };
   const sealer = openSealer(config, keys, settings.salt, () => new Date(), threads);
   const target = mode === "restore" ? await openTarget(config, openStorage) : undefined;
 

@@ -6,7 +6,7 @@ import type { Config, S3StorageConfig } from "../../src/config/config.ts";
 import { S3Storage } from "../../src/storage/s3/s3-storage.ts";
 import { type Effect, FaultProxy } from "../s3-server/fault-proxy.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
-import { backup, clean, filesIn, restore, verify, World } from "./world.ts";
+import { backup, clean, filesIn, md5, restore, verify, World } from "./world.ts";
 
 const skip = whyNoServer();
 
@@ -71,6 +71,41 @@ describe.skipIf(skip !== undefined)(`a run from a bucket${skip ? ` (${skip})` : 
       expect(await clean(verify(config))).toEqual({ intact: 2 });
     },
   );
+
+  it.each([
+    ["small", 1000],
+    ["large", 11 * 2 ** 20],
+  ])("a %s object that was damaged on the way was stored so for good: it is read again", async (_, size) => {
+    const content = Buffer.alloc(size, "a line of text\n");
+    await source.write("file", content);
+    const damaged = Buffer.from(content);
+    damaged[size >> 1] = 0;
+    const effect = answer(damaged, `"${md5(content)}"`);
+    proxy.fail({ operation: "GetObject", effect });
+    expect(await clean(backup(config))).toEqual({ new: 1 });
+    expect(proxy.unmet()).toEqual([]);
+    await clean(restore(config));
+    expect(fs.readFileSync(path.join(world.restored, "file")).equals(content)).toBe(true);
+  });
+
+  it("objects whose ETags only look like md5s are read twice until one has shown that, and stored as they are", async () => {
+    for (const key of ["a", "b", "c"]) {
+      await source.write(key, Buffer.from(`listed ${key}`));
+      const effect = answer(Buffer.from(`stored ${key}`), `"${md5(`listed ${key}`)}"`);
+      proxy.fail({
+        operation: "GetObject",
+        when: (call) => call.key === `base/${key}`,
+        effect,
+        times: key === "a" ? 2 : 1,
+      });
+    }
+    expect(await clean(backup(config))).toEqual({ new: 3 });
+    expect(proxy.unmet()).toEqual([]);
+    expect(proxy.count("GetObject").requests).toBe(4);
+    await clean(restore(config));
+    for (const key of ["a", "b", "c"])
+      expect(fs.readFileSync(path.join(world.restored, key), "utf8")).toBe(`stored ${key}`);
+  });
 
   it("a bucket that went in the midst of a run made all its files vanish: they are errors", async () => {
     for (const key of ["a", "b", "c"]) await source.write(key, Buffer.from(key));
