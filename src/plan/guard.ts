@@ -84,19 +84,30 @@ function refusalOf(
 export interface RemovalFacts {
   /** Files that the state has, of those that were asked for. */
   readonly wanted: number;
+  /** So many of them it had when it was looked at again, to find what it does not have. */
+  readonly seen: number;
   /** Files of the source that it does not have. */
   readonly surplus: number;
 }
 
 /**
- * The reason to remove nothing from the source, or undefined. A moment before the first backup and a destination that
+ * The reason to remove nothing from the source, or undefined. A destination that went away meanwhile would have all that was just
+ * restored removed again. A moment before the first backup and a destination that
  * is not mounted look like a state without files: nobody wants a source to be brought back to that by accident.
  */
 export function guardAgainstRemoval(
-  { wanted, surplus }: RemovalFacts,
+  { wanted, seen, surplus }: RemovalFacts,
   { massDeleteShare, allowMassDelete }: GuardSettings,
 ): RefusedError | undefined {
-  if (allowMassDelete || surplus === 0) return undefined;
+  if (surplus === 0) return undefined;
+  if (seen < wanted) {
+    return new RefusedError(
+      "restore",
+      `of ${wanted} files that were restored the destination shows ${seen} now: nothing was removed`,
+      { code: "EINCOMPLETE", remedy: "see whether the destination is still there, all of it, and run again" },
+    );
+  }
+  if (allowMassDelete) return undefined;
   if (wanted === 0) {
     return removalRefusal(`the backup has nothing of it at that moment: ${surplus} files were not removed`);
   }

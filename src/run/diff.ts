@@ -62,6 +62,8 @@ export interface SourceDiffOptions extends RunOptions {
   /** Compare the content of files of the same size, too. */
   readonly checksum: boolean;
   selects(path: string): boolean;
+  /** Is called for each file that the state has. */
+  readonly onStored?: () => void;
 }
 
 /**
@@ -73,7 +75,7 @@ export async function runSourceDiff(
   options: SourceDiffOptions,
   show: (difference: Difference) => void,
 ): Promise<LookResult> {
-  const { reporter, signal, from, checksum, selects } = options;
+  const { reporter, signal, from, checksum, selects, onStored } = options;
   const tally = new Tally(reporter);
   const source = await openSource(config, withDefaults(options).openStorage);
   const findings = {
@@ -99,6 +101,7 @@ export async function runSourceDiff(
             const last = lastLife(history);
             const life =
               from === undefined ? (last?.ceased === undefined ? last : undefined) : lifeAt(history, from);
+            if (life !== undefined) onStored?.();
             const difference = compare(path, life?.version, entry);
             if (difference === undefined || difference.kind === "touched") {
               if (!checksum || entry === undefined || life === undefined) {

@@ -18,6 +18,8 @@ import { isClosed, settleUnrecorded } from "./unrecorded-files.ts";
 /** What was restored. */
 export interface Restored {
   readonly metadata: RestoredMetadata;
+  /** Files of the state, whatever was to be done about them. */
+  readonly files: number;
   /** Files that are there by this restore, or were the same before. */
   readonly present: number;
   /** The paths of those that it has made. */
@@ -46,13 +48,13 @@ export class RestoreFinish {
     const { config, options, tally } = this;
     const { metadata } = restored;
     if (options.dryRun) {
-      await this.beforeFolders(await this.foreseeLinks(metadata));
+      await this.beforeFolders(restored, await this.foreseeLinks(metadata));
     } else if (config.restore.kind === "local") {
       for (const folder of metadata.lost()) tally.error(lostManifest(folder || config.restore.path));
       const isRootDone = await this.applyMetadata(path.resolve(config.restore.path), restored);
       if (!isRootDone) reopen();
     } else {
-      await this.beforeFolders();
+      await this.beforeFolders(restored);
       if (restored.unapplied) {
         options.reporter.info(
           "Metadata are not restored to a bucket: links, special files and empty folders are missing",
@@ -61,11 +63,11 @@ export class RestoreFinish {
     }
   }
 
-  private async beforeFolders(foreseen: readonly string[] = []): Promise<void> {
+  private async beforeFolders({ files }: Restored, foreseen: readonly string[] = []): Promise<void> {
     const { options, target, tally } = this;
     if (options.beforeFolders === undefined) return;
     if (!options.dryRun) await flush(target, tally);
-    await options.beforeFolders(tally, new Set(foreseen));
+    await options.beforeFolders(tally, { files, foreseen: new Set(foreseen) });
   }
 
   private async foreseeLinks({ folders }: RestoredMetadata): Promise<string[]> {
@@ -83,7 +85,7 @@ export class RestoreFinish {
     const isRecorded = (file: string) => metadata.isRecorded(file);
     if (metadata.folders.length === 0) {
       this.settleUnrecorded(root, restored);
-      await this.beforeFolders();
+      await this.beforeFolders(restored);
       return false;
     }
     const applier = new MetadataApplier({
@@ -98,7 +100,7 @@ export class RestoreFinish {
       made,
       isRecorded,
     });
-    return applier.run(metadata.folders, options.beforeFolders && (() => this.beforeFolders()));
+    return applier.run(metadata.folders, options.beforeFolders && (() => this.beforeFolders(restored)));
   }
 
   private settleUnrecorded(root: string, { metadata, made, hasOld }: Restored): void {

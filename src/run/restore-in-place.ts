@@ -35,8 +35,8 @@ interface Surplus {
 export async function restoreInPlace(config: Config, options: InPlaceOptions): Promise<RunResult> {
   const { src } = config;
   if (src === undefined) throw new ConfigError("--in-place needs `src`", { path: "src" });
-  const beforeFolders = (tally: Tally, foreseen: ReadonlySet<string>) =>
-    removeSurplus(config, options, tally, foreseen);
+  const beforeFolders: RestoreOptions["beforeFolders"] = (tally, restored) =>
+    removeSurplus(config, options, tally, restored);
   return runRestore(
     { ...config, restore: src, restoreIsDefault: false },
     { ...options, ...(options.delete && { beforeFolders }) },
@@ -48,16 +48,16 @@ async function removeSurplus(
   config: Config,
   options: InPlaceOptions,
   tally: Tally,
-  foreseen: ReadonlySet<string>,
+  { files, foreseen }: { readonly files: number; readonly foreseen: ReadonlySet<string> },
 ): Promise<void> {
   const surplus = new SpillList<Surplus>();
   try {
-    const { errors } = await findSurplus(config, options, surplus, foreseen);
+    const { errors, seen } = await findSurplus(config, options, surplus, foreseen);
     const settings = { ...config, allowMassDelete: options.allowMassDelete ?? false };
     const refused =
       tally.failed || errors.size > 0
         ? incomplete()
-        : guardAgainstRemoval({ wanted: filesOf(tally), surplus: surplus.length }, settings);
+        : guardAgainstRemoval({ wanted: files, seen, surplus: surplus.length }, settings);
     if (refused !== undefined) tally.error(reportOf(refused, "restore"));
     else await removeAll(config, options, surplus, tally);
   } catch (error) {
@@ -68,12 +68,6 @@ async function removeSurplus(
   }
 }
 
-/** The files of the state, whatever was to be done about them. */
-function filesOf(tally: Tally): number {
-  const counts = (["restored", "identical", "kept"] as const).map((name) => tally.of(name).files);
-  return counts.reduce((sum, count) => sum + count, 0);
-}
-
 function incomplete(): RefusedError {
   return new RefusedError("restore", "not everything could be restored or listed: nothing was removed", {
     code: "EINCOMPLETE",
@@ -81,7 +75,7 @@ function incomplete(): RefusedError {
   });
 }
 
-function findSurplus(
+async function findSurplus(
   config: Config,
   options: InPlaceOptions,
   surplus: SpillList<Surplus>,
@@ -89,16 +83,21 @@ function findSurplus(
 ) {
   const { choice = {}, only = [] } = options;
   const selection = new Selection(only);
+  let seen = 0;
   const looking = {
     ...options,
     ...(choice.at !== undefined && { from: choice.at }),
     checksum: false,
     selects: (file: string) => selection.selects(file),
+    onStored: () => {
+      seen++;
+    },
   };
-  return runSourceDiff(config, looking, ({ kind, path: file, after }) => {
+  const { errors } = await runSourceDiff(config, looking, ({ kind, path: file, after }) => {
     // What a link takes the place of is not there any more when files are removed.
     if (kind === "added" && !foreseen.has(file)) surplus.append({ path: file, bytes: after?.size ?? 0 });
   });
+  return { errors, seen };
 }
 
 async function removeAll(

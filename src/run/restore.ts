@@ -52,9 +52,12 @@ export interface RestoreOptions extends RunOptions {
   readonly dryRun?: boolean;
   /**
    * Is called once all files and links are restored and durable, as far as `tally` has no failures, and nothing but the owners,
-   * modes and times of folders is left to do. `foreseen` are paths of links and special files that a dry run did not make.
+   * modes and times of folders is left to do. `files` are all of the state, `foreseen` paths of links and special files that a dry run did not make.
    */
-  readonly beforeFolders?: (tally: Tally, foreseen: ReadonlySet<string>) => Promise<void>;
+  readonly beforeFolders?: (
+    tally: Tally,
+    restored: { readonly files: number; readonly foreseen: ReadonlySet<string> },
+  ) => Promise<void>;
 }
 
 /**
@@ -176,8 +179,8 @@ class Restore {
     await destination.workers.close(); // what they hold is half of all memory, and nothing is left for them
     if (this.isEmpty && !tally.failed) tally.error(nothingStored(destination.storage));
     this.tellUnmatched();
-    const { present, made, hasOld, unapplied } = this;
-    await this.finishing.run({ metadata, present, made, hasOld, unapplied }, reopen);
+    const { files, present, made, hasOld, unapplied } = this;
+    await this.finishing.run({ metadata, files, present, made, hasOld, unapplied }, reopen);
   }
 
   close(): void {

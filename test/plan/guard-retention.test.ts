@@ -80,7 +80,7 @@ describe("the guard of what is restored in place", () => {
     ["a handful, whatever its share", 1, A_HANDFUL],
     ["exactly the share", 50, 50],
   ])("lets pass: %s", (_, wanted, surplus) => {
-    expect(guardAgainstRemoval({ wanted, surplus }, settings)).toBeUndefined();
+    expect(guardAgainstRemoval({ wanted, seen: wanted, surplus }, settings)).toBeUndefined();
   });
 
   it.each([
@@ -88,11 +88,26 @@ describe("the guard of what is restored in place", () => {
     ["one more than the share", 49, 51],
     ["one more than a handful that is most", 1, A_HANDFUL + 1],
   ])("refuses: %s", (_, wanted, surplus) => {
-    const refusal = guardAgainstRemoval({ wanted, surplus }, settings);
+    const refusal = guardAgainstRemoval({ wanted, seen: wanted, surplus }, settings);
     expect(refusal).toMatchObject({ kind: "refused", side: "restore", code: "EMASSDELETE" });
     expect(refusal?.remedy).toMatch(/--allow-mass-delete/);
     if (wanted > 0) expect(refusal?.message).toMatch(new RegExp(`${surplus} of ${wanted + surplus} files`));
-    expect(guardAgainstRemoval({ wanted, surplus }, { ...settings, allowMassDelete: true })).toBeUndefined();
+    expect(
+      guardAgainstRemoval({ wanted, seen: wanted, surplus }, { ...settings, allowMassDelete: true }),
+    ).toBeUndefined();
+  });
+});
+
+describe("the guard of what was restored in place", () => {
+  it("refuses where less is to be seen of it than was restored, whatever is allowed", () => {
+    for (const allowMassDelete of [false, true]) {
+      const given = { ...settings, allowMassDelete };
+      const refusal = guardAgainstRemoval({ wanted: 50, seen: 49, surplus: 1 }, given);
+      expect(refusal).toMatchObject({ kind: "refused", side: "restore", code: "EINCOMPLETE" });
+      expect(refusal?.message).toMatch(/of 50 files .* shows 49 now/);
+      expect(guardAgainstRemoval({ wanted: 50, seen: 51, surplus: 1 }, given)).toBeUndefined();
+      expect(guardAgainstRemoval({ wanted: 50, seen: 0, surplus: 0 }, given)).toBeUndefined();
+    }
   });
 });
 

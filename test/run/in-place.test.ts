@@ -3,6 +3,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { type InPlaceOptions, restoreInPlace } from "../../src/run/restore-in-place.ts";
+import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { atTerminal, hasTerminals } from "../cli/terminal.ts";
 import { configure, start } from "./command.ts";
 import { backup, clean, Recorder, restore, T0, treeOf, World } from "./world.ts";
@@ -57,6 +58,29 @@ describe("a restore in place", () => {
     expect(removed.outcomes).toEqual({ identical: 3, removed: 2 });
     expect(treeOf(world.src)).toEqual(before);
   });
+
+  it.each([
+    ["empty", true],
+    ["missing", false],
+  ])(
+    "removes nothing of what it has just restored where the destination is %s by then",
+    async (_, isThere) => {
+      const { config, before } = await changed();
+      let opened = 0;
+      const unmounting: OpenStorage = (storage, side, ...rest) => {
+        if (side === "destination" && ++opened === 2) {
+          fs.renameSync(world.dest, world.at("unmounted"));
+          if (isThere) fs.mkdirSync(world.dest);
+        }
+        return openStorage(storage, side, ...rest);
+      };
+      const options = { ...yesterday, delete: true, allowMassDelete: true, openStorage: unmounting };
+      const { outcomes, told } = await inPlace(config, options);
+      expect(outcomes).toEqual({ restored: 2, identical: 1 });
+      expect(told.errors).toMatchObject([{ kind: "refused", code: "EINCOMPLETE" }]);
+      expect(treeOf(world.src)).toMatchObject(before);
+    },
+  );
 
   it("shows with a dry run what it would do", async () => {
     const { config } = await changed();
