@@ -57,7 +57,6 @@ export {
 } from "./segmented/open.ts";
 export { openRun, readRuns, type SealedRun, type StoredRun } from "./segmented/open-run.ts";
 export type { PlacedPiece, ReadOptions, RunOpener } from "./segmented/read-pieces.ts";
-export { RollingSum } from "./segmented/rolling.ts";
 export { type SealPlanOptions, sealPlan } from "./segmented/seal-plan.ts";
 export {
   type SealedObject,
