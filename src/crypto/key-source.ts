@@ -1,6 +1,6 @@
 /**
  * Where the key of a segmented object comes from, as its header says (docs/format.md, section 5.1), with the costs
- * that are written, the floor below which a salt is not adopted, and the caps above which nothing is derived.
+ * that are written, and the caps above which nothing is derived.
  */
 
 import { pbkdf2, pbkdf2Sync } from "node:crypto";

@@ -47,8 +47,8 @@ export class SegmentedKeyRing {
   }
 
   /** Whether the keys of a source cost no derivation any more. */
-  knows(source: KeySource): boolean {
-    return source.kind === "none" || this.#derived.has(idOf(source));
+  knows(source: PasswordSource): boolean {
+    return this.#derived.has(idOf(source));
   }
 
   /**

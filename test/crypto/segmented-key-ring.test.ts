@@ -38,6 +38,7 @@ describe("key sources", () => {
     [{ ...CHEAP, iterations: 0 }],
     [{ ...CHEAP, lanes: 1 }],
     [{ ...ARGON, iterations: 17 }],
+    [{ ...ARGON, iterations: 0 }],
     [{ ...ARGON, lanes: 17, memoryKib: 4096 }],
     [{ ...ARGON, lanes: 0 }],
     [{ ...ARGON, memoryKib: 15 }],
@@ -48,9 +49,15 @@ describe("key sources", () => {
     expect(() => new SegmentedKeyRing("x").keysFor(source, "aes")).toThrow("caps");
   });
 
-  test("below the floor they are read", () => {
-    expect(withinCaps(CHEAP)).toBe(true);
-    expect(withinCaps(ARGON)).toBe(true);
+  test.each([
+    [CHEAP],
+    [{ ...CHEAP, iterations: 10_000_000 }],
+    [{ ...ARGON, iterations: 16 }],
+    [{ ...ARGON, iterations: 1, lanes: 1, memoryKib: 8 }],
+    [{ ...ARGON, lanes: 16, memoryKib: 1_048_576 }],
+  ])("up to the caps they are read: %o", (source) => {
+    expect(withinCaps(source)).toBe(true);
+    expect(parseKeySource(formatKeySource(source))).toEqual(source);
   });
 });
 
@@ -81,6 +88,15 @@ describe("the key ring", () => {
     expect(check(other, ARGON)).toBe(first);
     expect(check(other, ARGON, "cha")).toBe(check(ring, ARGON, "cha"));
     expect(() => check(other)).toThrow(ConfigError);
+  });
+
+  test("has a secret as soon as it has a password, before any key is derived", () => {
+    const ring = new SegmentedKeyRing("pass");
+    expect(ring.hasSecret).toBe(true);
+    expect(ring.knows(CHEAP)).toBe(false);
+    check(ring);
+    expect(ring.knows({ ...CHEAP })).toBe(true);
+    expect(ring.knows({ ...CHEAP, iterations: 2 })).toBe(false);
   });
 
   test("derives only so many keys in a run", () => {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { PasswordSource } from "../../src/crypto/key-source.ts";
 import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
+import { encodeBase32 } from "../../src/names/base32.ts";
 import type { NameRecord } from "../../src/names/name-record.ts";
 import { openSegmentedName, sealSegmentedName, segmentedNameTag } from "../../src/names/segmented-name.ts";
 import { LIVE, type Stamp } from "../../src/names/stamp.ts";
@@ -114,7 +115,11 @@ describe("an encrypted name", () => {
     }
   });
 
-  test("needs a cipher", () => {
-    expect(() => sealSegmentedName(RECORD, ring.keysFor({ kind: "none" }, "none"))).toThrow("cipher");
+  test("needs a cipher: with the tag of keys that anyone has, nothing opens", () => {
+    const anyones = ring.keysFor({ kind: "none" }, "none");
+    expect(() => sealSegmentedName(RECORD, anyones)).toThrow("cipher");
+    const name = `_${encodeBase32(Buffer.concat([anyones.nameTag, Buffer.alloc(40)]))}.enc`;
+    expect(segmentedNameTag(name)).toBe(anyones.nameTag.toString("hex"));
+    expect(openSegmentedName(name, ring)).toBeUndefined();
   });
 });
