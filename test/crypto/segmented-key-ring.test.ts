@@ -49,6 +49,22 @@ describe("key sources", () => {
     expect(() => new SegmentedKeyRing("x").keysFor(source, "aes")).toThrow("caps");
   });
 
+  test("are read only as they are written: nothing unknown, and no byte more or less", () => {
+    const none = formatKeySource({ kind: "none" });
+    const argon = formatKeySource(ARGON);
+    const other = (at: number, value: number) => Buffer.from(argon).fill(value, at, at + 1);
+    for (const bytes of [
+      Buffer.concat([none, Buffer.of(0)]),
+      Buffer.concat([argon, Buffer.of(0)]),
+      argon.subarray(0, -1),
+      other(0, 2),
+      other(3, 0),
+      other(3, 3),
+    ]) {
+      expect(typeof parseKeySource(bytes)).toBe("string");
+    }
+  });
+
   test.each([
     [CHEAP],
     [{ ...CHEAP, iterations: 10_000_000 }],
