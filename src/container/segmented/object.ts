@@ -82,9 +82,8 @@ async function openEnds(
   reading: Reading,
 ): Promise<OpenedObject> {
   const tailStart = Math.max(0, length - TAIL_BYTES);
-  const headRange: readonly [number, number] = [0, Math.min(length, HEAD_BYTES)];
   const [start, end] = await Promise.all([
-    tailStart === 0 ? Buffer.alloc(0) : collect(readRange, ...headRange, "header"),
+    tailStart === 0 ? Buffer.alloc(0) : collect(readRange, 0, HEAD_BYTES, "header"),
     collect(readRange, tailStart, length, "header"),
   ]);
   let tail = end;
