@@ -195,6 +195,7 @@ describe("a path that must not be written", () => {
       kind: "failed",
       report: { message: expect.stringMatching(/folder is in its place/) },
     });
+    expect(await restore(versionOf("d"), { overwrite: "never" })).toMatchObject({ kind: "failed" });
     await expect(target.put(versionOf("d"), pieces())).rejects.toMatchObject({ side: "restore" });
     expect(tree()).toEqual(["d", "e"]);
     expect(litter()).toEqual([]);
@@ -243,18 +244,22 @@ describe("a file in the place of the restored one", () => {
     ["newer", "x", TIME + 1, { overwrite: "if-newer" }, "kept"],
   ])("%s", async (_, text, mtime, options, kind) => {
     there(text, mtime);
+    const files = openFiles();
     expect(await restore(versionOf("f"), options)).toMatchObject({ kind });
+    expect(openFiles()).toBe(files);
     expect(fs.readFileSync(path.join(root, "f"), "utf8")).toBe(kind === "restored" ? "the content" : text);
   });
 
-  it("that is a link is replaced, never followed, and counts as different", async () => {
-    fs.writeFileSync(path.join(folder, "victim"), CONTENT);
-    fs.utimesSync(path.join(folder, "victim"), TIME, TIME);
-    fs.symlinkSync("../victim", path.join(root, "f"));
+  it("that is a link is replaced, never followed, and counts as different, be its size and time the same", async () => {
+    fs.writeFileSync(path.join(folder, "victim-8"), CONTENT);
+    fs.utimesSync(path.join(folder, "victim-8"), TIME, TIME);
+    fs.symlinkSync("../victim-8", path.join(root, "f"));
+    fs.lutimesSync(path.join(root, "f"), TIME, TIME);
+    expect(await target.examine("f")).toMatchObject({ size: CONTENT.length, mtime: TIME, regular: false });
     expect(await restore(versionOf("f"), { overwrite: "never" })).toEqual({ kind: "kept" });
     expect(await restore(versionOf("f"))).toEqual({ kind: "restored" });
     expect(fs.lstatSync(path.join(root, "f")).isFile()).toBe(true);
-    expect(fs.readFileSync(path.join(folder, "victim"))).toEqual(CONTENT);
+    expect(fs.readFileSync(path.join(folder, "victim-8"))).toEqual(CONTENT);
   });
 
   it("stays as it was when what was to replace it is damaged", async () => {
@@ -267,6 +272,42 @@ describe("a file in the place of the restored one", () => {
     expect(fs.readFileSync(path.join(root, "f"), "utf8")).toBe("old");
     expect(fs.statSync(path.join(root, "f")).mtimeMs).toBe(5000);
     expect(litter()).toEqual([]);
+  });
+});
+
+describe("the end of a restore", () => {
+  const tools = process.env.PATH;
+  /** From now on `sync` writes down what it was called with, and fails. */
+  beforeEach(() => {
+    const script = `#!/bin/sh\necho "$@" >> '${folder}/calls'\necho "sync: Input/output error" >&2\nexit 1\n`;
+    fs.mkdirSync(path.join(folder, "bin"));
+    fs.writeFileSync(path.join(folder, "bin/sync"), script, { mode: 0o755 });
+    process.env.PATH = `${folder}/bin:${tools}`;
+  });
+  afterEach(() => {
+    process.env.PATH = tools;
+  });
+
+  it("brings to the disk what may have replaced something, and says so when it cannot", async () => {
+    fs.writeFileSync(path.join(root, "f"), "old");
+    target = new LocalTarget(root);
+    await restore(versionOf("f"));
+    await expect(target.flush()).rejects.toMatchObject({
+      side: "restore",
+      path: root,
+      message: expect.stringContaining("Input/output error"),
+      remedy: expect.stringContaining("--checksum"),
+    });
+    expect(fs.readFileSync(path.join(folder, "calls"), "utf8")).toBe(`-f -- ${root}\n`);
+    expect(fs.readdirSync(root)).toEqual(["f"]);
+  });
+
+  it("leaves that to the system where nothing was before, but for what a restore left that was cut off", async () => {
+    fs.mkdirSync(path.join(root, ".backup-tmp.host-1.1.2"));
+    target = new LocalTarget(root);
+    await restore(versionOf("f"));
+    await target.flush();
+    expect(fs.existsSync(path.join(folder, "calls"))).toBe(false);
   });
 });
 
