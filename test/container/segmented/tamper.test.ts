@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { layerOf, openObject, openSmall, openStream, sealSmall } from "../../../src/container/segmented.ts";
+import {
+  layerOf,
+  openObject,
+  openPlaced,
+  openRange,
+  openSmall,
+  openStream,
+  sealSmall,
+} from "../../../src/container/segmented.ts";
 import { DamagedError } from "../../../src/errors.ts";
 import { rangesOf, readStreamed, readWhole } from "./reading.ts";
 import { AUTO, BLOCK_LOG, CIPHERS, gather, keysOf, META, noise, prose, RAW, reading } from "./samples.ts";
@@ -52,6 +60,27 @@ test("a storage that gives fewer bytes than it was asked for is noticed in every
   const object = await openObject(bytes.length, honest, expected, reading);
   const content = gather(openStream(object, short, { parallel: 2 }));
   await expect(content).rejects.toMatchObject({ code: "EBLOCK", path: META.path });
+});
+
+test("damage ends every way of reading, once a block that is wanted is damaged", async () => {
+  const { bytes, md5 } = sealSmall(PLAIN, META, {
+    keys: keysOf("aes"),
+    compression: RAW,
+    blockLog: BLOCK_LOG,
+  });
+  bytes[88 + 4112 + 50] = (bytes[88 + 4112 + 50] as number) ^ 1;
+  const read = rangesOf(bytes, 100_000);
+  const object = await openObject(bytes.length, read, { ...META, size: PLAIN.length, md5 }, reading);
+  const damaged = { code: "EBLOCK", path: META.path };
+  const range = (offset: number, length: number) => openRange(object, read, offset, length, { parallel: 1 });
+  await expect(gather(range(4095, 2))).rejects.toMatchObject(damaged);
+  await expect(gather(range(8191, 2))).rejects.toMatchObject(damaged);
+  expect(await gather(range(0, 4096))).toEqual(PLAIN.subarray(0, 4096));
+  expect(await gather(range(8192, 9000))).toEqual(PLAIN.subarray(8192));
+  const placed = async () => {
+    for await (const _ of openPlaced(object, read, { parallel: 1 }));
+  };
+  await expect(placed()).rejects.toMatchObject(damaged);
 });
 
 test("errors name the file", () => {
