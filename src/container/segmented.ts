@@ -2,8 +2,8 @@
  * The segmented container: one stored object per file that says what it is, opens at any position, and is continued
  * by its next version (docs/format.md, sections 5 to 9).
  *
- * `sealSmall` and `openSmall` take small files in memory and synchronously; `FileSealer`, `openStream`, `openPlaced`
- * and `openRange` any size in bounded memory; `DeltaWriter` and `rewriteTrailer` make the next version of an object.
+ * `sealSmall` and `openSmall` take small files in memory and synchronously; `FileSealer`, `openStream` and
+ * `openRange` any size in bounded memory; `DeltaWriter` and `rewriteTrailer` make the next version of an object.
  */
 
 export { type BlockSealer, type SealedBlock, sealBlock, weakSum } from "./segmented/block.ts";
@@ -20,11 +20,9 @@ export {
   withUserMetadata,
 } from "./segmented/fields.ts";
 export {
-  HEADER_LEAST,
   HEADER_MOST,
   type Header,
   hasMagic,
-  headerLength,
   MAGIC,
   parseHeader,
   type ReadPolicy,
@@ -50,13 +48,12 @@ export {
   type ReadRange,
 } from "./segmented/object.ts";
 export {
-  openPlaced,
   openRange,
   openSmall,
   openStream,
 } from "./segmented/open.ts";
 export { openRun, readRuns, type SealedRun, type StoredRun } from "./segmented/open-run.ts";
-export type { PlacedPiece, ReadOptions, RunOpener } from "./segmented/read-pieces.ts";
+export type { ReadOptions, RunOpener } from "./segmented/read-pieces.ts";
 export { type SealPlanOptions, sealPlan } from "./segmented/seal-plan.ts";
 export {
   type SealedObject,

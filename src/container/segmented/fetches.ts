@@ -27,21 +27,12 @@ const RANGES_MOST = 16;
 /** Dead or foreign bytes between two blocks that are cheaper read than asked around. */
 const GAP_BYTES = 128 * 1024;
 
-/**
- * The fetches for the extents [first, end), which are whole runs.
- *
- * @param order `logical`: as the file goes; `physical`: as the object does, for writing at positions.
- */
-export function* planFetches(
-  table: ExtentTable,
-  first: number,
-  end: number,
-  order: "logical" | "physical",
-): Generator<Fetch> {
+/** The fetches for the extents [first, end), which are whole runs, in the order of the file. */
+export function* planFetches(table: ExtentTable, first: number, end: number): Generator<Fetch> {
   let runs: Run[] = [];
   let ranges: StoredRange[] = [];
   let bytes = 0;
-  for (const run of orderedRuns(table, first, end, order)) {
+  for (const run of runsOf(table, first, end)) {
     if (runs.length > 0 && (bytes >= FETCH_BYTES || ranges.length >= RANGES_MOST)) {
       yield { runs, ranges };
       runs = [];
@@ -52,16 +43,6 @@ export function* planFetches(
     for (let i = run.first; i < run.end; i++) bytes += addExtent(ranges, table, i);
   }
   if (runs.length > 0) yield { runs, ranges };
-}
-
-/** The runs among the extents [first, end), in an order as above. */
-export function orderedRuns(
-  table: ExtentTable,
-  first: number,
-  end: number,
-  order: "logical" | "physical",
-): Iterable<Run> {
-  return order === "logical" ? runsOf(table, first, end) : physicalRuns(table, first, end);
 }
 
 /** Extends the last range, or begins one; gives the bytes that are read in addition. */
@@ -78,15 +59,11 @@ function addExtent(ranges: StoredRange[], table: ExtentTable, index: number): nu
   return stored;
 }
 
-function* runsOf(table: ExtentTable, first: number, end: number): Generator<Run> {
+/** The runs among the extents [first, end), in the order of the file. */
+export function* runsOf(table: ExtentTable, first: number, end: number): Generator<Run> {
   for (let i = first; i < end; ) {
     const [start, stop] = table.runAt(i);
     yield { first: start, end: stop };
     i = stop;
   }
-}
-
-function physicalRuns(table: ExtentTable, first: number, end: number): Run[] {
-  const runs = [...runsOf(table, first, end)];
-  return runs.sort((a, b) => table.at(a.first).offset - table.at(b.first).offset);
 }

@@ -56,7 +56,7 @@ export function makeHeader(keys: DestinationKeys, blockLog: number, fileSalt: Ui
 }
 
 /** How long a header is, from its first `HEADER_LEAST` bytes. Throws DamagedError (EHEADER) as `parseHeader`. */
-export function headerLength(start: Buffer): number {
+function headerLength(start: Buffer): number {
   if (start.length < HEADER_LEAST) throw failure("header", "is cut off within its header");
   if (!hasMagic(start)) throw failure("header", "does not begin as an object of this tool");
   if (start[8] !== VERSION) throw unsupported(`is of version ${start[8]}, unknown to this one`);

@@ -15,7 +15,7 @@ import {
   type ReadRange,
 } from "./object.ts";
 import { openRun } from "./open-run.ts";
-import { type PlacedPiece, type ReadOptions, readPieces, sealedIn, sealedRun } from "./read-pieces.ts";
+import { type ReadOptions, readPieces, sealedIn, sealedRun } from "./read-pieces.ts";
 
 /**
  * The content of an object that is at hand, complete and verified: for small files in worker threads.
@@ -59,7 +59,7 @@ export async function* openStream(
   const { extents, md5, path, type } = object.trailer;
   const digest = createHash("md5");
   try {
-    for await (const { data } of readPieces(object, readRange, 0, extents.count, "logical", options)) {
+    for await (const { data } of readPieces(object, readRange, 0, extents.count, options)) {
       digest.update(data);
       yield data;
       if (options.passing && object.header.cipher !== "none") release(data);
@@ -67,24 +67,6 @@ export async function* openStream(
     if (type !== "tombstone" && !digest.digest().equals(md5)) throw otherContent();
   } catch (error) {
     throw withPath(error, path);
-  }
-}
-
-/**
- * All content in the order in which it is stored, for a target that is written at positions. Each piece is
- * authenticated; whoever wants the md5 checked reads the result again.
- *
- * @throws DamagedError: EBLOCK.
- */
-export async function* openPlaced(
-  object: OpenedObject,
-  readRange: ReadRange,
-  options: ReadOptions,
-): AsyncGenerator<PlacedPiece> {
-  try {
-    yield* readPieces(object, readRange, 0, object.trailer.extents.count, "physical", options);
-  } catch (error) {
-    throw withPath(error, object.trailer.path);
   }
 }
 
@@ -106,7 +88,7 @@ export async function* openRange(
   const [first] = extents.runAt(extents.find(offset));
   const [, last] = extents.runAt(extents.find(end - 1));
   try {
-    for await (const { position, data } of readPieces(object, readRange, first, last, "logical", options)) {
+    for await (const { position, data } of readPieces(object, readRange, first, last, options)) {
       yield data.subarray(Math.max(0, offset - position), Math.min(data.length, end - position));
     }
   } catch (error) {

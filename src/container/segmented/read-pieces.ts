@@ -2,7 +2,7 @@
 
 import { release } from "../../memory/release.ts";
 import type { Extent } from "./extents.ts";
-import { type Fetch, orderedRuns, planFetches, type Run } from "./fetches.ts";
+import { type Fetch, planFetches, type Run, runsOf } from "./fetches.ts";
 import { collect, type OpenedObject, type ReadRange } from "./object.ts";
 import { openRun, type SealedRun, type StoredRun } from "./open-run.ts";
 
@@ -37,15 +37,14 @@ export async function* readPieces(
   readRange: ReadRange,
   first: number,
   end: number,
-  order: "logical" | "physical",
   options: ReadOptions,
 ): AsyncGenerator<PlacedPiece> {
   if (options.reader !== undefined) {
-    yield* openAhead(storedRuns(object, first, end, order), options.reader);
+    yield* openAhead(storedRuns(object, first, end), options.reader);
     return;
   }
   const inWork: Promise<() => AsyncGenerator<PlacedPiece>>[] = [];
-  for (const fetch of planFetches(object.trailer.extents, first, end, order)) {
+  for (const fetch of planFetches(object.trailer.extents, first, end)) {
     const read = readFetch(object, readRange, fetch, options);
     read.catch(() => {}); // it is awaited in its turn, unless something else fails first
     inWork.push(read);
@@ -59,9 +58,8 @@ function* storedRuns(
   { trailer: { extents }, header: { blockLog } }: OpenedObject,
   first: number,
   end: number,
-  order: "logical" | "physical",
 ): Generator<StoredRun> {
-  for (const run of orderedRuns(extents, first, end, order)) {
+  for (const run of runsOf(extents, first, end)) {
     const blocks: StoredRun["blocks"][number][] = [];
     for (let i = run.first; i < run.end; i++) {
       const { id, codec, plain, offset, stored } = extents.at(i);

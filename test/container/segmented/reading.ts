@@ -7,14 +7,7 @@ import type {
   ReadRange,
   SealedRun,
 } from "../../../src/container/segmented.ts";
-import {
-  openObject,
-  openPlaced,
-  openRange,
-  openRun,
-  openSmall,
-  openStream,
-} from "../../../src/container/segmented.ts";
+import { openObject, openRange, openRun, openSmall, openStream } from "../../../src/container/segmented.ts";
 
 /** What a reading path gave before it ended, and how it ended. */
 export interface Outcome {
@@ -61,15 +54,6 @@ export function readStreamed(pieceBytes: number, parallel: number, elsewhere = f
       return { content: Buffer.concat(pieces), error };
     }
   };
-}
-
-/** All content, put where the pieces say. */
-export async function readPlaced(object: OpenedObject, stored: Buffer): Promise<Buffer> {
-  const content = Buffer.alloc(object.trailer.extents.plainLength);
-  for await (const { position, data } of openPlaced(object, rangesOf(stored, 1000), { parallel: 2 })) {
-    content.set(data, position);
-  }
-  return content;
 }
 
 export async function readRange(

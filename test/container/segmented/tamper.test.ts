@@ -2,7 +2,6 @@ import { expect, test } from "vitest";
 import {
   layerOf,
   openObject,
-  openPlaced,
   openRange,
   openSmall,
   openStream,
@@ -77,10 +76,6 @@ test("damage ends every way of reading, once a block that is wanted is damaged",
   await expect(gather(range(8191, 2))).rejects.toMatchObject(damaged);
   expect(await gather(range(0, 4096))).toEqual(PLAIN.subarray(0, 4096));
   expect(await gather(range(8192, 9000))).toEqual(PLAIN.subarray(8192));
-  const placed = async () => {
-    for await (const _ of openPlaced(object, read, { parallel: 1 }));
-  };
-  await expect(placed()).rejects.toMatchObject(damaged);
 });
 
 test("errors name the file", () => {
