@@ -39,7 +39,7 @@ export interface ReadPolicy {
 
 /** Whether bytes begin as a segmented object does. */
 export function hasMagic(bytes: Uint8Array): boolean {
-  return bytes.length >= MAGIC.length && MAGIC.equals(bytes.subarray(0, MAGIC.length));
+  return MAGIC.equals(bytes.subarray(0, MAGIC.length));
 }
 
 /** The header of a file under these keys. */

@@ -44,6 +44,18 @@ describe("a header", () => {
     expect(hasMagic(bytes.subarray(0, 7))).toBe(false);
   });
 
+  test("of a key source that is unknown says so, however little of it was read", () => {
+    const withSource = (kind: number, length: number) => {
+      const other = Buffer.from(bytes);
+      other.writeUInt8(kind, 12);
+      other.writeUInt16BE(length, 13);
+      return () => parseHeader(other);
+    };
+    expect(withSource(2, 1000)).toThrow("unknown to this version");
+    expect(withSource(1, 4096)).toThrow("cut off");
+    expect(withSource(1, 4097)).toThrow("strange length");
+  });
+
   test("is refused with a cipher under keys that anyone has, even where unencrypted objects are taken", () => {
     expect(() => parseHeader(headerOf(anyones("aes")).bytes)).toThrow(refused);
   });
