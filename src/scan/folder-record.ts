@@ -173,8 +173,9 @@ function spread(entries: readonly ManifestEntry[]): (readonly ManifestEntry[])[]
 function charactersOf(entries: readonly ManifestEntry[]): number {
   let characters = 0;
   for (const entry of entries) {
-    // Only attributes and targets make entries long; the rest is some hundred characters.
-    const long = entry.target !== undefined || Object.keys(entry.xattrs).length > 0;
+    // Only attributes, targets and the paths of hard links make entries long; the rest is some hundred characters.
+    const { target, linkGroup, xattrs } = entry;
+    const long = target !== undefined || linkGroup !== undefined || Object.keys(xattrs).length > 0;
     characters += long ? formatEntry(entry).length : 1.5 * entry.name.length + 100;
   }
   return characters;

@@ -122,7 +122,7 @@ describe("the text of a manifest", () => {
     ["the folder itself", HEAD + FILE.replace('"a"', '"."')],
     ["an empty name", HEAD + FILE.replace('"a"', '""')],
     ["a zero byte in a name", HEAD + FILE.replace('"a"', '"a\\u0000"')],
-    ["a name of 256 bytes", HEAD + FILE.replace('"a"', JSON.stringify("a".repeat(256)))],
+    ["a name of 4,097 bytes", HEAD + FILE.replace('"a"', JSON.stringify("a".repeat(4097)))],
     ["no size", HEAD + FILE.replace('"s":1,', "")],
     ["a negative size", HEAD + FILE.replace('"s":1', '"s":-1')],
     ["a mode with a file type", HEAD + FILE.replace("420", "33188")],

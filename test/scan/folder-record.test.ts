@@ -65,6 +65,20 @@ describe("the manifests of a folder", () => {
     expect(Math.max(...manifests.map(({ size }) => size))).toBeLessThan(3_000_000);
   });
 
+  it("can be read, however long names and paths are, however many the attributes, and whatever the time", () => {
+    const most = 2n ** 62n * 1_000_000_000n;
+    const names = ["字".repeat(255), "past", "future"];
+    const record = recordOf(names, (name) => statOf({ mtimeNs: name === "past" ? -most : most }));
+    const many = Object.fromEntries(Array.from({ length: 2000 }, (_, i) => [`user.${i}`, ""]));
+    const [future, past, long] = parsed(manifestsOf(record, new Map([["past", many]]))[0]).entries;
+    expect([future?.seconds, past?.seconds, long?.name]).toEqual([2 ** 62, -(2 ** 62), names[0]]);
+    expect(Object.keys(past?.xattrs ?? {})).toHaveLength(2000);
+    const deep = new FolderRecord("folder/".repeat(500).slice(0, -1));
+    for (let i = 0; i < 1000; i++) deep.add(`link ${i}`, "file", statOf({ nlink: 1000n }));
+    const sizes = manifestsOf(deep).map(({ size }) => size);
+    expect(Math.max(...sizes)).toBeLessThan(3_000_000);
+  });
+
   it("hold times before 1970 and large device numbers as they are", () => {
     const record = new FolderRecord("");
     record.add("old", "file", statOf({ mtimeNs: -1n }));
