@@ -12,7 +12,7 @@ import { bytesOfPath, pathOfBytes } from "../names/path-text.ts";
 /** All but what the system gives by itself (security.selinux) and what is not stored (system.nfs4_acl). */
 const WANTED = "^(user\\.|trusted\\.|security\\.capability$|system\\.posix_acl_(access|default)$)";
 const NAMES_PER_CALL = 500;
-/** Of one entry, in characters of base64; beyond that nothing is recorded of it. */
+/** Of one entry, in characters of base64; of more nothing is recorded, so that a manifest has a length. */
 const XATTRS_MOST = 1024 * 1024;
 const OUTPUT_MOST = 1024 * 1024 * 1024;
 /** Of xargs: what it ran failed with some of the names, as it does with those that have gone meanwhile. */
@@ -64,8 +64,15 @@ export async function surveyXattrs(root: string, signal?: AbortSignal): Promise<
 /**
  * The attributes of some entries of a folder below `root`, by name; entries without any are left out. The root itself
  * is the entry `.` of the folder without a name. Throws where they could not be read to the end.
+ *
+ * @param onTooMany gets the path of each entry whose attributes are too many to be recorded.
  */
-export function readXattrs(root: string, folder: string, names: readonly string[]): Map<string, Xattrs> {
+export function readXattrs(
+  root: string,
+  folder: string,
+  names: readonly string[],
+  onTooMany: (path: string) => void,
+): Map<string, Xattrs> {
   const prefix = folder === "" ? "" : `${folder}/`;
   const found = new Map<string, Xattrs>();
   for (let at = 0; at < names.length; at += NAMES_PER_CALL) {
@@ -79,7 +86,7 @@ export function readXattrs(root: string, folder: string, names: readonly string[
     });
     const failure = failureOf("getfattr", read, SOME_FAILED);
     if (failure !== undefined) throw new Error(failure);
-    parseDump(read.stdout.toString("latin1"), prefix.length, found);
+    parseDump(read.stdout.toString("latin1"), prefix.length, found, onTooMany);
   }
   return found;
 }
@@ -129,7 +136,12 @@ function argumentFor(path: string): Buffer {
 }
 
 /** `skip`: characters of the folder in front of each name. */
-function parseDump(text: string, skip: number, found: Map<string, Xattrs>): void {
+function parseDump(
+  text: string,
+  skip: number,
+  found: Map<string, Xattrs>,
+  onTooMany: (path: string) => void,
+): void {
   for (const block of text.split("\n\n")) {
     const [first = "", ...lines] = block.split("\n");
     const file = fileOf(first);
@@ -144,6 +156,7 @@ function parseDump(text: string, skip: number, found: Map<string, Xattrs>): void
       length += value.length;
     }
     if (length <= XATTRS_MOST) found.set(file.slice(skip), xattrs);
+    else onTooMany(file);
   }
 }
 

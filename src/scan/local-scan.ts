@@ -98,7 +98,7 @@ export class LocalScan {
    * @param survey where extended attributes are; needed while metadata are recorded.
    */
   *walk(survey?: XattrSurvey): Generator<Entry[]> {
-    const recording = survey && new Recording(this.settings.root, survey);
+    const recording = survey && new Recording(this.settings.root, survey, (path) => this.tellTooMany(path));
     let batch: Entry[] = [];
     const path = [this.siblings("", recording).values()];
     for (let last = path.at(-1); last !== undefined; last = path.at(-1)) {
@@ -280,6 +280,12 @@ export class LocalScan {
         "getfattr is not installed (Debian's package attr): extended attributes and ACLs are not recorded",
       );
     }
+  }
+
+  private tellTooMany(path: string): void {
+    this.findings.onNote(
+      `${path}: its extended attributes are not recorded, since they are more than 768 KiB`,
+    );
   }
 
   private tellError(error: unknown, path: string, what?: string): void {

@@ -58,6 +58,14 @@ describe("extended attributes", () => {
     expect(attributeOf(path.join(world.restored, "a"))).toBe("v");
   });
 
+  it("are missed aloud where they are too many to be recorded", async () => {
+    replaceTool("getfattr", "#!/bin/sh\necho '# file: a'\necho \"user.k=0x$(printf %01600000d 0)\"\n");
+    const { told } = await backup(settings());
+    expect(told.infos).toContain(
+      "a: its extended attributes are not recorded, since they are more than 768 KiB",
+    );
+  });
+
   it("are missed aloud where setting them is killed", async ({ skip }) => {
     if (!giveAttribute()) skip("no setfattr, or no attributes here");
     await clean(backup(settings()));
