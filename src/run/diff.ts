@@ -1,12 +1,12 @@
 /** What `backup diff` shows: how two states of the files differ. */
 import type { Config } from "../config/config.ts";
-import { unescapePath } from "../names/manifest-name.ts";
 import { historyOf, lastLife, lifeAt } from "../plan/history.ts";
 import { join } from "../plan/join.ts";
 import type { Entry } from "../scan/entry.ts";
 import { sortedBatches } from "../spill/sorted-batches.ts";
 import { isManifest, type LookResult, look } from "./look.ts";
 import { openSource } from "./open-source.ts";
+import { originalNames } from "./original-names.ts";
 import type { RunOptions } from "./run-options.ts";
 import { withDefaults } from "./run-options.ts";
 import { withStoredTimes } from "./stored-groups.ts";
@@ -78,6 +78,7 @@ export async function runSourceDiff(
   const { reporter, signal, from, checksum, selects, onStored } = options;
   const tally = new Tally(reporter);
   const source = await openSource(config, withDefaults(options).openStorage);
+  const nameOf = originalNames(config);
   const findings = {
     onError: (report: Parameters<Tally["error"]>[0]) => tally.error(report),
     onSkipped: (path: string, reason: string) => reporter.warning(`skipped, ${reason}`, path),
@@ -93,7 +94,7 @@ export async function runSourceDiff(
         const entries = sortedBatches(source.scan(findings, signal), (entry: Entry) => entry.sortKey);
         for await (const groups of join(entries, versions(true))) {
           for (const listed of groups) {
-            const path = unescapePath(listed.path);
+            const path = nameOf(listed.path);
             const { entry } = listed;
             if (isManifest(config, listed) || !selects(path) || source.isUnknown(listed.path)) continue;
             const group = await withStoredTimes(listed, storage, from !== undefined);

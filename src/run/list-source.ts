@@ -1,9 +1,9 @@
 /** What a run would consider of the source, and why not more. */
 import type { Config } from "../config/config.ts";
-import { unescapePath } from "../names/manifest-name.ts";
 import type { ScanFindings, Source } from "../scan/source.ts";
 import type { LookResult } from "./look.ts";
 import { openSource } from "./open-source.ts";
+import { originalNames } from "./original-names.ts";
 import { type RunOptions, withDefaults } from "./run-options.ts";
 import { Tally } from "./tally.ts";
 
@@ -80,6 +80,7 @@ async function scanSource<T>(
 ): Promise<{ value: T; result: LookResult }> {
   const tally = new Tally(options.reporter);
   const source = await openSource(config, withDefaults(options).openStorage);
+  const nameOf = originalNames(config);
   const findings: ScanFindings = {
     onError: (report) => tally.error(report),
     onSkipped,
@@ -88,7 +89,7 @@ async function scanSource<T>(
   try {
     for await (const entries of source.scan(findings, options.signal)) {
       for (const { path, size, mtime, manifest } of entries) {
-        if (manifest === undefined) visit({ path: unescapePath(path), size, mtime });
+        if (manifest === undefined) visit({ path: nameOf(path), size, mtime });
       }
     }
     return { value: await ask(source), result: tally.result() };

@@ -2,13 +2,14 @@
  * Going through what a destination holds, path by path, for the commands that only look.
  */
 import type { Config } from "../config/config.ts";
-import { parseManifestPath, unescapePath } from "../names/manifest-name.ts";
+import { parseManifestPath } from "../names/manifest-name.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
 import { type History, historyOf } from "../plan/history.ts";
 import type { Storage } from "../storage/storage.ts";
 import { hasSealedNames } from "./catalogue.ts";
 import type { OpenDestination } from "./destination.ts";
 import { reservesNames } from "./open-source.ts";
+import { originalNames } from "./original-names.ts";
 import type { RunOptions } from "./run-options.ts";
 import { storedGroups, withStoredTimes } from "./stored-groups.ts";
 import { Tally } from "./tally.ts";
@@ -84,9 +85,10 @@ export async function* histories(
   versions: AsyncIterable<Version[]>,
   { needsTimes, manifests = false, selects, signal }: HistoriesOptions,
 ): AsyncGenerator<PathHistory> {
+  const nameOf = originalNames(config);
   for await (const groups of storedGroups(versions)) {
     for (const group of groups) {
-      const path = unescapePath(group.path);
+      const path = nameOf(group.path);
       const metadata = isManifest(config, group);
       if ((metadata && !manifests) || !selects(path)) continue;
       const { versions: found } = await withStoredTimes(group, storage, needsTimes);

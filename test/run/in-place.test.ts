@@ -6,7 +6,7 @@ import { type InPlaceOptions, restoreInPlace } from "../../src/run/restore-in-pl
 import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { atTerminal, hasTerminals } from "../cli/terminal.ts";
 import { configure, start } from "./command.ts";
-import { backup, clean, Recorder, restore, T0, treeOf, World } from "./world.ts";
+import { backup, clean, filesIn, Recorder, restore, T0, treeOf, World } from "./world.ts";
 
 const DAY = 86_400;
 const START = Date.UTC(2025, 4, 1, 12) / 1000;
@@ -81,6 +81,15 @@ describe("a restore in place", () => {
       expect(treeOf(world.src)).toMatchObject(before);
     },
   );
+
+  it("removes the very file that is not in the backup where names are stored as they are", async () => {
+    const config = world.config({ container: "classic", metadata: false });
+    world.write(".backup-metax", "x");
+    await clean(backup(config));
+    world.write(".backup-meta=x", "came later");
+    await inPlace(config, { delete: true });
+    expect(filesIn(world.src)).toEqual([".backup-metax"]);
+  });
 
   it("shows with a dry run what it would do", async () => {
     const { config } = await changed();
