@@ -94,7 +94,7 @@ export async function connect(
 ): Promise<Connection> {
   const sdk = await import("@aws-sdk/client-s3");
   const tuned = { ...DEFAULTS, ...tuning };
-  const region = config.regionName ?? "us-east-1";
+  const region = config.regionName ?? (await regionOf(sdk));
   const retry = new PatientRetry(tuned.attempts, tuned.retryBaseMs, () => calls?.tellThrottled(), stop);
   const client = new sdk.S3Client(clientConfig(config, region, tuned, retry));
   addContentMd5(client);
@@ -139,6 +139,18 @@ export async function connect(
       }
     },
   };
+}
+
+/** The region that the SDK finds (`AWS_REGION`, a profile); Amazon's first one where that finds none. */
+async function regionOf({ S3Client }: Connection["sdk"]): Promise<string> {
+  const client = new S3Client({});
+  try {
+    return await client.config.region();
+  } catch {
+    return "us-east-1";
+  } finally {
+    client.destroy();
+  }
 }
 
 /** `s3://bucket/base`, for messages. */
