@@ -146,8 +146,8 @@ export interface UploadOptions {
   readonly mtime?: number;
   /** As `stat` gives them, kept with the object where the storage has such (S3); theirs wins over `mtime`. */
   readonly headers?: ReadonlyMap<string, string>;
-  /** An upper bound of the size in bytes, where it is known; decides part sizes on S3. */
-  readonly sizeHint?: number;
+  /** An upper bound of the size in bytes; decides part sizes on S3. */
+  readonly sizeHint: number;
   readonly signal?: AbortSignal;
 }
 
@@ -170,7 +170,7 @@ export interface Storage {
 
   /**
    * All objects in batches, ascending by the bytes of the key. What a storage returns out of order is passed on as
-   * it came: the caller checks, and sorts (plan/ordered.ts). Throws when any part cannot be listed; with `onUnlistable`,
+   * it came: the caller checks, and sorts (plan/order.ts). Throws when any part cannot be listed; with `onUnlistable`,
    * for those who only read, such a part is told of and passed over where the others can be listed (a folder of many).
    * A storage that does not exist throws code `ENOENT`: whether that means "empty" is for the caller to say.
    */
@@ -195,8 +195,8 @@ export interface Storage {
    * sealing and writing the content again.
    */
   readonly worthCopying: number;
-  /** Stages a stream of unknown length; if the stream throws, nothing appears. Used to restore into S3. */
-  upload(key: string, body: AsyncIterable<Uint8Array>, options?: UploadOptions): Promise<StagedObject>;
+  /** Stages a stream; if it throws, nothing appears. Used to restore into S3. */
+  upload(key: string, body: AsyncIterable<Uint8Array>, options: UploadOptions): Promise<StagedObject>;
   /**
    * Makes staged objects durable and visible, in one group; never throws for a single object. `at` becomes the moment
    * at which they were stored (milliseconds since 1970), where a storage leaves that to us (local).

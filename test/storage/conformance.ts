@@ -376,7 +376,10 @@ export function describeStorage(
     describe("an upload", () => {
       it.each([0, 1, partBytes, 2 * partBytes + 9])("of a stream of %i bytes is stored", async (size) => {
         const bytes = pattern(size);
-        const staged = await storage.upload("k", pieces(bytes, 300_000), { mtime: 1_600_000_000_123 });
+        const staged = await storage.upload("k", pieces(bytes, 300_000), {
+          mtime: 1_600_000_000_123,
+          sizeHint: size,
+        });
         expect(staged).toMatchObject({ key: "k", size });
         await storage.publish([staged]);
         expect(md5(await storage.readWhole("k"))).toBe(md5(bytes));
@@ -389,7 +392,9 @@ export function describeStorage(
             yield* pieces(pattern(size), 300_000);
             throw new Error("the stream failed");
           };
-          await expect(storage.upload("k", failing())).rejects.toThrow("the stream failed");
+          await expect(storage.upload("k", failing(), { sizeHint: size })).rejects.toThrow(
+            "the stream failed",
+          );
           expect(await keys()).toEqual([]);
           expect(await storage.listUploads()).toEqual([]);
         },

@@ -172,9 +172,9 @@ export class LocalStorage implements Storage {
   async upload(
     key: string,
     body: AsyncIterable<Uint8Array>,
-    { signal }: UploadOptions = {},
+    { signal, sizeHint }: UploadOptions,
   ): Promise<StagedObject> {
-    const writer = await this.createWriter(key, { sizeHint: 0, ...(signal && { signal }) });
+    const writer = await this.createWriter(key, { sizeHint, ...(signal && { signal }) });
     try {
       for await (const piece of body) await writer.write(piece);
       return await writer.finish();

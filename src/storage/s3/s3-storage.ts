@@ -100,7 +100,7 @@ export class S3Storage implements Storage {
     return new MultipartWriter(connection, key, rest, { kept });
   }
 
-  async upload(key: string, body: AsyncIterable<Uint8Array>, options?: UploadOptions): Promise<StagedObject> {
+  async upload(key: string, body: AsyncIterable<Uint8Array>, options: UploadOptions): Promise<StagedObject> {
     return uploadStream(await this.connected(), key, body, options);
   }
 

@@ -1,5 +1,5 @@
 /**
- * Streams of any length into an object: restoring into S3.
+ * Streams into an object: restoring into S3.
  */
 import type { StagedObject, UploadOptions } from "../storage.ts";
 import type { Connection } from "./connection.ts";
@@ -8,9 +8,6 @@ import { MultipartWriter } from "./multipart-writer.ts";
 
 /** S3 takes no more user metadata: names and values together (S3 user guide, "Working with object metadata"). */
 const METADATA_MOST = 2048;
-
-/** Sizes that are not known beforehand get parts large enough for 156 GiB. */
-const UNKNOWN_SIZE_HINT = 156 * 2 ** 30;
 
 /**
  * Stores all of `body` under `key`. What `body` throws is thrown on as it is; then neither the object nor an
@@ -21,7 +18,7 @@ export async function uploadStream(
   connection: Connection,
   key: string,
   body: AsyncIterable<Uint8Array>,
-  { mtime, headers = new Map(), sizeHint = UNKNOWN_SIZE_HINT, signal }: UploadOptions = {},
+  { mtime, headers = new Map(), sizeHint, signal }: UploadOptions,
 ): Promise<StagedObject> {
   connection.fullKey(key); // a key that cannot be stored is refused before the work
   const { content, metadata } = putParameters(headers);

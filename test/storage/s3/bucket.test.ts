@@ -135,7 +135,9 @@ describe.skipIf(skip !== undefined)(`S3 buckets${skip === undefined ? "" : ` (${
     await storage.create();
     await storage.write("put", Buffer.from("x"));
     await storage.copy("put", "copied");
-    await storage.upload("uploaded", [Buffer.from("x")] as unknown as AsyncIterable<Uint8Array>);
+    await storage.upload("uploaded", [Buffer.from("x")] as unknown as AsyncIterable<Uint8Array>, {
+      sizeHint: 1,
+    });
     const writer = await storage.createWriter("parts", { sizeHint: 9 * 2 ** 20 });
     await writer.write(Buffer.alloc(9 * 2 ** 20));
     await writer.finish();

@@ -298,7 +298,7 @@ describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ?
     proxy.fail({ operation: "PutObject", effect: page, times: 8 });
     for (const store of [
       () => storage.write("k", Buffer.from("x")),
-      () => storage.upload("k", [Buffer.from("x")] as unknown as AsyncIterable<Uint8Array>),
+      () => storage.upload("k", [Buffer.from("x")] as unknown as AsyncIterable<Uint8Array>, { sizeHint: 1 }),
     ]) {
       await expect(store()).rejects.toMatchObject({ code: "EANSWER", path: "k", side: "destination" });
     }
@@ -336,6 +336,7 @@ describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ?
     await storage.upload("a b/+", [bytes] as unknown as AsyncIterable<Uint8Array>, {
       mtime: 1_600_000_000_123,
       headers,
+      sizeHint: bytes.length,
     });
     const before = await storage.stat("a b/+");
     await storage.rename("a b/+", "c");
@@ -374,7 +375,7 @@ describe.skipIf(skip !== undefined)(`S3 over a bad network${skip === undefined ?
     const upload = async (name: string, length: number) => {
       const headers = new Map([[`x-amz-meta-${name}`, "v".repeat(length - name.length)]]);
       const content = [pattern(10)] as unknown as AsyncIterable<Uint8Array>;
-      await storage.upload("k", content, { headers, mtime: 1_600_000_000_000 });
+      await storage.upload("k", content, { headers, mtime: 1_600_000_000_000, sizeHint: 10 });
       return await storage.stat("k");
     };
     const room = "mtime1600000000".length;
