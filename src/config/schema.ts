@@ -33,9 +33,9 @@ const classicSwitch = v.pipe(
 const strictSwitch = v.pipe(
   v.unknown(),
   v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
-    const word = typeof value === "string" ? value.toLowerCase() : value;
-    if (word === true || word === "true" || word === "yes" || word === "1") return true;
-    if (word === false || word === "false" || word === "no" || word === "0") return false;
+    const word = typeof value === "object" ? "" : String(value).toLowerCase();
+    if (["true", "yes", "1"].includes(word)) return true;
+    if (["false", "no", "0"].includes(word)) return false;
     addIssue({ message: "must be true or false" });
     return NEVER;
   }),

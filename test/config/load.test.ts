@@ -635,11 +635,26 @@ describe("a storage", () => {
   });
 
   it.each([
+    [true, true],
+    ["Yes", true],
+    ["1", true],
+    [1, true],
+    [false, false],
+    ["no", false],
+    ["0", false],
+    [0, false],
+  ])("takes %j for force_path_style", async (given, forcePathStyle) => {
+    expect((await s3({ force_path_style: given })).dest).toMatchObject({ forcePathStyle });
+  });
+
+  it.each([
     ["signature_version", "s3", /"v4", "s3v4" or null/],
     ["signature_version", "V4", /"v4", "s3v4" or null/],
     ["endpoint_url", "s3.example.com", /http\(s\):\/\/host/],
     ["endpoint_url", `https://me:${SECRET}@host`, /without user or password/],
     ["force_path_style", "off", /true or false/],
+    ["force_path_style", 2, /true or false/],
+    ["force_path_style", ["yes"], /true or false/],
     ["s3_bucket", "bucket/folder", /base_path/],
     ["region_name", 5, /must be a text/],
   ])("with %s %j is refused", async (key, value, message) => {
