@@ -7,7 +7,8 @@
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { StorageError } from "../errors.ts";
+import { errorCode, FileChangedError, StorageError } from "../errors.ts";
+import { folderOf } from "../names/folders.ts";
 import { parseManifestPath, unescapePath } from "../names/manifest-name.ts";
 import { fsPath } from "../names/path-text.ts";
 import type { Entry } from "./entry.ts";
@@ -15,6 +16,7 @@ import type { Exclusions } from "./exclusions.ts";
 import type { LocalFindings, LocalScanSettings } from "./local-scan.ts";
 import { OpenLocalFile, sourceError } from "./open-local-file.ts";
 import { PreparedScan } from "./prepared-scan.ts";
+import { RealPlace } from "./real-place.ts";
 import { cameSince } from "./second-look.ts";
 import type { ScanFindings, Source, SourceFile } from "./source.ts";
 
@@ -29,6 +31,7 @@ export class LocalSource implements Source {
   readonly location: string;
   private readonly exclusions: Exclusions;
   private readonly settings: LocalScanSettings;
+  private readonly place: RealPlace;
   private readonly unknownPaths = new Set<string>();
   /** With a trailing slash; the empty one is the root. */
   private readonly unknownFolders = new Set<string>();
@@ -47,6 +50,7 @@ export class LocalSource implements Source {
     this.location = path.resolve(root);
     this.exclusions = exclusions;
     this.settings = { root: this.location, metadata, escapes: reserve };
+    this.place = new RealPlace(this.location);
   }
 
   prepare(signal?: AbortSignal): void {
@@ -100,16 +104,44 @@ export class LocalSource implements Source {
   }
 
   async open(entry: { path: string }): Promise<SourceFile> {
-    const { metadata, escapes } = this.settings;
-    const file = fsPath(`${this.location}/${escapes ? unescapePath(entry.path) : entry.path}`);
+    const path = this.settings.escapes ? unescapePath(entry.path) : entry.path;
+    let fd: number | undefined;
     try {
-      // Without O_NONBLOCK a file that was replaced by a FIFO since the scan would hold the run for ever.
-      const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
-      const fd = fs.openSync(file, O_RDONLY | O_NONBLOCK | (metadata ? O_NOFOLLOW : 0));
-      return new OpenLocalFile(fd, entry.path);
+      fd = this.openInPlace(path);
     } catch (error) {
       throw sourceError(error, entry.path);
     }
+    if (fd === undefined) throw new FileChangedError(entry.path);
+    return new OpenLocalFile(fd, entry.path);
+  }
+
+  /** Undefined where what was opened is there no more. Throws the file system's errors. */
+  private openInPlace(path: string): number | undefined {
+    const { metadata } = this.settings;
+    // Without O_NONBLOCK a file that was replaced by a FIFO since the scan would hold the run for ever.
+    const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
+    const flags = O_RDONLY | O_NONBLOCK;
+    let fd: number;
+    try {
+      fd = fs.openSync(fsPath(`${this.location}/${path}`), flags | O_NOFOLLOW);
+    } catch (error) {
+      if (metadata || errorCode(error) !== "ELOOP") throw error;
+      return this.place.openInFolder(path, flags);
+    }
+    if (this.isInPlace(fd, path)) return fd;
+    if (this.place.isFolder(folderOf(path))) return undefined;
+    throw Object.assign(new Error("a link is on the way to it"), { code: "ENOENT" });
+  }
+
+  /** Closes it where it is not. */
+  private isInPlace(fd: number, path: string): boolean {
+    let isInPlace = false;
+    try {
+      isInPlace = this.place.holds(fd, path);
+    } finally {
+      if (!isInPlace) fs.closeSync(fd);
+    }
+    return isInPlace;
   }
 
   async close(): Promise<void> {

@@ -29,7 +29,10 @@ export class Recording {
   manifestsOf(prefix: string, listed: readonly FolderEntry[], record: FolderRecord): Entry[] {
     const { root, survey, folders, onTooMany } = this;
     const folder = prefix.slice(0, -1);
-    const stat = fs.statSync(fsPath(prefix === "" ? root : `${root}/${folder}`), { bigint: true });
+    const stat =
+      prefix === ""
+        ? fs.statSync(fsPath(root), { bigint: true })
+        : fs.lstatSync(fsPath(`${root}/${folder}`), { bigint: true });
     const xattrs = survey.mayHaveSomeIn(folder)
       ? readXattrs(root, folder, namesOf(listed), onTooMany)
       : new Map<string, Xattrs>();

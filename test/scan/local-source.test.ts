@@ -194,6 +194,30 @@ describe("what cannot be seen is unknown, not gone:", () => {
     expect(source.isUnknown("a/x")).toBe(false);
   });
 
+  it("a folder that a link to another took the place of is an error, and nothing of the other is found", async () => {
+    put("a/x");
+    put("b/c/x");
+    fs.mkdirSync(`${root}/b/c/d`);
+    const elsewhere = fs.mkdtempSync(path.join(os.tmpdir(), "elsewhere-"));
+    fs.cpSync(`${root}/b`, elsewhere, { recursive: true });
+    fs.writeFileSync(`${elsewhere}/c/secret`, "");
+    for (const replaced of ["b", "b/c"]) {
+      const restore = justBefore(`${root}/b/c`, () => {
+        fs.renameSync(`${root}/${replaced}`, `${root}/moved`);
+        fs.symlinkSync(path.join(elsewhere, path.relative("b", replaced)), `${root}/${replaced}`);
+      });
+      const { paths, errors, source } = await scan();
+      restore();
+      fs.rmSync(`${root}/${replaced}`);
+      fs.renameSync(`${root}/moved`, `${root}/${replaced}`);
+      expect(paths, replaced).toEqual(["a/x"]);
+      expect(errors).toEqual([expect.objectContaining({ path: "b/c/", side: "source", code: "ELOOP" })]);
+      expect(source.isUnknown("b/c/x")).toBe(true);
+    }
+    fs.rmSync(elsewhere, { recursive: true });
+    expect((await scan()).paths).toEqual(["a/x", "b/c/x"]);
+  });
+
   it("a folder, or a file, that went away while the scan went on", async () => {
     put("a/x");
     put("b/x");
@@ -325,6 +349,59 @@ describe("a file that is read", () => {
     fs.mkdirSync(`${root}/folder`);
     await expect(open("folder")).rejects.toThrow(/no longer a regular file/);
     expect(openFiles()).toBe(files);
+  });
+});
+
+describe("a file below a folder that a link took the place of", () => {
+  it.each([true, false])("is not there, wherever the link leads (metadata: %s)", async (metadata) => {
+    put("folder/sub/f", "inside");
+    const elsewhere = fs.mkdtempSync(path.join(os.tmpdir(), "elsewhere-"));
+    fs.mkdirSync(`${elsewhere}/sub`);
+    fs.writeFileSync(`${elsewhere}/sub/f`, "secret");
+    fs.symlinkSync("f", `${elsewhere}/sub/link`);
+    const link = `${root}-link`;
+    fs.symlinkSync(root, link);
+    const files = fs.readdirSync("/proc/self/fd").length;
+    for (const at of [root, link]) {
+      const source = new LocalSource(at, NOTHING, { metadata });
+      const file = await source.open({ path: "folder/sub/f" });
+      expect(String(await file.readWhole())).toBe("inside");
+      await file.close();
+      for (const replaced of ["folder", "folder/sub"]) {
+        fs.renameSync(`${root}/${replaced}`, `${root}/moved`);
+        fs.symlinkSync(path.join(elsewhere, path.relative("folder", replaced)), `${root}/${replaced}`);
+        for (const name of metadata ? ["f"] : ["f", "link"]) {
+          const opened = source.open({ path: `folder/sub/${name}` });
+          await expect(opened, `${replaced} ${name}`).rejects.toMatchObject({
+            code: "ENOENT",
+            side: "source",
+          });
+        }
+        fs.rmSync(`${root}/${replaced}`);
+        fs.renameSync(`${root}/moved`, `${root}/${replaced}`);
+      }
+    }
+    expect(fs.readdirSync("/proc/self/fd").length).toBe(files);
+    fs.rmSync(elsewhere, { recursive: true });
+    fs.rmSync(link);
+  });
+
+  it("is read through a link of its own, and from wherever the source's link leads now", async () => {
+    put("one/f", "1");
+    put("two/f", "2");
+    fs.symlinkSync("../two/f", `${root}/one/link`);
+    fs.symlinkSync("one", `${root}/latest`);
+    const source = new LocalSource(`${root}/latest`, NOTHING);
+    const content = async (file: string) => {
+      const opened = await source.open({ path: file });
+      const text = String(await opened.readWhole());
+      await opened.close();
+      return text;
+    };
+    expect([await content("f"), await content("link")]).toEqual(["1", "2"]);
+    fs.rmSync(`${root}/latest`);
+    fs.symlinkSync("two", `${root}/latest`);
+    expect(await content("f")).toBe("2");
   });
 });
 
