@@ -15,6 +15,7 @@ import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import { secondsOfStat } from "../scan/mtime.ts";
 import { flushFileSystem } from "../storage/local/durability.ts";
 import { readPiecesReusing, removeQuietly, writeAroundZeros, writeFully } from "../storage/local/file-io.ts";
+import { LetterCase } from "../storage/local/letter-case.ts";
 import { isTemporaryFolder, TemporaryFolder } from "../storage/local/temporary.ts";
 import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
 import { isClosed, NEW_MODE, PRIVATE } from "./unrecorded-files.ts";
@@ -28,6 +29,7 @@ export class LocalTarget implements RestoreTarget {
   readonly takesAtOnce = true;
   private readonly root: string;
   private readonly temporary: TemporaryFolder;
+  private readonly letterCase: LetterCase;
   private readonly folders = new Set<string>();
   /** What a restore found there it may replace. */
   private readonly wasEmpty: boolean;
@@ -41,6 +43,7 @@ export class LocalTarget implements RestoreTarget {
     this.awaitsMetadata = awaitsMetadata;
     this.wasEmpty = isEmpty(this.root);
     this.temporary = new TemporaryFolder(this.root);
+    this.letterCase = new LetterCase(this.root);
   }
 
   async examine(file: string): Promise<Existing | undefined> {
@@ -51,6 +54,7 @@ export class LocalTarget implements RestoreTarget {
       const stat = fs.lstatSync(location, { throwIfNoEntry: false });
       if (stat === undefined) return undefined;
       if (stat.isDirectory()) throw obstructed(file, FOLDER_THERE, file);
+      if (this.letterCase.isIgnoredAt(file)) this.checkNamesake(file);
       const mtime = secondsOfStat(stat, () => fs.lstatSync(location, { bigint: true }));
       return { size: stat.size, mtime, regular: stat.isFile(), mode: stat.mode & 0o777 };
     } catch (error) {
@@ -98,6 +102,7 @@ export class LocalTarget implements RestoreTarget {
       fd = undefined; // closed whether or not close(2) fails
       fs.closeSync(written);
       this.makeFolders(version.path);
+      if (existing === undefined) this.claim(version.path);
       fs.renameSync(temporary, this.locate(version.path));
     } catch (error) {
       await behind?.settle();
@@ -156,6 +161,27 @@ export class LocalTarget implements RestoreTarget {
     if (!stat.isDirectory()) throw obstructed(file, "a file is in the place of a folder", folder);
     if (this.folders.size >= REMEMBERED) this.folders.clear();
     this.folders.add(folder);
+  }
+
+  /** Where the file system does not tell `A` from `a` another thread may just make one, and the other the next moment. */
+  private claim(file: string): void {
+    if (!this.letterCase.isIgnoredAt(path.basename(this.temporary.path))) return;
+    try {
+      fs.closeSync(fs.openSync(this.locate(file), "wx", PRIVATE));
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST") throw error;
+      this.checkNamesake(file);
+    }
+  }
+
+  private checkNamesake(file: string): void {
+    const there = this.letterCase.namesakeOf(file);
+    if (there === undefined) return;
+    throw refusal(
+      file,
+      `${there} is in its place, and this file system does not tell upper from lower case`,
+      "restore it by itself with --to into another folder",
+    );
   }
 
   private md5Of(version: StoredVersion): string {

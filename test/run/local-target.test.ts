@@ -15,6 +15,7 @@ import {
 import { LocalTarget } from "../../src/run/local-target.ts";
 import { type Overwrite, restoreFile } from "../../src/run/restore-file.ts";
 import type { Storage } from "../../src/storage/storage.ts";
+import { withoutCase } from "../storage/local/without-case.ts";
 import { configOf } from "./world.ts";
 
 let folder: string;
@@ -348,5 +349,41 @@ describe("a stream that is being restored", () => {
       code: "ENOSPC",
       path: "f",
     });
+  });
+});
+
+describe("a target that does not tell upper from lower case", () => {
+  let undo: () => void;
+  beforeEach(() => {
+    undo = withoutCase(root);
+  });
+  afterEach(() => undo());
+
+  const taken = (file: string, there: string) => ({
+    kind: "failed",
+    report: expect.objectContaining({
+      path: file,
+      code: "EREFUSED",
+      message: expect.stringContaining(`${there} is in its place`),
+    }),
+  });
+
+  it("keeps what is there under another name, were it identical: another file is called so", async () => {
+    expect(await restore(versionOf("Dir/File"))).toEqual({ kind: "restored" });
+    expect(await restore(versionOf("Dir/File"))).toEqual({ kind: "identical" });
+    expect(await restore(versionOf("Dir/file"))).toMatchObject(taken("Dir/file", "Dir/File"));
+    expect(await restore(versionOf("dir/File"))).toMatchObject(taken("dir/File", "Dir/File"));
+    expect(await restore(versionOf("dir/other"))).toEqual({ kind: "restored" });
+    expect(fs.readdirSync(`${root}/Dir`)).toEqual(["File", "other"]);
+  });
+
+  it("keeps what another thread has made meanwhile", async () => {
+    const content = async function* () {
+      fs.writeFileSync(`${root}/File`, "of another thread");
+      yield CONTENT;
+    };
+    const put = target.put(versionOf("file"), content(), signal);
+    await expect(put).rejects.toMatchObject({ code: "EREFUSED", path: "file" });
+    expect(fs.readFileSync(`${root}/File`, "utf8")).toBe("of another thread");
   });
 });

@@ -9,6 +9,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { errorCode, type Side, StorageError } from "../../errors.ts";
+import { folderOf } from "../../names/folders.ts";
 import { bytesOfPath, fsPath } from "../../names/path-text.ts";
 import type {
   ByteRange,
@@ -27,6 +28,7 @@ import { flushFiles } from "./durability.ts";
 import { readPieces, readUpTo, removeQuietly, writeFully } from "./file-io.ts";
 import { Folders } from "./folders.ts";
 import { localKeyProblem } from "./key-problem.ts";
+import { LetterCase } from "./letter-case.ts";
 import { listFolder } from "./list.ts";
 import { listingError, localError } from "./local-error.ts";
 import { LocalWriter, type WriterPlace } from "./local-writer.ts";
@@ -49,6 +51,7 @@ export class LocalStorage implements Storage {
   private readonly folders: Folders;
   private readonly temporary: TemporaryFolder;
   private readonly device: RootDevice;
+  private readonly letterCase: LetterCase;
   private readonly place: WriterPlace = {
     pathOf: (key) => this.pathOf(key),
     wrap: (error, key) => this.wrap(error, "cannot be written", key),
@@ -61,6 +64,7 @@ export class LocalStorage implements Storage {
     this.rootBytes = bytesOfPath(this.location).length;
     this.folders = new Folders(this.location);
     this.device = new RootDevice(this.location);
+    this.letterCase = new LetterCase(this.location);
     this.temporary = new TemporaryFolder(this.location);
   }
 
@@ -314,6 +318,7 @@ export class LocalStorage implements Storage {
   private moveIntoPlace(object: StagedObject, failure: unknown): PublishResult {
     try {
       if (failure !== undefined) throw failure;
+      this.checkFolder(object.key);
       this.renameIntoPlace(temporaryOf(object), object.key);
       return { staged: object };
     } catch (error) {
@@ -321,6 +326,20 @@ export class LocalStorage implements Storage {
       const what = failure === undefined ? "cannot be put in its place" : "could not be made durable";
       return { staged: object, error: this.wrap(error, what, object.key) };
     }
+  }
+
+  /** In a folder of another name it would be listed as another file. */
+  private checkFolder(key: string): void {
+    const folder = folderOf(key);
+    if (folder === "" || !this.letterCase.isIgnoredAt(path.basename(this.temporary.path))) return;
+    const there = this.letterCase.namesakeOf(folder);
+    if (there === undefined) return;
+    throw new StorageError(this.side, `cannot be stored: its folder is called ${there} there already`, {
+      path: key,
+      code: "ECASE",
+      remedy:
+        "this file system does not tell upper from lower case: set encrypt_filenames, or store on another",
+    });
   }
 
   private renameIntoPlace(from: string | Buffer, key: string): void {
