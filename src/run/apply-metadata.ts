@@ -11,7 +11,7 @@
  */
 import * as fs from "node:fs";
 import { ExactTimes } from "../metadata/exact-times.ts";
-import type { Attributes } from "../metadata/manifest.ts";
+import type { Attributes, ManifestEntry } from "../metadata/manifest.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import { TemporaryFolder } from "../storage/local/temporary.ts";
@@ -137,18 +137,24 @@ export class MetadataApplier {
   /** Before folders get their modes, which may close them. */
   private settleOthers(folders: Iterable<FolderMetadata>): void {
     const { root, made, reporter, isRecorded } = this.context;
-    const { tree } = this;
+    const { tree, report } = this;
+    const fits = (path: string, entry: ManifestEntry) => {
+      try {
+        return entry.kind === "file" && tree.statIfMatching(path, entry) !== undefined;
+      } catch {
+        return false; // was told of when its metadata were to be applied
+      }
+    };
     const fitting = function* () {
       for (const { folder, entries } of folders) {
         for (const entry of entries) {
           const path = below(folder, entry.name);
-          if (entry.kind === "file" && tree.statIfMatching(path, entry) !== undefined) yield path;
+          if (fits(path, entry)) yield path;
         }
       }
     };
-    this.report.attempt("", () => {
-      settleUnrecorded(made, fitting(), { root, reporter, isRecorded });
-    });
+    const onFailure = (error: unknown, path: string) => report.fail(error, path);
+    report.attempt("", () => settleUnrecorded(made, fitting(), { root, reporter, isRecorded, onFailure }));
   }
 
   private async applyToFolders(folders: Iterable<OwnFolder>, times: ExactTimes): Promise<void> {

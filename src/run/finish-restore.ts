@@ -106,10 +106,12 @@ export class RestoreFinish {
   private settleUnrecorded(root: string, { metadata, made, hasOld }: Restored): void {
     const { reporter } = this.options;
     const isRecorded = (file: string) => metadata.isRecorded(file);
+    const onFailure = (error: unknown, file: string) =>
+      this.tally.error({ ...reportOf(error, "restore"), path: file });
     // What is made in a closed folder has the usual mode already, but for what is old.
     const settles = reservesNames(this.config) && (metadata.isRecordedAnywhere || hasOld || !isClosed(root));
     try {
-      if (settles) settleUnrecorded(made, [], { root, reporter, isRecorded });
+      if (settles) settleUnrecorded(made, [], { root, reporter, isRecorded, onFailure });
     } catch (error) {
       this.tally.error(reportOf(error, "restore", root));
     }

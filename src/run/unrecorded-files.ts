@@ -20,6 +20,8 @@ export interface UnrecordedContext {
   readonly reporter: Reporter;
   /** Whether metadata were recorded where a path comes from. */
   isRecorded(path: string): boolean;
+  /** Gets what kept one of them from its mode; the others get theirs. */
+  onFailure(error: unknown, path: string): void;
 }
 
 /** Whether others cannot get into a folder anyway: then what is made in it may have its mode at once. */
@@ -28,7 +30,7 @@ export function isClosed(folder: string): boolean {
 }
 
 /**
- * Gives such files their modes. Throws the file system's errors.
+ * Gives such files their modes. Throws where none can get any.
  *
  * @param made paths of files that were made, not replaced
  * @param fitting paths of files that have their metadata
@@ -36,14 +38,19 @@ export function isClosed(folder: string): boolean {
 export function settleUnrecorded(
   made: Iterable<string>,
   fitting: Iterable<string>,
-  { root, reporter, isRecorded }: UnrecordedContext,
+  { root, reporter, isRecorded, onFailure }: UnrecordedContext,
 ): void {
   let usual: number | undefined;
   for (const path of without(made, fitting)) {
     const location = fsPath(`${root}/${path}`);
     const recorded = isRecorded(path);
     usual ??= usualMode(root);
-    setMode(location, recorded ? PRIVATE : usual);
+    try {
+      setMode(location, recorded ? PRIVATE : usual);
+    } catch (error) {
+      onFailure(error, path);
+      continue;
+    }
     if (recorded)
       reporter.warning("its mode and owner are not known: only who restored it can read it", path);
   }

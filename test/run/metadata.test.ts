@@ -476,7 +476,8 @@ describe("hostile manifests", () => {
     ...shared,
     ...more,
   });
-  const apply = async (...folders: Partial<FolderMetadata>[]) => {
+  const apply = (...folders: Partial<FolderMetadata>[]) => applyAfter([], ...folders);
+  const applyAfter = async (made: string[], ...folders: Partial<FolderMetadata>[]) => {
     const reporter = new Recorder();
     fs.mkdirSync(world.restored, { recursive: true });
     const applier = new MetadataApplier({
@@ -487,8 +488,8 @@ describe("hostile manifests", () => {
       tally: new Tally(reporter),
       reporter,
       signal: new AbortController().signal,
-      files: 0,
-      made: [],
+      files: made.length,
+      made,
       isRecorded: () => true,
     });
     await applier.run(
@@ -529,6 +530,19 @@ describe("hostile manifests", () => {
     expect(modeOf(path.join(world.restored, "a"))).not.toBe(0o777);
     await apply({ entries: [plain("a", 4)] });
     expect(modeOf(path.join(world.restored, "a"))).toBe(0o777);
+  });
+
+  it("keep no file that they do not fit open to others, whatever else they tell of", async () => {
+    const file = path.join(world.restored, "new");
+    fs.mkdirSync(world.restored);
+    fs.writeFileSync(file, "1234", { mode: 0o644 });
+    const tooLong = "x".repeat(300);
+    const { errors, warnings } = await applyAfter(["gone", "new"], {
+      entries: [plain(tooLong, 4), plain("new", 5)],
+    });
+    expect(modeOf(file)).toBe(0o600);
+    expect(errors.map(({ path }) => path)).toEqual([tooLong, "gone"]);
+    expect(warnings).toHaveLength(1);
   });
 
   it("join only files whose content is equal", async () => {
