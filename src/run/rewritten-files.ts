@@ -2,19 +2,24 @@
  * Files that were changed within the very second in which they were backed up.
  *
  * Names hold whole seconds, so such a file looks unchanged by time and size. Manifests hold nanoseconds: where one has changed,
- * it is compared with the one before, and the content of a file that has another time within the same second is looked at.
- * Only then is the new manifest stored: a run that is cut off finds the same again. That of a folder which lost files waits
- * longer, until they may be marked as deleted: what a guard keeps keeps its metadata, and links, which are nowhere else.
+ * it is compared with the one before, and the content of a file whose entry is another is looked at. (The entry is of when the
+ * folder was scanned, the file's name of when it was read: between the two it may have been written as well.)
+ *
+ * Only then is the new manifest stored: a run that is cut off, or cannot read the file, leaves it to the next one to find the
+ * same again. That of a folder which lost files waits longer, until they may be marked as deleted: what a guard keeps keeps its
+ * metadata, and links, which are nowhere else.
  */
 
-import { type Manifest, parseManifest } from "../metadata/manifest.ts";
+import { type Manifest, type ManifestEntry, parseManifest } from "../metadata/manifest.ts";
 import { folderOf } from "../names/folders.ts";
 import { escapePath, isBeforeManifests } from "../names/manifest-name.ts";
+import { comparePaths } from "../names/path-text.ts";
 import { isLive } from "../names/stored-name.ts";
 import type { Version } from "../plan/group.ts";
+import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import type { Storage } from "../storage/storage.ts";
-import { below, secondsOfEntry } from "./restored-tree.ts";
+import { below } from "./restored-tree.ts";
 import type { StoreRequest } from "./store-phase.ts";
 import type { ManifestOutcome } from "./tasks.ts";
 import type { Workers } from "./workers.ts";
@@ -37,7 +42,12 @@ export class RewrittenFiles {
   private readonly manifests = new SpillList<StoreRequest>();
   /** Their folders. */
   private readonly folders = new Set<string>();
-  private readonly candidates = new SpillList<StoreRequest>();
+  private readonly candidates = new ExternalSorter<StoreRequest>(({ file }) => file.path);
+  /** Their folders. */
+  private readonly concerned = new Set<string>();
+  private readonly suspects = new Set<string>();
+  /** Folders with a suspect of which nothing could be stored. */
+  private readonly unread = new Set<string>();
   /** Manifests of folders that lost files. */
   private readonly late = new SpillList<StoreRequest>();
 
@@ -55,25 +65,38 @@ export class RewrittenFiles {
   /** Notes an unchanged file that may concern it. */
   async consider(request: StoreRequest, { key, storedAt }: Version, storage: Storage): Promise<void> {
     const stored = storedAt ?? (await storage.stat(key))?.modified;
-    if (stored !== undefined && stored - request.file.mtime * 1000 < SOON_MS) this.candidates.append(request);
+    if (stored === undefined || stored - request.file.mtime * 1000 >= SOON_MS) return;
+    this.candidates.add(request);
+    this.concerned.add(folderOf(request.file.path));
+  }
+
+  /** Notes a file of which nothing could be stored, or that nobody could read. */
+  lose(path: string): void {
+    if (this.suspects.has(path)) this.unread.add(folderOf(path));
   }
 
   /** Stores what was rewritten, and then the manifests, but for those of folders that lost files. */
   async storeAll({ workers, store, onSuspect, settle, vanished }: RewrittenContext): Promise<void> {
-    const suspects = await this.findSuspects(workers);
-    for (const request of this.candidates) {
-      if (!suspects.has(request.file.path)) continue;
-      onSuspect(request);
-      await store(request);
+    const changed = await this.changedEntries(workers);
+    try {
+      for (const request of among(this.candidates.sorted(), changed.sorted())) {
+        this.suspects.add(request.file.path);
+        onSuspect(request);
+        await store(request);
+      }
+    } finally {
+      changed.close();
     }
-    if (suspects.size > 0) await settle();
+    if (this.suspects.size > 0) await settle();
     const losers = new Set<string>();
     for (const { version } of vanished) {
       const folder = folderOf(version.path);
       if (this.folders.has(folder)) losers.add(folder);
     }
     for (const request of this.manifests) {
-      if (losers.has(folderOf(request.file.path))) this.late.append(request);
+      const folder = folderOf(request.file.path);
+      if (this.unread.has(folder)) continue;
+      if (losers.has(folder)) this.late.append(request);
       else await store(request);
     }
   }
@@ -89,35 +112,49 @@ export class RewrittenFiles {
     this.late.close();
   }
 
-  private async findSuspects(workers: Workers): Promise<ReadonlySet<string>> {
-    const suspects = new Set<string>();
-    const concerned = new Set<string>();
-    for (const { file } of this.candidates) concerned.add(folderOf(file.path));
-    for (const { file, previous } of concerned.size > 0 ? this.manifests : []) {
+  /** Stored paths of files whose entries are others than before. */
+  private async changedEntries(workers: Workers): Promise<ExternalSorter<string>> {
+    const changed = new ExternalSorter<string>((path) => path);
+    for (const { file, previous } of this.concerned.size > 0 ? this.manifests : []) {
       const folder = folderOf(file.path);
-      if (file.manifest === undefined || !concerned.has(folder)) continue;
+      if (file.manifest === undefined || !this.concerned.has(folder)) continue;
       const { text } = file.manifest;
       // More than one is what a kill left.
       for (const version of previous.filter(isLive)) {
         await workers.submit({ do: "read-manifest", version }, (outcome) => {
           const read = outcome as ManifestOutcome;
           if (read.kind !== "manifest") return; // what cannot be read tells nothing, and is replaced
-          for (const path of rewrittenIn(folder, read.manifest, text)) suspects.add(path);
+          for (const name of changedIn(read.manifest, text)) changed.add(escapePath(below(folder, name)));
         });
       }
     }
     await workers.drain();
-    return suspects;
+    return changed;
   }
 }
 
-/** Stored paths of files that have the size and the second of before, but another time. */
-function* rewrittenIn(folder: string, before: Manifest, text: string): Generator<string> {
+/** Names of files whose size or time is not as before, or was not recorded. */
+function* changedIn(before: Manifest, text: string): Generator<string> {
   const entries = new Map(before.entries.map((entry) => [entry.name, entry]));
   for (const entry of parseManifest(Buffer.from(text, "utf8")).entries) {
-    const other = entries.get(entry.name);
-    if (other?.kind !== "file" || entry.kind !== "file" || other.size !== entry.size) continue;
-    if (other.seconds === entry.seconds && other.nanoseconds === entry.nanoseconds) continue;
-    if (secondsOfEntry(other) === secondsOfEntry(entry)) yield escapePath(below(folder, entry.name));
+    if (entry.kind === "file" && !isSame(entry, entries.get(entry.name))) yield entry.name;
+  }
+}
+
+function isSame(entry: ManifestEntry, other: ManifestEntry | undefined): boolean {
+  return (
+    other?.kind === entry.kind &&
+    other.size === entry.size &&
+    other.seconds === entry.seconds &&
+    other.nanoseconds === entry.nanoseconds
+  );
+}
+
+/** The requests whose paths are among those given; both ascend. */
+function* among(requests: Iterable<StoreRequest>, paths: Generator<string>): Generator<StoreRequest> {
+  let path = paths.next();
+  for (const request of requests) {
+    while (!path.done && comparePaths(path.value, request.file.path) < 0) path = paths.next();
+    if (!path.done && path.value === request.file.path) yield request;
   }
 }

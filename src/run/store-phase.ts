@@ -122,6 +122,7 @@ export class StorePhase {
   settleLoss(file: SourceRef, outcome: Loss, found: JoinFindings): void {
     const { tally, reporter } = this.context;
     if (outcome.kind !== "stopped") found.unsettled.addUnread(file.size);
+    found.rewritten.lose(file.path);
     if (outcome.kind === "vanished") {
       reporter.warning("vanished before it could be read", file.path);
       tally.count("vanished while running", file.size);
@@ -158,6 +159,7 @@ export class StorePhase {
   private settleUnpublished(file: SourceRef, error: Error, found: JoinFindings): void {
     const { tally } = this.context;
     found.unsettled.addUnread(file.size);
+    found.rewritten.lose(file.path);
     tally.error({ ...reportOf(error, "destination"), path: file.path });
     if (file.manifest === undefined) tally.count("failed", file.size);
   }

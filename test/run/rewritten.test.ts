@@ -2,7 +2,10 @@
 import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Config } from "../../src/config/config.ts";
 import { isBeforeManifests, manifestPath } from "../../src/names/manifest-name.ts";
+import { openStorage } from "../../src/storage/open.ts";
+import type { Storage } from "../../src/storage/storage.ts";
 import { backup, clean, restore, treeOf, World } from "./world.ts";
 
 const FILES = [
@@ -64,7 +67,6 @@ describe("a file that changes within the second of its backup", () => {
     await backup(config, {
       signal: stop.signal,
       openStorage: async (storage, side) => {
-        const { openStorage } = await import("../../src/storage/open.ts");
         const opened = await openStorage(storage, side);
         opened.publish = async () => {
           stop.abort(new Error("cut off"));
@@ -74,6 +76,72 @@ describe("a file that changes within the second of its backup", () => {
       },
     }).catch(() => {});
     expect(await clean(backup(config))).toEqual({ changed: 1 });
+  });
+
+  /** A run whose destination, in the main thread, is not quite so. */
+  const backupWith = (config: Config, change: (storage: Storage) => Partial<Storage>) =>
+    backup(config, {
+      openStorage: async (storage, side) => {
+        const opened = await openStorage(storage, side);
+        return Object.assign(opened, change(opened));
+      },
+    });
+
+  it("is found by a run after one that could not store it, or not read it", async () => {
+    const config = world.config({ container: "segmented", metadata: true });
+    const file = path.join(world.src, "folder/file");
+    write("folder/file", "before", 0.25);
+    await clean(backup(config));
+    write("folder/file", "behind", 0.5);
+    const unstored = await backupWith(config, (opened) => {
+      const publish = opened.publish.bind(opened);
+      const error = new Error("not today");
+      const fail = ({ key }: { key: string }) => key.startsWith("folder/file.");
+      return {
+        publish: async (staged, at) =>
+          (
+            await publish(
+              staged.filter((object) => !fail(object)),
+              at,
+            )
+          ).concat(staged.filter(fail).map((object) => ({ staged: object, error }))),
+      };
+    });
+    expect(unstored.outcomes).toEqual({ failed: 1 });
+    const unread = await backupWith(config, (opened) => {
+      const stat = opened.stat.bind(opened);
+      return {
+        stat: (key) => {
+          fs.rmSync(file); // after the scan, and before it is read
+          return stat(key);
+        },
+      };
+    });
+    expect(unread.outcomes).toEqual({ "vanished while running": 1 });
+    write("folder/file", "behind", 0.5);
+    expect(await clean(backup(config))).toEqual({ changed: 1 });
+    expect(await clean(backup(config))).toEqual({ unchanged: 1 });
+  });
+
+  it("is found where it had been read in another second than the one in which its folder was scanned", async () => {
+    const config = world.config({ container: "segmented", metadata: true });
+    write("file", "scanned", 0.25);
+    await backupWith(config, (opened) => {
+      const list = opened.list.bind(opened);
+      return {
+        async *list(signal) {
+          await new Promise((resolve) => setTimeout(resolve, 200)); // the scan begins beside it, and waits for what is listed
+          write("file", "as read", 2.25);
+          yield* list(signal);
+        },
+      };
+    });
+    expect(
+      fs.readdirSync(world.dest).some((name) => name.startsWith(`file.${(second + 2).toString(36)}.`)),
+    ).toBe(true);
+    write("file", "is here", 2.5);
+    expect(await clean(backup(config))).toEqual({ changed: 1 });
+    expect(await clean(backup(config))).toEqual({ unchanged: 1 });
   });
 });
 
