@@ -19,7 +19,6 @@ import { FolderRecord, kindOf } from "./folder-record.ts";
 import { rulesIn } from "./gitignore.ts";
 import { exactStat, secondsOfNanoseconds, secondsOfStat } from "./mtime.ts";
 import { sourceError } from "./open-local-file.ts";
-import { RealPlace } from "./real-place.ts";
 import { Recording } from "./recording.ts";
 import type { ScanFindings } from "./source.ts";
 
@@ -58,7 +57,6 @@ export class LocalScan {
   private readonly settings: LocalScanSettings;
   private readonly exclusions: Exclusions;
   private readonly findings: LocalFindings;
-  private readonly place: RealPlace;
   /** Folders that were read before the walk came to them, by their paths with a trailing slash. */
   private readonly ahead = new Map<string, FoundFolder>();
   private specials = 0;
@@ -70,7 +68,6 @@ export class LocalScan {
     this.settings = settings;
     this.exclusions = exclusions;
     this.findings = findings;
-    this.place = new RealPlace(settings.root);
   }
 
   /**
@@ -161,22 +158,7 @@ export class LocalScan {
         if (entry !== undefined) found.set(entry.sortKey, entry);
       }
     }
-    if (listed !== undefined && !this.isStillFolder(prefix)) {
-      return { listed: undefined, found: new Map(), record: undefined };
-    }
     return { listed, found, record };
-  }
-
-  /** What was met through a link that came meanwhile is not of this source. */
-  private isStillFolder(prefix: string): boolean {
-    try {
-      if (prefix === "" || this.place.isFolder(prefix.slice(0, -1))) return true;
-      const isGone = !fs.existsSync(fsPath(`${this.settings.root}/${prefix}`));
-      throw Object.assign(new Error("no folder any more"), { code: isGone ? "ENOENT" : "ELOOP" });
-    } catch (error) {
-      this.unknownFolder(prefix, error, "cannot be listed");
-      return false;
-    }
   }
 
   /** What a folder itself says of its files: rules, or that it is a cache. */

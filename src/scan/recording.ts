@@ -33,6 +33,8 @@ export class Recording {
       prefix === ""
         ? fs.statSync(fsPath(root), { bigint: true })
         : fs.lstatSync(fsPath(`${root}/${folder}`), { bigint: true });
+    // A link took its place. What was met behind it does not open (real-place.ts), and is not recorded either.
+    if (!stat.isDirectory()) throw Object.assign(new Error("no folder any more"), { code: "ELOOP" });
     const xattrs = survey.mayHaveSomeIn(folder)
       ? readXattrs(root, folder, namesOf(listed), onTooMany)
       : new Map<string, Xattrs>();
