@@ -60,7 +60,11 @@ describe.skipIf(noStrace)("one more small file", () => {
     const reads = ["pread64"];
     const writes = ["pwrite64", "pwritev"];
     const modes = ["chmod", "fchmod", "fchmodat", "utimensat"];
-    // Looked at by the scan, when opened, and after reading; read, written and renamed once.
+    const links = ["readlink", "readlinkat"];
+    // Looked at by the scan, when opened, and after reading; asked where it lies; read, written and renamed once.
+    expect(perFile("first", links)).toBeLessThan(1.5);
+    for (const step of ["unchanged", "verify", "restore"] as const)
+      expect(perFile(step, links), step).toBeLessThan(0.5);
     expect(perFile("first", stats)).toBeLessThan(3.5);
     expect(perFile("first", opens)).toBeLessThan(2.5);
     expect(perFile("first", [...moves, ...modes])).toBeLessThan(1.5);
