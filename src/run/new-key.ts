@@ -3,7 +3,7 @@
  * keys of this run may be others than those of the object (another salt or cipher since), and what is only renamed
  * tells nobody of them.
  */
-import { HEADER_MOST, type Header, hasMagic, parseHeader, unlockHeader } from "../container/segmented.ts";
+import { HEADER_MOST, type Header, parseHeader, unlockHeader } from "../container/segmented.ts";
 import { DamagedError } from "../errors.ts";
 import type { NameFields, StoredVersion } from "../names/stored-name.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -29,13 +29,12 @@ export async function newKeyOf(
 }
 
 function headerIn(start: Buffer, { segmented }: RunKeys): Header | undefined {
-  if (!hasMagic(start)) return undefined;
   try {
     const header = parseHeader(start);
     unlockHeader(header, segmented, { allowUnencrypted: true });
     return header;
   } catch (error) {
-    // What is damaged tells nothing; a name of the classic form needs nothing else.
+    // What is damaged, or of the classic container, tells nothing; a name of the classic form needs nothing else.
     if (error instanceof DamagedError) return undefined;
     throw error;
   }
