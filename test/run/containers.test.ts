@@ -179,6 +179,18 @@ it("refuses an unencrypted object that somebody put beside encrypted ones", asyn
   expect({ errors, outcomes }).toEqual({ errors: { damaged: 1 }, outcomes: { intact: 1, failed: 1 } });
 });
 
+it("says which setting an unencrypted backup contradicts, and takes it for no other password's", async () => {
+  world.write("ours", "content");
+  await clean(backup(world.config({ container: "segmented", encrypt: false })));
+  const stored = world.stored();
+  await expect(backup(world.config({ container: "segmented" }))).rejects.toMatchObject({
+    kind: "config",
+    path: "encrypt",
+    remedy: expect.stringContaining('"encrypt": false'),
+  });
+  expect(world.stored()).toEqual(stored);
+});
+
 it("stores long names, live and marked deleted, encrypted and in folders", async () => {
   const config = world.config({ container: "segmented", encryptFilenames: true });
   const long = `${"n".repeat(255)}/${"m".repeat(255)}/${"日".repeat(85)}`;
