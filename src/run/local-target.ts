@@ -16,6 +16,7 @@ import { secondsOfStat } from "../scan/mtime.ts";
 import { flushFileSystem } from "../storage/local/durability.ts";
 import { readPiecesReusing, removeQuietly, writeAroundZeros, writeFully } from "../storage/local/file-io.ts";
 import { LetterCase } from "../storage/local/letter-case.ts";
+import { REMEDIES } from "../storage/local/local-error.ts";
 import { isTemporaryFolder, TemporaryFolder } from "../storage/local/temporary.ts";
 import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
 import { isClosed, NEW_MODE, PRIVATE } from "./unrecorded-files.ts";
@@ -243,8 +244,11 @@ export function obstructed(file: string, reason: string, obstacle: string): Stor
 
 function wrap(error: unknown, file: string): Error {
   if (error instanceof Error && "side" in error) return error;
-  return new StorageError("restore", `cannot be written (${errorCode(error) ?? messageOf(error)})`, {
+  const code = errorCode(error);
+  const remedy = code === undefined ? undefined : REMEDIES[code];
+  return new StorageError("restore", `cannot be written (${code ?? messageOf(error)})`, {
     path: file,
     cause: error,
+    ...(remedy !== undefined && { remedy }),
   });
 }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -386,4 +387,23 @@ describe("a target that does not tell upper from lower case", () => {
     await expect(put).rejects.toMatchObject({ code: "EREFUSED", path: "file" });
     expect(fs.readFileSync(`${root}/File`, "utf8")).toBe("of another thread");
   });
+});
+
+it("what the file system refuses is named, with what to do about it", async () => {
+  const { renameSync } = fs;
+  const told: unknown[] = [];
+  for (const code of ["ENOSPC", "EINVAL", "EIO"]) {
+    fs.renameSync = () => {
+      throw Object.assign(new Error(code), { code });
+    };
+    syncBuiltinESMExports();
+    told.push(await restore(versionOf("a:b")).catch(String));
+  }
+  fs.renameSync = renameSync;
+  syncBuiltinESMExports();
+  expect(told).toMatchObject([
+    { report: { message: "cannot be written (ENOSPC)", remedy: expect.stringContaining("free some space") } },
+    { report: { message: "cannot be written (EINVAL)", remedy: expect.stringContaining("such a name") } },
+    { report: { message: "cannot be written (EIO)" } },
+  ]);
 });

@@ -1,12 +1,19 @@
 /** What a file system says, as an error of ours. */
 import { errorCode, messageOf, type Side, StorageError } from "../../errors.ts";
 
-const REMEDIES: Readonly<Record<string, string>> = {
+/** Of exFAT and vfat, where a name has a colon, say. */
+const NAME_REFUSED =
+  "the file system may not hold such a name: use another; a backup can set encrypt_filenames";
+
+/** What to do about a file system's error, by its code. */
+export const REMEDIES: Readonly<Record<string, string>> = {
   EACCES: "give the user that runs this tool access to it",
   EPERM: "give the user that runs this tool access to it",
   ENOSPC: "free some space on this file system",
   EDQUOT: "free some space, or raise the quota",
   EROFS: "mount the file system for writing",
+  EINVAL: NAME_REFUSED,
+  EILSEQ: NAME_REFUSED,
   ENOENT: "check that the path is right and mounted",
 };
 
