@@ -29,8 +29,10 @@ export class RealPlace {
     if (this.prefix === undefined) return this.looksReal(fd, path);
     const expected = this.prefix + path;
     if (place === expected) return true;
-    // Where the file system does not tell `A` from `a` it has the name by which the file was first asked for.
-    return place.toLowerCase() === expected.toLowerCase() && this.looksReal(fd, path);
+    // Where the file system does not tell `A` from `a` it has the name by which the file was first asked for; and one over the
+    // network, or in user space, may have forgotten a name that is there.
+    const isLike = place.toLowerCase() === expected.toLowerCase() || place === `${expected} (deleted)`;
+    return isLike && this.looksReal(fd, path);
   }
 
   /** Whether neither a folder nor one above it is a link. @param folder without a slash at its end. */

@@ -380,6 +380,63 @@ describe("a file below a folder that a link took the place of", () => {
     fs.rmSync(link);
   });
 
+  it("is told by a look at each folder where the system does not tell, or by another name", async () => {
+    put("folder/f", "inside");
+    put("elsewhere/f", "secret");
+    const { readlinkSync } = fs;
+    const holder = fs as { readlinkSync: unknown };
+    const telling = async (told: (place: Buffer) => Buffer, metadata: boolean) => {
+      holder.readlinkSync = (link: string) => {
+        const place = readlinkSync(link, { encoding: "buffer" });
+        return String(place) === root ? place : told(place);
+      };
+      syncBuiltinESMExports();
+      try {
+        const opened = await new LocalSource(root, NOTHING, { metadata }).open({ path: "folder/f" });
+        const text = String(await opened.readWhole());
+        await opened.close();
+        return text;
+      } catch (error) {
+        return (error as { code: string }).code;
+      } finally {
+        holder.readlinkSync = readlinkSync;
+        syncBuiltinESMExports();
+      }
+    };
+    const nothing = () => {
+      throw Object.assign(new Error("no /proc"), { code: "ENOENT" });
+    };
+    const suffix = (end: string) => (place: Buffer) => Buffer.concat([place, Buffer.from(end)]);
+    const otherCase = (place: Buffer) => Buffer.from(String(place).replace(/f$/, "F"));
+    for (const metadata of [true, false]) {
+      for (const told of [nothing, suffix(" (deleted)"), otherCase])
+        expect(await telling(told, metadata)).toBe("inside");
+      expect(await telling(suffix("x"), metadata)).toBe("ENOENT"); // the folder's, too
+    }
+    fs.renameSync(`${root}/folder`, `${root}/moved`);
+    fs.symlinkSync("elsewhere", `${root}/folder`);
+    for (const metadata of [true, false]) expect(await telling(nothing, metadata)).toBe("ENOENT");
+    fs.rmSync(`${root}/folder`);
+    fs.renameSync(`${root}/moved`, `${root}/folder`);
+  });
+
+  it("that was replaced while it was opened is opened again", async () => {
+    put("f", "before");
+    const { openSync } = fs;
+    const holder = fs as { openSync: unknown };
+    holder.openSync = (...all: Parameters<typeof openSync>) => {
+      const fd = openSync(...all);
+      fs.rmSync(`${root}/f`);
+      put("f", "after");
+      return fd;
+    };
+    syncBuiltinESMExports();
+    const opened = await new LocalSource(root, NOTHING).open({ path: "f" }).catch((error) => error);
+    holder.openSync = openSync;
+    syncBuiltinESMExports();
+    expect(opened).toMatchObject({ code: "ECHANGED", side: "source", path: "f" });
+  });
+
   it("is read through a link of its own, and from wherever the source's link leads now", async () => {
     put("one/f", "1");
     put("two/f", "2");
