@@ -57,7 +57,7 @@ describe("an encrypted name", () => {
         expect(openSegmentedName(name.slice(0, -4).toUpperCase() + name.slice(-4), ring)).toEqual(record);
         expect(sealSegmentedName(record, key)).toBe(name);
         expect(name).toBe(name.toLowerCase());
-        expect(name.split("/").every((segment) => segment.length > 0 && segment.length <= 244)).toBe(true);
+        expect(name.split("/").every((segment) => segment.length > 0 && segment.length <= 245)).toBe(true);
         expect(segmentedNameTag(name)).toBe(key.nameTag.toString("hex"));
       }),
     );
@@ -71,6 +71,13 @@ describe("an encrypted name", () => {
       ).length;
     expect(lengthOf(573)).toBeLessThanOrEqual(1024);
     expect(lengthOf(574)).toBeGreaterThan(1024);
+  });
+
+  test("has 244 characters for a live path of 100 bytes, and no component of more than 245", () => {
+    const nameOf = (bytes: number) => sealSegmentedName({ ...RECORD, path: "x".repeat(bytes) }, keys[0]);
+    expect(nameOf(100)).toHaveLength(244);
+    const components = [100, 101, 102, 251, 252, 573].flatMap((bytes) => nameOf(bytes).split("/"));
+    expect(Math.max(...components.map((component) => component.length))).toBe(245);
   });
 
   test("holds a path of two components of 255 bytes in a local folder, live or marked", () => {
