@@ -89,7 +89,7 @@ export function formatEntry(entry: ManifestEntry): string {
 /**
  * Reads a manifest. Unknown fields are skipped, entries of unknown kinds as well.
  *
- * @throws DamagedError (EMANIFEST) for anything that `formatManifest` would not write.
+ * @throws DamagedError (EMANIFEST) for anything else that is not as docs/format.md has it.
  */
 export function parseManifest(bytes: Buffer): Manifest {
   if (bytes.length > MANIFEST_MOST) throw refusal("is longer than a metadata manifest can be");

@@ -1,5 +1,6 @@
 /** What is inside an encrypted name of the segmented form: fixed binary fields, then the path (format.md, section 10). */
 
+import { BackupError } from "../errors.ts";
 import { bytesOfPath, pathOfBytes } from "./path-text.ts";
 import { isCondemnation, isDate, isPeriod, LIVE, type Stamp } from "./stamp.ts";
 import { md5FromBase36, md5ToBase36 } from "./stored-name.ts";
@@ -25,9 +26,21 @@ const MARKER_FORM = 3;
 const CONDEMNED = 2;
 const STAMP_BYTES = [0, 4, 12, 12, 18, 18];
 const FIXED_BYTES = 28;
+const U48_MOST = 2 ** 48 - 1;
 
-/** Throws RangeError for numbers beyond 48 bits, which no stored file has. */
+/** Throws BackupError (ERANGE) for a time or a size beyond 48 bits. */
 export function formatNameRecord({ path, mtime, size, md5, stamp }: NameRecord): Buffer {
+  if (mtime > U48_MOST || size > U48_MOST) {
+    throw new BackupError(
+      "source",
+      "its modification time or size is beyond what an encrypted name can hold",
+      {
+        path,
+        code: "ERANGE",
+        remedy: "give the file another time, for example with touch",
+      },
+    );
+  }
   const pathBytes = bytesOfPath(path);
   const form = formNumber(stamp);
   const fixedAt = 1 + (STAMP_BYTES[form] as number);

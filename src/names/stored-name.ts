@@ -82,7 +82,7 @@ function parsePlainName(name: string, end: number, key: string, sealed: boolean)
 /**
  * The plain stored name of a version, with its suffix.
  *
- * @throws BackupError for a number that the layout cannot hold: a time before 1970, for one.
+ * @throws BackupError (ERANGE) for a time that the layout cannot hold: a file system may have any of 64 bits.
  */
 export function formatStoredName(fields: NameFields): string {
   return formatPlainName(fields) + SUFFIX;
@@ -91,10 +91,10 @@ export function formatStoredName(fields: NameFields): string {
 /** The same without the suffix: what is encrypted when names are. Throws as `formatStoredName` does. */
 export function formatPlainName({ path, mtime, size, md5, stamp }: NameFields): string {
   if (!Number.isSafeInteger(mtime) || mtime < 0) {
-    throw new BackupError("source", "its modification time is before 1970, which a stored name cannot hold", {
+    throw new BackupError("source", "its modification time is beyond what a stored name can hold", {
       path,
       code: "ERANGE",
-      remedy: "give the file a later time, for example with touch",
+      remedy: "give the file another time, for example with touch",
     });
   }
   if (!Number.isSafeInteger(size) || size < 0 || path === "") {
@@ -104,8 +104,8 @@ export function formatPlainName({ path, mtime, size, md5, stamp }: NameFields): 
 }
 
 /**
- * What the key of an unchanged file begins with. Only for sorting and comparing: a time before 1970, which has no
- * stored name, still gets a text of its own.
+ * What the key of an unchanged file begins with. Only for sorting and comparing: a time that no stored name can hold
+ * still gets a text of its own.
  */
 export function sortKeyOf(path: string, mtime: number, size: number): string {
   return `${path}.${mtime.toString(36)}.${size.toString(36)}.`;

@@ -122,6 +122,15 @@ describe("an encrypted name", () => {
     }
   });
 
+  test.each([{ mtime: 2 ** 48 }, { size: 2 ** 48 }])(
+    "cannot hold %o, and the error names the file",
+    (odd) => {
+      expect(() => sealSegmentedName({ ...RECORD, ...odd }, keys[0])).toThrow(
+        expect.objectContaining({ side: "source", path: "a.txt", code: "ERANGE" }),
+      );
+    },
+  );
+
   test("needs a cipher: with the tag of keys that anyone has, nothing opens", () => {
     const anyones = ring.keysFor({ kind: "none" }, "none");
     expect(() => sealSegmentedName(RECORD, anyones)).toThrow("cipher");
