@@ -34,7 +34,6 @@ export { Matcher, type MatchOptions } from "./segmented/match.ts";
 export type { MatchPlan, MatchStep } from "./segmented/match-plan.ts";
 export {
   DeltaWriter,
-  deadBytes,
   type Renaming,
   rewriteTrailer,
   tailBytes,

@@ -134,18 +134,6 @@ export class ExtentTable {
     else if (this.sequenceEnd !== bodyEnd) throw failure("trailer", "has a body of another length");
   }
 
-  /** How many stored bytes the extents use, each counted once. */
-  liveBytes(): number {
-    let live = 0;
-    let end = 0;
-    for (const index of this.#byOffset()) {
-      const { offset, stored } = this.at(index);
-      if (offset >= end) live += stored;
-      end = offset + stored;
-    }
-    return live;
-  }
-
   #checkOverlaps(): void {
     let before: Extent | undefined;
     for (const index of this.#byOffset()) {

@@ -1,5 +1,5 @@
 /**
- * What to read for which blocks: runs in the order in which they are wanted, gathered into fetches of a few
+ * What to read for which blocks: runs in the order of the file, gathered into fetches of a few
  * megabytes whose ranges are long, so that a body in order is read by few requests and a patched one by not many more.
  */
 

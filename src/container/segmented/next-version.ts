@@ -79,11 +79,6 @@ export class DeltaWriter {
   }
 }
 
-/** Stored bytes of the body that no extent of the version uses. */
-export function deadBytes({ header, trailer }: OpenedObject): number {
-  return trailer.bodyEnd - header.bytes.length - trailer.extents.liveBytes();
-}
-
 /** Bytes that `rewriteTrailer` or a delta of so many extents gives for sealed trailer and locator. */
 export function tailBytes(
   meta: Pick<RecordMeta, "path" | "fields">,

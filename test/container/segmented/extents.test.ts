@@ -136,9 +136,3 @@ test("blocks with positions lie in the body, in any order, each place of one blo
   const stream = [zstd(same), going(CODEC.zstd, { ...same, offset: START + 17, id: Buffer.alloc(16, 1) })];
   expect(check([...stream, { ...stream[1], codec: CODEC.zstd }], true)).toThrow(refused);
 });
-
-test("each stored byte is live once", () => {
-  const first = { plain: 10, id: Buffer.alloc(16), offset: START };
-  const { table } = tableOf([{ offset: 1000, plain: 5 }, first, { offset: START + 26 }, first], true);
-  expect(table.liveBytes()).toBe(5 + 10 + 1 + 3 * TAG);
-});

@@ -7,7 +7,6 @@ import { BodyWriter } from "../../../src/container/segmented/body-writer.ts";
 import { makeHeader } from "../../../src/container/segmented/header.ts";
 import {
   DeltaWriter,
-  deadBytes,
   FileSealer,
   type OpenedObject,
   openStored,
@@ -115,13 +114,6 @@ describe("a delta", () => {
     );
     expect(delta.appended).toBe(116);
     expect(stored.length).toBe(before.trailer.bodyEnd + 116 + tailBytes(before.trailer, 3, true));
-    expect(deadBytes(open(stored))).toBe(3 * (BLOCK + 16));
-    expect(deadBytes(before)).toBe(0);
-  });
-
-  test("counts a repeated block as live once", async () => {
-    const { stored } = await continued(old, open(old), [0, 0, 0]);
-    expect(deadBytes(open(stored))).toBe(4 * (BLOCK + 16));
   });
 
   test("seals new blocks that equal old or new ones under other ids, so that equality does not show", async () => {
