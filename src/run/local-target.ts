@@ -13,7 +13,7 @@ import { foldersOf } from "../names/folders.ts";
 import { fsPath } from "../names/path-text.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import { secondsOfStat } from "../scan/mtime.ts";
-import { flushFileSystem } from "../storage/local/durability.ts";
+import { flushAllFileSystems, flushFileSystem } from "../storage/local/durability.ts";
 import { readPiecesReusing, removeQuietly, writeAroundZeros, writeFully } from "../storage/local/file-io.ts";
 import { LetterCase } from "../storage/local/letter-case.ts";
 import { REMEDIES } from "../storage/local/local-error.ts";
@@ -121,7 +121,7 @@ export class LocalTarget implements RestoreTarget {
     // before nothing can be lost, and the system writes in its own time, as it does after a copy.
     if (this.wasEmpty) return;
     try {
-      await flushFileSystem(this.root);
+      if (!(await flushFileSystem(this.root))) await flushAllFileSystems();
     } catch (error) {
       throw new StorageError("restore", `what was restored may not be on the disk: ${messageOf(error)}`, {
         path: this.root,

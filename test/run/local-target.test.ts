@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
 import { DamagedError } from "../../src/errors.ts";
 import { LIVE } from "../../src/names/stamp.ts";
@@ -302,6 +302,16 @@ describe("the end of a restore", () => {
     });
     expect(fs.readFileSync(path.join(folder, "calls"), "utf8")).toBe(`-f -- ${root}\n`);
     expect(fs.readdirSync(root)).toEqual(["f"]);
+  });
+
+  it("flushes all where `sync` cannot flush one file system", async () => {
+    const script = `#!/bin/sh\necho "sync $@" >> '${folder}/calls'\n[ $# = 0 ] && exit\necho "sync: invalid option -- 'f'" >&2\nexit 1\n`;
+    fs.writeFileSync(path.join(folder, "bin/sync"), script);
+    vi.resetModules();
+    const { LocalTarget: Fresh } = await import("../../src/run/local-target.ts");
+    fs.writeFileSync(path.join(root, "f"), "old");
+    await new Fresh(root).flush();
+    expect(fs.readFileSync(path.join(folder, "calls"), "utf8")).toBe(`sync -f -- ${root}\nsync \n`);
   });
 
   it("leaves that to the system where nothing was before, but for what a restore left that was cut off", async () => {

@@ -51,6 +51,11 @@ export async function flushFileSystem(root: string): Promise<boolean> {
   }
 }
 
+/** Flushes all file systems. Throws where this machine has no way to do that either. */
+export async function flushAllFileSystems(): Promise<void> {
+  await run("sync");
+}
+
 /** The fsyncs that follow where it is not say for each file what went wrong. */
 async function isFlushed(root: string): Promise<boolean> {
   try {
