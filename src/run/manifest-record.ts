@@ -9,6 +9,7 @@ import type { StoredVersion } from "../names/stored-name.ts";
 import { explainMisfit } from "./misfit.ts";
 import { isSegmentedObject, type OpenContext, readRecord } from "./open-object.ts";
 import { reservesNames } from "./open-source.ts";
+import { type ReadingContext, withSecondReading } from "./second-reading.ts";
 import type { ManifestOutcome, Task } from "./tasks.ts";
 
 /** Whether a version may be a manifest, as far as its name says. */
@@ -40,11 +41,11 @@ export async function readManifest(
 /** Never throws. */
 export async function manifestOutcome(
   { version }: Task & { do: "read-manifest" },
-  context: OpenContext & { stopped(): boolean },
+  context: ReadingContext,
 ): Promise<ManifestOutcome> {
   if (context.stopped()) return { kind: "stopped" };
   try {
-    const manifest = await readManifest(version, context);
+    const manifest = await withSecondReading(context, (reading) => readManifest(version, reading));
     return manifest === undefined ? { kind: "file" } : { kind: "manifest", manifest };
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };

@@ -7,14 +7,15 @@ import type { StoredVersion } from "../names/stored-name.ts";
 import { stripPrefixOfFile } from "../plan/strip-prefix.ts";
 import { originalPath } from "./manifest-record.ts";
 import { explainMisfit } from "./misfit.ts";
-import { type OpenContext, openOriginal, opensWhole, readRecord } from "./open-object.ts";
+import { openOriginal, opensWhole, readRecord } from "./open-object.ts";
 import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
+import { type ReadingContext, withSecondReading } from "./second-reading.ts";
 import type { RestoreOutcome, Task } from "./tasks.ts";
 
 /** What to do with a file that is there and differs. */
 export type Overwrite = "never" | "if-newer" | "always";
 
-export interface RestoreContext extends OpenContext {
+export interface RestoreContext extends ReadingContext {
   readonly target: RestoreTarget;
   readonly overwrite: Overwrite;
   /** Compare the content of files that look identical, instead of trusting size and mtime. */
@@ -23,35 +24,40 @@ export interface RestoreContext extends OpenContext {
   readonly stripPrefix: string | undefined;
   /** Only tell what would be restored. */
   readonly dryRun: boolean;
-  stopped(): boolean;
-  progress(bytes: number): void;
 }
 
 /** Never throws. */
 export async function restoreFile(
-  { version: stored, sparse = false, isOld = false }: Task & { do: "restore" },
+  task: Task & { do: "restore" },
   context: RestoreContext,
 ): Promise<RestoreOutcome> {
   if (context.stopped()) return { kind: "stopped" };
   try {
-    const original = await originalPath(stored, context);
-    const path = stripPrefixOfFile(original, context.stripPrefix);
-    if (path === undefined) return { kind: "stopped" }; // selected, but not of the folder that is restored
-    const version = { ...stored, path };
-    const existing = await context.target.examine(version.path);
-    const found = existing && (await verdictOn(existing, version, context));
-    if (found !== undefined) return { kind: found };
-    if (context.dryRun) return { kind: "restored" };
-    const { content, whole, ...given } = await originalOf(stored, context);
-    const options = { sparse, isOld, ...given, ...(existing && { existing }) };
-    await context.target.put(version, content, context.signal, options);
-    if (whole !== undefined) release(whole);
-    return existing?.regular ? { kind: "restored", replaced: true } : { kind: "restored" };
+    return await withSecondReading(context, (reading) => restoreOne(task, reading));
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
-    const explained = await explainMisfit(error, stored, context);
-    return { kind: "failed", report: reportOf(explained, "restore", stored.path) };
+    const explained = await explainMisfit(error, task.version, context);
+    return { kind: "failed", report: reportOf(explained, "restore", task.version.path) };
   }
+}
+
+async function restoreOne(
+  { version: stored, sparse = false, isOld = false }: Task & { do: "restore" },
+  context: RestoreContext,
+): Promise<RestoreOutcome> {
+  const original = await originalPath(stored, context);
+  const path = stripPrefixOfFile(original, context.stripPrefix);
+  if (path === undefined) return { kind: "stopped" }; // selected, but not of the folder that is restored
+  const version = { ...stored, path };
+  const existing = await context.target.examine(version.path);
+  const found = existing && (await verdictOn(existing, version, context));
+  if (found !== undefined) return { kind: found };
+  if (context.dryRun) return { kind: "restored" };
+  const { content, whole, ...given } = await originalOf(stored, context);
+  const options = { sparse, isOld, ...given, ...(existing && { existing }) };
+  await context.target.put(version, content, context.signal, options);
+  if (whole !== undefined) release(whole);
+  return existing?.regular ? { kind: "restored", replaced: true } : { kind: "restored" };
 }
 
 /** Why what is there stays; undefined when it is to be replaced. */

@@ -13,39 +13,39 @@ import {
   readOriginal,
   streamOriginal,
 } from "./open-object.ts";
+import { type ReadingContext, withSecondReading } from "./second-reading.ts";
 import type { Task, VerifyOutcome } from "./tasks.ts";
-
-export interface VerifyContext extends OpenContext {
-  stopped(): boolean;
-  progress(bytes: number): void;
-}
 
 /** Never throws. */
 export async function verifyFile(
   { version }: Task & { do: "verify" },
-  context: VerifyContext,
+  context: ReadingContext,
 ): Promise<VerifyOutcome> {
   if (context.stopped()) return { kind: "stopped" };
   try {
-    if (version.stamp.form === "marker") {
-      await verifyTombstone(version, context);
-      return { kind: "intact", isFile: false };
-    }
-    if (await readManifest(version, context)) return { kind: "intact", isFile: false };
-    if (opensWhole(version)) {
-      release(await readOriginal(version, context));
-    } else {
-      for await (const piece of streamOriginal(version, context, true)) {
-        if (context.stopped()) return { kind: "stopped" };
-        context.progress(piece.length);
-      }
-    }
-    return { kind: "intact", isFile: true };
+    return await withSecondReading(context, (reading) => readAll(version, reading));
   } catch (error) {
     if (context.stopped()) return { kind: "stopped" };
     const explained = await explainMisfit(error, version, context);
     return { kind: "failed", report: reportOf(explained, "destination", version.path) };
   }
+}
+
+async function readAll(version: StoredVersion, context: ReadingContext): Promise<VerifyOutcome> {
+  if (version.stamp.form === "marker") {
+    await verifyTombstone(version, context);
+    return { kind: "intact", isFile: false };
+  }
+  if (await readManifest(version, context)) return { kind: "intact", isFile: false };
+  if (opensWhole(version)) {
+    release(await readOriginal(version, context));
+  } else {
+    for await (const piece of streamOriginal(version, context, true)) {
+      if (context.stopped()) return { kind: "stopped" };
+      context.progress(piece.length);
+    }
+  }
+  return { kind: "intact", isFile: true };
 }
 
 /** What a tombstone marks is compared with its name when it is opened; only the segmented container has them. */

@@ -30,6 +30,8 @@ export type Effect =
   | { readonly kind: "replace-answer"; readonly status: number; readonly body: string }
   /** Pass on this many bytes of the answer's body, then break the connection. */
   | { readonly kind: "truncate"; readonly bytes: number }
+  /** Change one bit of the answer's body: of the byte in its middle. */
+  | { readonly kind: "flip" }
   /** Let it pass after a while. */
   | { readonly kind: "delay"; readonly ms: number }
   /** Never answer. */
@@ -218,7 +220,11 @@ export class FaultProxy {
         } else {
           answered();
           response.writeHead(answer.statusCode ?? 502, answer.rawHeaders);
-          passOn(answer, response, count, effect?.kind === "truncate" ? effect.bytes : undefined);
+          const flipAt = Number(answer.headers["content-length"]) >> 1;
+          passOn(answer, response, count, {
+            ...(effect?.kind === "truncate" && { limit: effect.bytes }),
+            ...(effect?.kind === "flip" && { flipAt }),
+          });
         }
       },
     );
@@ -238,11 +244,13 @@ function passOn(
   answer: http.IncomingMessage,
   response: http.ServerResponse,
   count: Count,
-  limit: number | undefined,
+  { limit, flipAt }: { readonly limit?: number; readonly flipAt?: number },
 ): void {
   let passed = 0;
   answer.on("data", (piece: Buffer) => {
     const part = limit === undefined ? piece : piece.subarray(0, limit - passed);
+    const at = flipAt === undefined ? -1 : flipAt - passed;
+    if (at >= 0 && at < part.length) part[at] = (part[at] ?? 0) ^ 1;
     passed += part.length;
     count.receivedBody += part.length;
     const flowing = response.write(part);
