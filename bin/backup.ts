@@ -4,7 +4,7 @@
  * needed, and so that `--version` answers before anything is loaded.
  */
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-if (major < 22 || (major === 22 && minor < 20)) {
+if (major < 22 || (major === 22 && minor < 20) || major === 23) {
   console.error(`error: backup needs Node 22.20 or later, or 24; this is ${process.versions.node}`);
   process.exit(2);
 }

@@ -22,6 +22,18 @@ async function run(config: string, ...args: string[]) {
 }
 
 describe("exit codes and standard error", () => {
+  it.each([
+    ["22.19.9", 2],
+    ["22.20.0", 0],
+    ["23.11.0", 2],
+    ["24.0.0", 0],
+  ])("with Node %s: %i", (node, code) => {
+    const versions = `Object.defineProperty(process, "versions", { value: { node: "${node}" } })`;
+    const pretending = ["--import", `data:text/javascript,${encodeURIComponent(versions)}`];
+    const { status, stderr } = spawnSync(process.execPath, [...pretending, COMMAND, "--version"]);
+    expect([status, stderr.includes("needs Node 22.20 or later, or 24")]).toEqual([code, code === 2]);
+  });
+
   it("0 and silence: backing up, verifying, restoring, and once more", async () => {
     world.write("folder/file", "content");
     const config = configure(world);
