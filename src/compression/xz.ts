@@ -1,5 +1,5 @@
 /**
- * XZ, synchronously, for files up to 10 MiB (classic layout, section 5): preset `level`, CRC64, one stream.
+ * XZ, synchronously, for files up to 10 MiB (docs/format.md, section 3): preset `level`, CRC64, one stream.
  *
  * The dictionary is no larger than the data, which changes nothing in the ratio and makes a small file several times
  * cheaper, at both ends.

@@ -1,6 +1,6 @@
 /**
- * Every setting's name, in the file and in the environment (classic-layout section 7). The loader, the check for
- * unknown names and the test of docs/configuration.md all read these tables.
+ * Every setting's name, in the file and in the environment. The loader, the check for unknown names and the test of
+ * docs/configuration.md all read these tables.
  */
 
 export const STORAGES = ["src", "dest", "restore"] as const;

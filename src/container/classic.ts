@@ -1,6 +1,6 @@
 /**
- * The classic container: one stored object per file, as the older tool reads and writes it (classic layout, sections
- * 4 and 5). `whole.ts` takes small files in memory, `stream-sealer.ts` and `open-stream.ts` any size in bounded
+ * The classic container: one stored object per file, as the older tool reads and writes it (docs/format.md,
+ * section 3). `whole.ts` takes small files in memory, `stream-sealer.ts` and `open-stream.ts` any size in bounded
  * memory, `diagnose.ts` and `shape.ts` tell a wrong password from damage and from other settings.
  */
 

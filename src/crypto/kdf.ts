@@ -1,5 +1,5 @@
 /**
- * From password to key (classic layout, section 4). The two types read the same password as different bytes, since
+ * From password to key (docs/format.md, section 3). The two types read the same password as different bytes, since
  * the older tool's library took text as Latin-1 in one of them.
  */
 

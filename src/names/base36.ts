@@ -1,5 +1,5 @@
 /**
- * Base 36 as stored names use it (docs: classic layout, section 2): digits `0-9a-z`, lower case when written, either
+ * Base 36 as stored names use it (docs/format.md, sections 1 and 4): digits `0-9a-z`, lower case when written, either
  * case when read.
  *
  * Byte strings keep their leading zero bytes as leading `0` characters, the rest is one big-endian number. Numbers

@@ -1,6 +1,6 @@
 /**
- * Encrypted names (classic layout, section 3): the plain stored name without its suffix, sealed in the container of
- * section 4, in base 36, with the suffix. Flat, and new with every renaming, since the nonce is random.
+ * Encrypted names (docs/format.md, section 4): the plain stored name without its suffix, sealed in the container of
+ * section 3, in base 36, with the suffix. Flat, and new with every renaming, since the nonce is random.
  */
 
 import { randomBytes } from "node:crypto";

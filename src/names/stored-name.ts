@@ -1,5 +1,5 @@
 /**
- * Stored names: `<path>.<mtime>.<size>.<md5>.<deleted>.enc`, the whole state of the tool (classic layout, section 1).
+ * Stored names: `<path>.<mtime>.<size>.<md5>.<deleted>.enc`, the whole state of the tool (docs/format.md, section 2).
  *
  * A path may hold dots, end in one, or look like a stored name itself, so names are parsed from the right and by
  * hand: a run over millions of objects parses each of their names.

@@ -3,7 +3,7 @@
  *
  * The older tool goes through a binary floating-point number of seconds and cuts off its fraction. That is the
  * floor, except within about a ten-millionth of the next second, where the nearest number *is* the next second
- * (classic layout, section 6). The same value here keeps files unchanged for both tools.
+ * (docs/format.md, section 2). The same value here keeps files unchanged for both tools.
  */
 import * as fs from "node:fs";
 

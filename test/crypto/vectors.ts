@@ -1,4 +1,4 @@
-/** The vectors of the classic layout, section 4. */
+/** The vectors of docs/format.md, section 3. */
 
 export const PASSWORD = "correct horse";
 export const SALT = Buffer.from("000102030405060708090a0b0c0d0e0f", "hex");

@@ -3,7 +3,7 @@
  *
  * Objects are staged in this process's temporary folder below the same root and published in groups: flush the data
  * of all, rename each to its key, flush every folder that changed. A power cut at any moment leaves for each key the
- * old object or the new one, whole (design: invariants 1 and 2).
+ * old object or the new one, whole (docs/architecture.md, "The order of writing").
  */
 import * as fs from "node:fs";
 import * as path from "node:path";

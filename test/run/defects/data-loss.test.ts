@@ -1,4 +1,4 @@
-/** Ways in which the older tool lost data, each once more (classic layout, section 10: 1 to 9). */
+/** Ways in which the older tool lost data, each once more. */
 import * as fs from "node:fs";
 import path from "node:path";
 import { setEnvironmentData } from "node:worker_threads";

@@ -1,4 +1,4 @@
-/** What the older tool did too often, twice, or to itself (classic layout, section 10: 28 to 36). */
+/** What the older tool did too often, twice, or to itself. */
 import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-/** What the older tool did wrong on restore and verify, and with what lay open (classic layout, section 10: 17 to 28). */
+/** What the older tool did wrong on restore and verify, and with what lay open. */
 import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";

@@ -1,4 +1,4 @@
-/** Runs that the older tool could not finish (classic layout, section 10: 10 to 16). */
+/** Runs that the older tool could not finish. */
 
 import * as fs from "node:fs";
 import path from "node:path";
