@@ -22,7 +22,7 @@ import type { CopyOutcome, ReadFile, StoreOutcome, Task } from "./tasks.ts";
  */
 export async function keepContent(
   version: StoredVersion,
-  { path, headers, previous }: Attempt,
+  { path, headers, previous, sameSize }: Attempt,
   read: ReadFile,
   context: StoreContext,
   sealAgain?: () => Promise<StagedObject>,
@@ -31,8 +31,9 @@ export async function keepContent(
   const mayRename = !keepsHistory || version.key === previous?.key;
   if (version.mtime === read.mtime && mayRename) return { kind: "same", read, version };
   const to = { path, ...read, stamp: LIVE };
-  // Of an object that a tombstone marks: only storing it anew makes it live.
-  if (keyFor(to, context) === version.key) return undefined;
+  // Of an object that a tombstone marks: only storing it anew makes it live, and a copy that fails would take it along.
+  const key = keyFor(to, context);
+  if (sameSize.some((other) => other.key === key)) return undefined;
   try {
     if (sealAgain) return { kind: "same", read, version, staged: await sealAgain() };
     const keyOf = (header: Header) => keyOver(to, header, context);

@@ -6,7 +6,7 @@ import type { Config, S3StorageConfig } from "../../src/config/config.ts";
 import type { Progress } from "../../src/run/reporter.ts";
 import { FaultProxy } from "../s3-server/fault-proxy.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
-import { backup, clean, configOf, Recorder, restore, treeOf, verify, World } from "./world.ts";
+import { backup, clean, configOf, Recorder, restore, T0, treeOf, verify, World } from "./world.ts";
 
 const skip = whyNoServer();
 const FILES = 12;
@@ -128,5 +128,27 @@ describe.skipIf(skip !== undefined)(`moves in a bucket${skip === undefined ? "" 
     expect(proxy.count("PutObject").requests).toBe(FILES + 1);
     // The salt, and nothing of the files.
     expect(proxy.count("GetObject").requests).toBe(1);
+  });
+
+  // The copy went over the object that a tombstone marked; when it could not be looked at, it was thrown away, and what
+  // was to be stored instead failed.
+  it("never copies onto an object of the history", async () => {
+    const dest = { ...bucket, endpointUrl: proxy.url };
+    const settings = { container: "segmented", versionsKeepDays: 30, retire: "tombstone" } as const;
+    const config = configOf({ src: world.src, dest, restore: world.restored }, settings);
+    world.write("file", randomBytes(6_000_000));
+    const touch = (day: number) => fs.utimesSync(world.at("src/file"), T0 + day * 86_400, T0 + day * 86_400);
+    for (const day of [1, 2, 3]) {
+      touch(day);
+      await clean(backup(config));
+    }
+    touch(2);
+    const marked = `file.${(T0 + 2 * 86_400).toString(36)}.`;
+    const when = ({ key }: { key?: string | undefined }) => `/${key}`.includes(`/${marked}`);
+    for (const operation of ["GetObject", "PutObject"])
+      proxy.fail({ operation, when, effect: { kind: "status", status: 403 }, times: 100 });
+    expect((await backup(config)).errors).toEqual({ failed: 1 });
+    proxy.reset();
+    expect(await clean(verify(config))).toEqual({ intact: 3 });
   });
 });
