@@ -4,7 +4,7 @@
  * In this order: places of the tool's own and `ignore_regex`, which nothing takes back; then `exclude`, then the
  * `.backupignore` files from the outermost folder to the innermost, each of which can add to or take back what came
  * before, but not what lies in a folder that stays left out; `include`, which takes back any of these, also inside of
- * such folders; last size, caches and other file systems, which the scan sees by itself.
+ * such folders; last size, caches and other file systems, which the scan sees by itself. Nothing takes back the last.
  */
 
 import { parentPrefixOf, prefixesOf } from "../names/folders.ts";
@@ -13,6 +13,8 @@ import { GitignoreRules, type RuleProblem } from "./gitignore.ts";
 
 export const RULES_FILE = ".backupignore";
 export const CACHE_TAG = "CACHEDIR.TAG";
+/** Why a folder on another file system is left out. */
+export const OTHER_FILE_SYSTEM = "one_file_system";
 const OURS = "the destination lies there";
 /** The first bytes of a tag (Cache Directory Tagging Specification). */
 export const CACHE_SIGNATURE = "Signature: 8a477f597d28d172789f06886806bc55";
@@ -187,6 +189,8 @@ export class Exclusions {
     if (this.leftOut.size === 0) return undefined;
     for (const folder of prefixesOf(path)) {
       const why = this.leftOut.get(folder);
+      // Not entered, whatever is included of it: a scan does not see what is there.
+      if (why === OTHER_FILE_SYSTEM) return why;
       if (why === undefined || path === folder + CACHE_TAG) continue;
       return this.isIncluded(path) ? undefined : why;
     }

@@ -14,7 +14,7 @@ import { sortKeyOf } from "../names/stored-name.ts";
 import { type FolderEntry, readFolder } from "../storage/local/list.ts";
 import { isTemporaryFolder } from "../storage/local/temporary.ts";
 import type { Entry } from "./entry.ts";
-import { CACHE_SIGNATURE, CACHE_TAG, type Exclusions, RULES_FILE } from "./exclusions.ts";
+import { CACHE_SIGNATURE, CACHE_TAG, type Exclusions, OTHER_FILE_SYSTEM, RULES_FILE } from "./exclusions.ts";
 import { FolderRecord, kindOf } from "./folder-record.ts";
 import { rulesIn } from "./gitignore.ts";
 import { exactStat, secondsOfNanoseconds, secondsOfStat } from "./mtime.ts";
@@ -191,7 +191,7 @@ export class LocalScan {
     this.device ??= deviceOf(root);
     const device = deviceOf(`${root}/${folder}`);
     if (device === undefined || device === this.device) return true; // gone: reading it will say so
-    this.exclusions.leaveOut(folder, "one_file_system");
+    this.exclusions.leaveOut(folder, OTHER_FILE_SYSTEM);
     return false;
   }
 

@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { OTHER_FILE_SYSTEM } from "../../src/scan/exclusions.ts";
 import { FilesFrom } from "../../src/scan/files-from.ts";
 import { assertProperty } from "../property.ts";
 import { exclusionsOf } from "./exclusions.ts";
@@ -27,6 +28,16 @@ const world = fc.record({
   exclude: fc.oneof(fc.constant([]), lines),
   files: fc.uniqueArray(filePath, { minLength: 4, maxLength: 14 }),
   rules: fc.uniqueArray(fc.tuple(folderPath, lines), { maxLength: 4, selector: ([folder]) => folder }),
+});
+
+it("what lies on another file system is left out whatever is included of it, and so stays as it is stored", () => {
+  const exclusions = exclusionsOf({ oneFileSystem: true, include: ["/mnt/", "/cache/"] });
+  exclusions.leaveOut("mnt/", OTHER_FILE_SYSTEM);
+  exclusions.leaveOut("cache/", "exclude_caches");
+  const reasonOf = (file: string) => exclusions.reasonFor(file)?.text;
+  expect(["mnt/a", "mnt/b/c", "mnt/CACHEDIR.TAG"].map(reasonOf)).toEqual(Array(3).fill(OTHER_FILE_SYSTEM));
+  expect(exclusions.reasonFor("mnt/a")?.classic).toBe(false);
+  expect(reasonOf("cache/a")).toBeUndefined();
 });
 
 describe("rules of several levels", () => {
