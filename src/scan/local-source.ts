@@ -99,8 +99,19 @@ export class LocalSource implements Source {
   async ruleFor(path: string): Promise<string | undefined> {
     const reason = this.exclusions.reasonFor(path);
     if (reason !== undefined || !this.exclusions.limitsSize) return reason?.text;
-    const stat = fs.lstatSync(fsPath(`${this.location}/${path}`), { throwIfNoEntry: false });
-    return stat && this.exclusions.isTooLarge(path, stat.size) ? "exclude_larger_than" : undefined;
+    const size = this.sizeOf(path);
+    return size !== undefined && this.exclusions.isTooLarge(path, size) ? "exclude_larger_than" : undefined;
+  }
+
+  /** Of what a scan would take for a file there; undefined of anything else. The path may be a stranger's. */
+  private sizeOf(path: string): number | undefined {
+    const look = this.settings.metadata ? fs.lstatSync : fs.statSync;
+    try {
+      const stat = look(fsPath(`${this.location}/${path}`));
+      return stat.isFile() ? stat.size : undefined;
+    } catch {
+      return undefined; // not there, or no path: what cannot be looked at is unknown, which is asked first
+    }
   }
 
   async open(entry: { path: string }): Promise<SourceFile> {

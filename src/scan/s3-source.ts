@@ -78,6 +78,7 @@ export class S3Source implements Source {
   async ruleFor(path: string): Promise<string | undefined> {
     const reason = this.exclusions.reasonFor(path);
     if (reason !== undefined || !this.exclusions.limitsSize) return reason?.text;
+    if (this.storage.keyProblem(path) !== undefined) return undefined; // stored from elsewhere: it is not there
     const stat = await this.storage.stat(path);
     return stat && this.exclusions.isTooLarge(path, stat.size) ? "exclude_larger_than" : undefined;
   }

@@ -204,6 +204,21 @@ describe("files that are stored and excluded later", () => {
     expect((await backup(config)).outcomes).toEqual({ unchanged: 1 });
   });
 
+  it("for their size are told by what a link leads to, and from what a file has taken the folder of", async () => {
+    write("other", "folder/file");
+    world.write("../large", Buffer.alloc(5000));
+    fs.symlinkSync("../large", path.join(world.src, "link"));
+    await clean(backup(world.config()));
+    world.remove("folder");
+    world.write("folder", "a file now");
+    const config = configOf({ largerThan: 1000 });
+    const { outcomes, told } = await backup(config);
+    expect(told.errors).toEqual([]);
+    expect(outcomes).toEqual({ unchanged: 1, new: 1, deleted: 1, "excluded, kept as they are": 1 });
+    expect(await why(config, "link")).toBe("no: exclude_larger_than");
+    expect(await why(config, "folder/file")).toBe("no: it is not there, or no file");
+  });
+
   it("that grew too large stay, and ignore_regex treats them like deleted ones as ever", async () => {
     write("grows", "ignored", "other");
     await clean(backup(world.config()));

@@ -179,3 +179,13 @@ describe("a bucket as a source", () => {
     },
   );
 });
+
+it("a bucket is asked nothing of a path that it cannot hold, and that was stored from elsewhere", async () => {
+  const { storage } = bucket([]);
+  const stat = () => Promise.reject(new Error("was asked"));
+  const source = new S3Source(
+    Object.assign(storage, { stat, keyProblem: () => "never" }),
+    exclusionsOf({ largerThan: 1 }),
+  );
+  expect(await source.excludedBy("a/../b")).toBeUndefined();
+});
