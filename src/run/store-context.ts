@@ -102,8 +102,8 @@ export class Progress {
   }
 }
 
-/** So many characters may stand between the key of a live version and the longest that its path can get. */
-const KEY_GROWTH = 40;
+/** At least as much as stands between the key of a live version and the longest that its path can get. */
+const GROWTH = "x".repeat(40);
 
 /** The key of a new object; throws when the destination cannot hold it, or not once the version is retired. */
 export function keyFor(fields: NameFields, context: StoreContext): string {
@@ -116,7 +116,8 @@ export function keyOver(fields: NameFields, header: Header | undefined, context:
 }
 
 function checked(key: string, fields: NameFields, { sealer, destination }: StoreContext): string {
-  const longest = key.length > 255 - KEY_GROWTH ? sealer.longestKeyFor?.(fields) : undefined;
+  const isClose = destination.keyProblem(key + GROWTH) !== undefined;
+  const longest = isClose ? sealer.longestKeyFor?.(fields) : undefined;
   const problem = destination.keyProblem(key) ?? (longest && destination.keyProblem(longest));
   if (problem === undefined) return key;
   throw new StorageError("destination", problem, {

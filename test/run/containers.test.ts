@@ -191,6 +191,15 @@ it("says which setting an unencrypted backup contradicts, and takes it for no ot
   expect(world.stored()).toEqual(stored);
 });
 
+// Characters were counted, not bytes: such a version could be stored, and never be retired.
+it("refuses a name that has no room for the stamp of a retired version, in whatever script", async () => {
+  world.write("n".repeat(205), "");
+  world.write("日".repeat(68), "");
+  const { told } = await backup(world.config({ container: "segmented" }));
+  expect(told.errors.map(({ code }) => code)).toEqual(["ENAMETOOLONG", "ENAMETOOLONG"]);
+  expect(world.stored()).toEqual([]);
+});
+
 it("stores long names, live and marked deleted, encrypted and in folders", async () => {
   const config = world.config({ container: "segmented", encryptFilenames: true });
   const long = `${"n".repeat(255)}/${"m".repeat(255)}/${"日".repeat(85)}`;
