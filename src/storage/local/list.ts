@@ -2,16 +2,22 @@
  * Listing a folder as a flat, sorted set of keys.
  *
  * The order is that of the keys' bytes, as S3 lists them: within a folder a subfolder sorts as `name/`, so `a.txt`
- * comes before `a/x` and `a-b` before both. Memory is bounded by the largest single folder on the way down.
+ * comes before `a/x` and `a-b` before both. Memory is flat: the names of a very large folder, such as a destination whose
+ * names are encrypted, are sorted on disk.
  */
 import * as fs from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { errorCode } from "../../errors.ts";
 import { fsPath, pathOfBytes, sortPaths } from "../../names/path-text.ts";
+import { ExternalSorter } from "../../spill/external-sorter.ts";
 import type { ListedObject } from "../storage.ts";
 import { isTemporaryFolder } from "./temporary.ts";
 
 const BATCH = 1000;
+/** Of the folder itself, in bytes: ten thousand names of a hundred characters and more, as most file systems count. */
+const LARGE = 1024 * 1024;
+const SORTED_IN_MEMORY = 8 * 1024 * 1024;
+const BEYOND_ASCII = /[\x80-\xff]/;
 
 export interface ListingFindings {
   /** Gets each folder in which nothing was found to list, its path below the root. */
@@ -44,12 +50,13 @@ export async function* listFolder(
 }
 
 function* walk(root: string, prefix: string, identity: string, findings: ListingFindings): Generator<string> {
-  const names = namesOrNone(root, prefix, identity, findings);
-  if (names.length === 0 && prefix !== "") findings.onEmpty?.(prefix.slice(0, -1));
-  for (const name of names) {
+  let isEmpty = true;
+  for (const name of namesOrNone(root, prefix, identity, findings)) {
+    isEmpty = false;
     if (name.endsWith("/")) yield* walk(root, prefix + name, identity, findings);
     else yield prefix + name;
   }
+  if (isEmpty && prefix !== "") findings.onEmpty?.(prefix.slice(0, -1));
 }
 
 /**
@@ -61,7 +68,7 @@ function namesOrNone(
   prefix: string,
   identity: string,
   { onUnlistable }: ListingFindings,
-): string[] {
+): Iterable<string> {
   try {
     return sortedNames(root, prefix);
   } catch (error) {
@@ -83,18 +90,44 @@ function identityOf(folder: string): string {
   return `${stat.dev}:${stat.ino}`;
 }
 
-/** The names in one folder, subfolders with a trailing slash, in byte order. */
-function sortedNames(root: string, prefix: string): string[] {
+/** The names in one folder, subfolders with a trailing slash, in byte order. All are read before the first is given. */
+function sortedNames(root: string, prefix: string): Iterable<string> {
   const folder = `${root}/${prefix}`;
+  if (fs.statSync(fsPath(folder)).size > LARGE) return sortedNamesOfLarge(folder, prefix);
   const names: string[] = [];
-  for (const { name, kind } of readFolder(folder)) {
-    if (kind === "folder") {
-      if (prefix !== "" || !isTemporaryFolder(name)) names.push(`${name}/`);
-    } else if (kind === "file" || (kind === "link" && leadsToFile(folder + name))) {
-      names.push(name);
-    }
+  for (const entry of readFolder(folder)) {
+    const name = listedName(entry, folder, prefix);
+    if (name !== undefined) names.push(name);
   }
   return sortPaths(names);
+}
+
+function sortedNamesOfLarge(folder: string, prefix: string): Iterable<string> {
+  const names = new ExternalSorter<string>((name) => name, SORTED_IN_MEMORY);
+  try {
+    for (const entry of readLargeFolder(folder)) {
+      const name = listedName(entry, folder, prefix);
+      if (name !== undefined) names.add(name);
+    }
+  } catch (error) {
+    names.close();
+    throw error;
+  }
+  return givenBy(names);
+}
+
+function* givenBy(names: ExternalSorter<string>): Generator<string> {
+  try {
+    yield* names.sorted();
+  } finally {
+    names.close();
+  }
+}
+
+/** Undefined of what is no part of a listing. */
+function listedName({ name, kind }: FolderEntry, folder: string, prefix: string): string | undefined {
+  if (kind === "folder") return prefix !== "" || !isTemporaryFolder(name) ? `${name}/` : undefined;
+  return kind === "file" || (kind === "link" && leadsToFile(folder + name)) ? name : undefined;
 }
 
 /** What a name in a folder is, without following links. */
@@ -113,6 +146,22 @@ export function readFolder(folder: string): FolderEntry[] {
       .map((entry) => ({ name: pathOfBytes(entry.name), kind: kindOf(entry) }));
   }
   return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
+}
+
+/** The same, entry by entry: slower for small folders, and without all of a large one in memory. */
+function* readLargeFolder(folder: string): Generator<FolderEntry> {
+  // One character for each byte: otherwise Node replaces invalid ones.
+  const directory = fs.opendirSync(fsPath(folder), { encoding: "latin1", bufferSize: 1000 });
+  try {
+    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
+      const name = BEYOND_ASCII.test(entry.name)
+        ? pathOfBytes(Buffer.from(entry.name, "latin1"))
+        : entry.name;
+      yield { name, kind: kindOf(entry) };
+    }
+  } finally {
+    directory.closeSync();
+  }
 }
 
 function kindOf(entry: fs.Dirent | fs.Dirent<Buffer>): FolderEntry["kind"] {

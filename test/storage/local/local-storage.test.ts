@@ -331,6 +331,52 @@ describe("a listing", () => {
     expect(await keys()).toEqual(["a", "folder/b", "link to file"]);
   });
 
+  /** As if each folder were so large that its names are sorted on disk. */
+  const allLarge = {
+    statSync: (...given: Parameters<typeof fs.statSync>) => {
+      const stat = statSync(...given);
+      return stat?.isDirectory() ? Object.assign(stat, { size: 2 ** 21 }) : stat;
+    },
+  };
+  const { statSync } = fs;
+
+  it("is the same where folders are very large", async () => {
+    for (const key of ["A", "a-b/x", "a/x", "a/y/z", "a.txt", "é/日", "sub/.backup-tmp.host-1.1.2/a"])
+      await put(key);
+    await storage.write("staged", Buffer.from("x"));
+    fs.writeFileSync(Buffer.concat([Buffer.from(`${root}/a/`), Buffer.from([0xff, 0x61])]), "");
+    fs.symlinkSync("a.txt", path.join(root, "link"));
+    fs.symlinkSync("none", path.join(root, "link to nothing"));
+    fs.mkdirSync(path.join(root, "empty"));
+    const listed = await keys();
+    expect(listed).toHaveLength(9);
+    expect(await withFs(allLarge, keys)).toEqual(listed);
+  });
+
+  it("of very large folders tells of those that cannot be read, or fails, and leaves nothing open", async () => {
+    for (const key of ["a/x", "b/x", "c/x"]) await put(key);
+    const { opendirSync } = fs;
+    const open = fs.readdirSync("/proc/self/fd").length;
+    const reading = (broken: string) => ({
+      ...allLarge,
+      opendirSync: (at: string, ...rest: []) => {
+        const folder = opendirSync(at, ...rest);
+        return at === broken ? Object.assign(folder, { readSync: failing("EIO") }) : folder;
+      },
+    });
+    await withFs(reading(`${root}/b/`), async () => {
+      await expect(keys()).rejects.toMatchObject({ code: "EIO", side: "destination" });
+      const told: unknown[] = [];
+      const found: string[] = [];
+      for await (const batch of storage.list(undefined, (error) => told.push(error)))
+        found.push(...batch.map(({ key }) => key));
+      expect(found).toEqual(["a/x", "c/x"]);
+      expect(told).toMatchObject([{ code: "EIO" }]);
+    });
+    await expect(withFs(reading(`${root}/`), keys)).rejects.toMatchObject({ code: "EIO" });
+    expect(fs.readdirSync("/proc/self/fd").length).toBe(open);
+  });
+
   it("comes in batches, and ends between two of them when it is told to", async () => {
     for (let i = 0; i < 1001; i++) fs.writeFileSync(path.join(root, `k${i}`), "");
     const batches: number[] = [];
