@@ -53,7 +53,7 @@ export function toStorageError(
   const kind = clean(canonicalName(name, code, status), context.secrets, LONGEST_KIND);
   // What the SDK's parser says is for its users.
   const ofParser = (kind === NO_ANSWER && name !== NO_ANSWER) || message.includes("Deserialization error");
-  const said = ofParser ? "the answer cannot be understood" : message;
+  const said = ofParser ? "the answer cannot be understood" : message.replace(FOR_PROGRAMMERS, "");
   const text = describe(kind, clean(said, context.secrets, LONGEST_MESSAGE), status);
   const remedy = REMEDIES[kind] ?? (isNetwork(kind, code) ? NETWORK_REMEDY : undefined);
   return new StorageError(context.side, `${what} (${text})`, {
@@ -63,6 +63,8 @@ export function toStorageError(
   });
 }
 
+/** Which module of the SDK timed out, and where a program would set the time. */
+const FOR_PROGRAMMERS = /^@smithy\/[\w-]+ - | \([\w ]*(?:timeout|requestHandler)\)(?=\.$)/g;
 const NETWORK_REMEDY = "check endpoint_url and the network";
 
 /** Whether the storage said clearly that the object (or upload, or bucket) is not there. */

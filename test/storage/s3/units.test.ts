@@ -265,6 +265,14 @@ describe("errors", () => {
     expect(said).toBe("cannot be read (InternalError: the answer cannot be understood, status 500)");
   });
 
+  it("of timeouts do not pass on what the SDK tells programmers", () => {
+    const message =
+      "@smithy/node-http-handler - the request socket timed out after 120000 ms of inactivity (configured by client requestHandler).";
+    expect(toStorageError(context, "cannot be read", "k", { name: "TimeoutError", message }).message).toBe(
+      "cannot be read (TimeoutError: the request socket timed out after 120000 ms of inactivity.)",
+    );
+  });
+
   it("have a code that is as clean: it comes from outside, too", () => {
     const name = `Odd\n\x1b[31m s3cr3t ${"x".repeat(5000)}`;
     const error = toStorageError(context, "cannot be read", "k", { name, message: "m" });
