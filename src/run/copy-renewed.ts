@@ -16,16 +16,16 @@ const HEADERS_MOST = 16 * 1024;
 
 /**
  * Stages the copy. "classic" for such an object: it does not repeat its name, so a copy or a renaming is enough. Undefined
- * where the copy would have the very key of the original.
+ * where there is no key for it.
  *
- * @param keyOver the key of an object that keeps this header.
+ * @param keyOver the key of an object that keeps this header; undefined where no copy may go there.
  * @throws DamagedError; the storage's errors; StorageError (EPLAIN) where what is in the clear would get a path whose
  *   files are encrypted.
  */
 export async function copyRenewed(
   version: StoredVersion,
   to: FileMeta,
-  keyOver: (header: Header) => string,
+  keyOver: (header: Header) => string | undefined,
   context: OpenContext,
 ): Promise<StagedObject | "classic" | undefined> {
   const opened = await openPinned(version, context);
@@ -41,7 +41,7 @@ export async function copyRenewed(
   if (opened === undefined) return "classic";
   const { object, etag } = opened;
   const key = keyOver(object.header);
-  if (key === version.key) return undefined;
+  if (key === undefined) return undefined;
   const { destination, signal } = context;
   const { path, mtime, headers } = to;
   const fields = headers ? withUserMetadata(object.trailer.fields, headers) : object.trailer.fields;

@@ -31,12 +31,13 @@ export async function keepContent(
   const mayRename = !keepsHistory || version.key === previous?.key;
   if (version.mtime === read.mtime && mayRename) return { kind: "same", read, version };
   const to = { path, ...read, stamp: LIVE };
-  // Of an object that a tombstone marks: only storing it anew makes it live, and a copy that fails would take it along.
-  const key = keyFor(to, context);
-  if (sameSize.some((other) => other.key === key)) return undefined;
+  // That of an object that a tombstone marks: only storing it anew makes it live, and a copy that fails would take it along.
+  const free = (key: string) => (sameSize.some((other) => other.key === key) ? undefined : key);
+  if (free(keyFor(to, context)) === undefined) return undefined;
   try {
     if (sealAgain) return { kind: "same", read, version, staged: await sealAgain() };
-    const keyOf = (header: Header) => keyOver(to, header, context);
+    // Under the keys of that object, which may be others than those of new ones.
+    const keyOf = (header: Header) => free(keyOver(to, header, context));
     const renewed = await copyRenewed(version, { path, mtime: read.mtime, ...headers }, keyOf, context);
     if (renewed === undefined) return undefined;
     if (renewed !== "classic") return { kind: "same", read, version, staged: renewed };
@@ -70,7 +71,7 @@ export async function copyFile(
     const headers = await headersOf(opened, context);
     const keyOf = (header: Header) => keyOver(to, header, context);
     const renewed = await copyRenewed(version, { ...to, ...headers }, keyOf, context);
-    if (renewed === undefined) throw new BackupError("internal", "a file moved to where it was");
+    if (renewed === undefined) throw new BackupError("internal", "a moved file has no key");
     if (renewed !== "classic") return { kind: "copied", staged: renewed, renewed: true };
     return { kind: "copied", staged: await copyWhole(version, to, context), renewed: false };
   } catch (error) {

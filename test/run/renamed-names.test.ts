@@ -49,3 +49,21 @@ it.each(CHANGES)("open with what the objects themselves tell after $what", async
   const { salt: _, ...anywhere } = config(after);
   expect(await clean(verify(anywhere))).toMatchObject({ intact: after.versionsKeepDays ? 5 : 4 });
 });
+
+it("never take the place of an object of the history, whose name may be under other keys than new ones", async () => {
+  const settings = {
+    container: "segmented",
+    encryptFilenames: true,
+    versionsKeepDays: Number.POSITIVE_INFINITY,
+    retire: "tombstone",
+  } as const;
+  const large = randomBytes(100_000);
+  for (const minute of [1, 2, 3]) {
+    world.write("file", large, 60 * minute);
+    await clean(backup(world.config(settings)));
+  }
+  world.write("file", large, 120);
+  const other = world.config({ ...settings, salt: OTHER_SALT });
+  expect(await clean(backup(other))).toEqual({ changed: 1 });
+  expect(await clean(verify(other))).toEqual({ intact: 4 });
+});
