@@ -1,44 +1,27 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Config, S3StorageConfig } from "../../src/config/config.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Config } from "../../src/config/config.ts";
 import { InterruptedError } from "../../src/errors.ts";
 import { CallStats, type FinishedCall } from "../../src/storage/call-stats.ts";
-import { FaultProxy } from "../s3-server/fault-proxy.ts";
-import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
-import { backup, clean, configOf, verify, World } from "./world.ts";
+import { whyNoServer } from "../s3-server/s3-server.ts";
+import { useProxiedBucket } from "./proxied-bucket.ts";
+import { backup, clean, configOf, verify } from "./world.ts";
 
 const skip = whyNoServer();
 
 describe.skipIf(skip !== undefined)(`the calls of a run${skip === undefined ? "" : ` (${skip})`}`, () => {
-  let proxy: FaultProxy;
-  let bucket: S3StorageConfig;
-  let world: World;
+  const s3 = useProxiedBucket();
   let config: Config;
-  beforeAll(async () => {
-    proxy = await FaultProxy.start((await s3Server()).endpoint);
-  }, 120_000);
-  afterAll(() => proxy?.stop());
-  beforeEach(async () => {
-    bucket = await freshBucket();
-    world = new World();
-    config = configOf(
-      { src: world.src, dest: { ...bucket, endpointUrl: proxy.url } },
-      { container: "segmented", backupProcesses: 4 },
-    );
-    for (let i = 0; i < 30; i++) world.write(`folder/file ${i}`, `content ${i}`);
-    world.write("large", randomBytes(20_000_000));
+  beforeEach(() => {
+    config = configOf({ src: s3.world.src, dest: s3.dest }, { container: "segmented", backupProcesses: 4 });
+    for (let i = 0; i < 30; i++) s3.world.write(`folder/file ${i}`, `content ${i}`);
+    s3.world.write("large", randomBytes(20_000_000));
   });
-  afterEach(async () => {
-    const unmet = proxy.unmet();
-    proxy.reset();
-    world.dispose();
-    await dropBucket(bucket);
-    expect(unmet).toEqual([]);
-  });
+  afterEach(() => expect(s3.proxy.unmet()).toEqual([]));
 
   const requests = () =>
-    Object.fromEntries(Object.entries(proxy.table()).map(([name, count]) => [name, count.requests]));
+    Object.fromEntries(Object.entries(s3.proxy.table()).map(([name, count]) => [name, count.requests]));
   const attempts = (stats: CallStats) =>
     Object.fromEntries(stats.list().map(({ operation, attempt }) => [operation, attempt.latencies.count]));
 
@@ -47,20 +30,20 @@ describe.skipIf(skip !== undefined)(`the calls of a run${skip === undefined ? ""
     await clean(backup(config, { calls: stats }));
     expect(attempts(stats)).toEqual(requests());
     const put = stats.list().find(({ operation }) => operation === "PutObject");
-    expect(put?.storage).toBe(`destination s3://${bucket.bucket}`);
+    expect(put?.storage).toBe(`destination s3://${s3.bucket.bucket}`);
     expect(put?.call.latencies.count).toBe(30);
-    expect(put?.call.bytes).toBe(proxy.count("PutObject").sentBody);
+    expect(put?.call.bytes).toBe(s3.proxy.count("PutObject").sentBody);
 
-    proxy.reset();
+    s3.proxy.reset();
     const reading = new CallStats();
     await clean(verify(config, { calls: reading }));
     expect(attempts(reading)).toEqual(requests());
     const get = reading.list().find(({ operation }) => operation === "GetObject");
-    expect(get?.call.bytes).toBe(proxy.count("GetObject").receivedBody);
+    expect(get?.call.bytes).toBe(s3.proxy.count("GetObject").receivedBody);
   });
 
   it("are counted once, however many attempts they take; slow ones are told of", async () => {
-    proxy.fail({ operation: "PutObject", effect: { kind: "status", status: 503 }, times: 3 });
+    s3.proxy.fail({ operation: "PutObject", effect: { kind: "status", status: 503 }, times: 3 });
     const slow: FinishedCall[] = [];
     const stats = new CallStats({ slowMs: 0, onSlow: (call) => slow.push(call) });
     await clean(backup(config, { calls: stats }));
@@ -78,20 +61,20 @@ describe.skipIf(skip !== undefined)(`the calls of a run${skip === undefined ? ""
     ["of the workers fail again and again", "CompleteMultipartUpload", { kind: "status", status: 500 }, 2],
   ] as const)("do not keep a run that is stopped: those that %s", async (_, operation, effect, until) => {
     await clean(backup(config));
-    world.write("another", randomBytes(20_000_000));
-    proxy.reset();
-    proxy.fail({ operation, effect, times: 999 });
+    s3.world.write("another", randomBytes(20_000_000));
+    s3.proxy.reset();
+    s3.proxy.fail({ operation, effect, times: 999 });
     const stop = new AbortController();
     const run = backup(config, { signal: stop.signal });
     const ended = expect(run).rejects.toThrow(InterruptedError);
-    while (proxy.count(operation).requests < until) await sleep(5);
+    while (s3.proxy.count(operation).requests < until) await sleep(5);
     const stoppedAt = performance.now();
     stop.abort();
     await ended;
     expect(performance.now() - stoppedAt).toBeLessThan(5000);
     // One may have been on its way.
-    expect(proxy.count(operation).requests).toBeLessThanOrEqual(until + 1);
-    proxy.reset();
+    expect(s3.proxy.count(operation).requests).toBeLessThanOrEqual(until + 1);
+    s3.proxy.reset();
   });
 
   it.each([
@@ -115,26 +98,26 @@ describe.skipIf(skip !== undefined)(`the calls of a run${skip === undefined ? ""
   ] as const)("of one that finds nothing new %s are few", async (_, settings) => {
     const { salt, ...fixed } = config;
     const given = { ...fixed, ...("salt" in settings ? {} : { salt }), ...settings };
-    world.remove("folder");
-    world.remove("large");
+    s3.world.remove("folder");
+    s3.world.remove("large");
     for (const content of ["", "another"]) {
-      world.write("empty", "");
-      world.write("changed", content, content.length);
+      s3.world.write("empty", "");
+      s3.world.write("changed", content, content.length);
       await clean(backup(given));
     }
-    world.remove("empty");
+    s3.world.remove("empty");
     await clean(backup(given));
-    proxy.reset();
+    s3.proxy.reset();
     expect(await clean(backup(given))).toEqual({ unchanged: 1 });
     expect(requests()).toEqual({ GetObject: 1, ListMultipartUploads: 1, ListObjectsV2: 1 });
-    expect(proxy.count("GetObject").receivedBody).toBeLessThan(70_000);
+    expect(s3.proxy.count("GetObject").receivedBody).toBeLessThan(70_000);
   });
 
   it("are as few where all files are large", async () => {
     // Both ends of one were read, after its beginning.
-    world.remove("folder");
+    s3.world.remove("folder");
     await clean(backup(config));
-    proxy.reset();
+    s3.proxy.reset();
     expect(await clean(backup(config))).toEqual({ unchanged: 1 });
     expect(requests()).toEqual({ GetObject: 1, ListMultipartUploads: 1, ListObjectsV2: 1 });
   });

@@ -1,11 +1,11 @@
 /** Files that moved: what is stored of them, and what becomes of what was there. */
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Config, S3StorageConfig } from "../../src/config/config.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Config } from "../../src/config/config.ts";
 import type { Progress } from "../../src/run/reporter.ts";
-import { FaultProxy } from "../s3-server/fault-proxy.ts";
-import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
+import { whyNoServer } from "../s3-server/s3-server.ts";
+import { useProxiedBucket } from "./proxied-bucket.ts";
 import { backup, clean, configOf, Recorder, restore, T0, treeOf, verify, World } from "./world.ts";
 
 const skip = whyNoServer();
@@ -100,42 +100,28 @@ it("counts small files that moved as they are stored, before it is known that th
 });
 
 describe.skipIf(skip !== undefined)(`moves in a bucket${skip === undefined ? "" : ` (${skip})`}`, () => {
-  let proxy: FaultProxy;
-  let bucket: S3StorageConfig;
-  beforeAll(async () => {
-    proxy = await FaultProxy.start((await s3Server()).endpoint);
-  }, 120_000);
-  afterAll(() => proxy?.stop());
-  beforeEach(async () => {
-    bucket = await freshBucket();
-  });
-  afterEach(async () => {
-    proxy.reset();
-    await dropBucket(bucket);
-  });
+  const s3 = useProxiedBucket();
 
   // Each took four requests, and read what it then wrote.
   it("stores small touched and moved segmented files with one request each, and reads nothing", async () => {
-    const dest = { ...bucket, endpointUrl: proxy.url };
-    const config = configOf({ src: world.src, dest }, { container: "segmented" });
+    const config = configOf({ src: world.src, dest: s3.dest }, { container: "segmented" });
     writeFolder("one", 1000);
     world.write("touched", randomBytes(1000));
     await clean(backup(config));
     rename("one", "two");
     fs.utimesSync(world.at("src/touched"), 1_700_000_000, 1_700_000_000);
-    proxy.reset();
+    s3.proxy.reset();
     expect(await clean(backup(config))).toEqual({ moved: FILES, touched: 1, deleted: FILES });
-    expect(proxy.count("PutObject").requests).toBe(FILES + 1);
+    expect(s3.proxy.count("PutObject").requests).toBe(FILES + 1);
     // The salt, and nothing of the files.
-    expect(proxy.count("GetObject").requests).toBe(1);
+    expect(s3.proxy.count("GetObject").requests).toBe(1);
   });
 
   // The copy went over the object that a tombstone marked; when it could not be looked at, it was thrown away, and what
   // was to be stored instead failed.
   it("never copies onto an object of the history", async () => {
-    const dest = { ...bucket, endpointUrl: proxy.url };
     const settings = { container: "segmented", versionsKeepDays: 30, retire: "tombstone" } as const;
-    const config = configOf({ src: world.src, dest, restore: world.restored }, settings);
+    const config = configOf({ src: world.src, dest: s3.dest, restore: world.restored }, settings);
     world.write("file", randomBytes(6_000_000));
     const touch = (day: number) => fs.utimesSync(world.at("src/file"), T0 + day * 86_400, T0 + day * 86_400);
     for (const day of [1, 2, 3]) {
@@ -146,9 +132,9 @@ describe.skipIf(skip !== undefined)(`moves in a bucket${skip === undefined ? "" 
     const marked = `file.${(T0 + 2 * 86_400).toString(36)}.`;
     const when = ({ key }: { key?: string | undefined }) => `/${key}`.includes(`/${marked}`);
     for (const operation of ["GetObject", "PutObject"])
-      proxy.fail({ operation, when, effect: { kind: "status", status: 403 }, times: 100 });
+      s3.proxy.fail({ operation, when, effect: { kind: "status", status: 403 }, times: 100 });
     expect((await backup(config)).errors).toEqual({ failed: 1 });
-    proxy.reset();
+    s3.proxy.reset();
     expect(await clean(verify(config))).toEqual({ intact: 3 });
   });
 });
