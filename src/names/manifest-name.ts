@@ -45,6 +45,12 @@ export function escapePath(path: string): string {
   return path.slice(0, at) + ESCAPE + path.slice(at);
 }
 
+/** What no stored path comes before, of this path and all of later names in its folder: to escape some changes their order. */
+export function leastStoredPath(path: string): string {
+  const name = path.lastIndexOf("/") + 1;
+  return path.startsWith(RESERVED, name) ? path.slice(0, name + RESERVED.length) : path;
+}
+
 /** Inverse of `escapePath`. */
 export function unescapePath(path: string): string {
   const name = path.lastIndexOf("/") + 1;

@@ -5,8 +5,9 @@
 import { setImmediate } from "node:timers/promises";
 import { surveyXattrs, type XattrSurvey } from "../metadata/xattrs.ts";
 import type { Entry } from "./entry.ts";
+import type { LocalFindings, LocalScanSettings } from "./examiner.ts";
 import type { Exclusions } from "./exclusions.ts";
-import { type LocalFindings, LocalScan, type LocalScanSettings } from "./local-scan.ts";
+import { LocalScan } from "./local-scan.ts";
 
 export class PreparedScan {
   private readonly scan: LocalScan;
@@ -38,7 +39,7 @@ export class PreparedScan {
     const survey = await this.survey;
     this.signal.throwIfAborted();
     for (const batch of this.scan.walk(survey)) {
-      yield batch;
+      if (batch.length > 0) yield batch;
       // The walk is synchronous: between batches everything else gets its turn.
       await setImmediate();
       this.signal.throwIfAborted();

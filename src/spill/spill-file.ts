@@ -27,18 +27,20 @@ export class SpillFile {
   /** The lines written to `[start, end)`, read in pieces so that memory stays flat. */
   *lines({ start, end }: { start: number; end: number }, pieceBytes = 64 * 1024): Generator<string> {
     const piece = Buffer.allocUnsafe(pieceBytes);
-    let rest: Buffer = Buffer.alloc(0);
+    let begun: Buffer[] = [];
     for (let at = start; at < end; ) {
       const count = fs.readSync(this.fd ?? -1, piece, 0, Math.min(piece.length, end - at), at);
       if (count === 0) throw new Error("a temporary file is shorter than what was written to it");
       at += count;
-      const bytes = Buffer.concat([rest, piece.subarray(0, count)]);
       let from = 0;
-      for (let newline = bytes.indexOf(10); newline !== -1; newline = bytes.indexOf(10, from)) {
-        yield bytes.toString("utf8", from, newline);
+      const read = piece.subarray(0, count);
+      for (let newline = read.indexOf(10); newline !== -1; newline = read.indexOf(10, from)) {
+        const line = read.subarray(from, newline);
+        yield (begun.length === 0 ? line : Buffer.concat([...begun, line])).toString("utf8");
+        begun = [];
         from = newline + 1;
       }
-      rest = bytes.subarray(from);
+      if (from < count) begun.push(Buffer.from(read.subarray(from))); // a copy: the piece is filled again
     }
   }
 

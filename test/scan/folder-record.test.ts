@@ -2,12 +2,16 @@ import * as fs from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Accounts } from "../../src/metadata/accounts.ts";
 import { type Attributes, manifestIndexOf, parseManifest } from "../../src/metadata/manifest.ts";
+import { comparePaths } from "../../src/names/path-text.ts";
 import type { Entry } from "../../src/scan/entry.ts";
-import { FolderRecord, LinkTable } from "../../src/scan/folder-record.ts";
+import { FolderRecord } from "../../src/scan/folder-record.ts";
+import { LargeFolderRecord } from "../../src/scan/large-folder-record.ts";
+import { LinkTable, type RecordedEntry, recordEntry } from "../../src/scan/recorded-entry.ts";
 
 const real = fs.lstatSync(import.meta.filename, { bigint: true });
 const accounts = { users: new Accounts("passwd"), groups: new Accounts("group") };
-const NONE = new Map<string, Attributes["xattrs"]>();
+type Given = ReadonlyMap<string, Attributes["xattrs"]>;
+const NONE: Given = new Map();
 
 function statOf(
   changes: Partial<Record<"mode" | "mtimeNs" | "nlink" | "ino" | "rdev" | "size" | "blocks", bigint>>,
@@ -15,17 +19,46 @@ function statOf(
   return Object.assign(Object.create(real), { nlink: 1n, ...changes }) as fs.BigIntStats;
 }
 
-function recordOf(names: readonly string[], statFor: (name: string) => fs.BigIntStats = () => statOf({})) {
-  const record = new FolderRecord("some/folder");
-  for (const name of names) record.add(name, "file", statFor(name));
-  return record;
-}
-
-const manifestsOf = (record: FolderRecord, xattrs = NONE, links = new LinkTable()) =>
-  record.manifests({ stat: statOf({}), xattrs: {} }, xattrs, links, accounts);
 const parsed = (entry: Entry | undefined) => parseManifest(Buffer.from(entry?.manifest?.text ?? ""));
 
-describe("the manifests of a folder", () => {
+interface Recorded {
+  readonly folder: string;
+  readonly entries: readonly RecordedEntry[];
+}
+
+const small = ({ folder, entries }: Recorded, xattrs: Given, links: LinkTable) => {
+  const record = new FolderRecord(folder);
+  for (const entry of entries) record.add(entry);
+  return record.manifests({ stat: statOf({}), xattrs: {} }, xattrs, { links, accounts });
+};
+
+/** `most`: how many entries are thought to come. */
+const large =
+  (most: number) =>
+  ({ folder, entries }: Recorded, xattrs: Given, links: LinkTable) => {
+    const record = new LargeFolderRecord(folder, most, { links, accounts });
+    const byName = [...entries].sort((a, b) => comparePaths(a.entry.name, b.entry.name));
+    for (const recorded of byName) record.add(recorded, xattrs.get(recorded.entry.name));
+    try {
+      return [...record.manifests({ stat: statOf({}), xattrs: {} })];
+    } finally {
+      record.close();
+    }
+  };
+
+const ways = { small, "large, as expected": large(4001), "large, fewer than expected": large(200_000) };
+
+function recordOf(
+  names: readonly string[],
+  statFor: (name: string) => fs.BigIntStats = () => statOf({}),
+): Recorded {
+  return { folder: "some/folder", entries: names.map((name) => recordEntry(name, "file", statFor(name))) };
+}
+
+describe.each(Object.entries(ways))("the manifests of a folder (%s)", (_, manifestsFor) => {
+  const manifestsOf = (recorded: Recorded, xattrs: Given = NONE, links = new LinkTable()) =>
+    manifestsFor(recorded, xattrs, links);
+
   it("are the same whatever order its entries come in", () => {
     const names = ["b", "a", "\u{10000}", "\uffff", "\udcff"];
     expect(manifestsOf(recordOf(names))).toEqual(manifestsOf(recordOf([...names].reverse())));
@@ -65,6 +98,17 @@ describe("the manifests of a folder", () => {
     expect(Math.max(...manifests.map(({ size }) => size))).toBeLessThan(3_000_000);
   });
 
+  it("come in the order of their names, in which 10 is before 2", () => {
+    const value = "A".repeat(100_000);
+    const long = Object.fromEntries(Array.from({ length: 11 }, (_, i) => [`user.${i}`, value]));
+    const names = Array.from({ length: 12 }, (_, i) => `${i}`);
+    const manifests = manifestsOf(recordOf(names), new Map(names.map((name) => [name, long])));
+    const keys = manifests.map(({ sortKey }) => sortKey);
+    expect(keys.length).toBeGreaterThanOrEqual(64);
+    expect(keys).toEqual([...keys].sort());
+    expect(manifests.flatMap((manifest) => parsed(manifest).entries)).toHaveLength(12);
+  });
+
   it("can be read, however long names and paths are, however many the attributes, and whatever the time", () => {
     const most = 2n ** 62n * 1_000_000_000n;
     const names = ["字".repeat(255), "past", "future"];
@@ -73,16 +117,22 @@ describe("the manifests of a folder", () => {
     const [future, past, long] = parsed(manifestsOf(record, new Map([["past", many]]))[0]).entries;
     expect([future?.seconds, past?.seconds, long?.name]).toEqual([2 ** 62, -(2 ** 62), names[0]]);
     expect(Object.keys(past?.xattrs ?? {})).toHaveLength(2000);
-    const deep = new FolderRecord("folder/".repeat(500).slice(0, -1));
-    for (let i = 0; i < 1000; i++) deep.add(`link ${i}`, "file", statOf({ nlink: 1000n }));
+    const links = Array.from({ length: 1000 }, (_, i) =>
+      recordEntry(`link ${i}`, "file", statOf({ nlink: 1000n })),
+    );
+    const deep = { folder: "folder/".repeat(500).slice(0, -1), entries: links };
     const sizes = manifestsOf(deep).map(({ size }) => size);
     expect(Math.max(...sizes)).toBeLessThan(3_000_000);
   });
 
   it("hold times before 1970 and large device numbers as they are", () => {
-    const record = new FolderRecord("");
-    record.add("old", "file", statOf({ mtimeNs: -1n }));
-    record.add("device", "block", statOf({ rdev: (7n << 8n) | 0x2cn | (1n << 20n) })); // 7:300
+    const record = {
+      folder: "",
+      entries: [
+        recordEntry("old", "file", statOf({ mtimeNs: -1n })),
+        recordEntry("device", "block", statOf({ rdev: (7n << 8n) | 0x2cn | (1n << 20n) })), // 7:300
+      ],
+    };
     const [device, old] = parsed(manifestsOf(record)[0]).entries;
     expect(old).toMatchObject({ seconds: -1, nanoseconds: 999_999_999 });
     expect(device?.device).toEqual([7, 300]);

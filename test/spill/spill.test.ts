@@ -7,6 +7,7 @@ import { comparePaths } from "../../src/names/path-text.ts";
 import { ExternalSorter } from "../../src/spill/external-sorter.ts";
 import { SpillFile } from "../../src/spill/spill-file.ts";
 import { SpillList } from "../../src/spill/spill-list.ts";
+import { SpillPartitions } from "../../src/spill/spill-partitions.ts";
 import { anyPath } from "../names/arbitraries.ts";
 import { assertProperty } from "../property.ts";
 
@@ -87,6 +88,23 @@ describe("a list", () => {
       { numRuns: 100 },
     );
   });
+});
+
+describe("partitions", () => {
+  it.each([0, 50, 1e9])(
+    "give back what was put into each, in order and again, with %i characters in memory",
+    (limit) => {
+      const files = openFiles();
+      const partitions = new SpillPartitions<{ name: string; i: number }>(5, limit);
+      const records = Array.from({ length: 300 }, (_, i) => ({ name: ODD[i % 9] as string, i }));
+      for (const record of records) partitions.append(record.i % 4, record);
+      for (const index of [3, 0, 1, 2, 4, 0])
+        expect([...partitions.read(index)]).toEqual(records.filter(({ i }) => i % 4 === index));
+      expect(() => partitions.append(5, { name: "", i: 0 })).toThrow(RangeError);
+      partitions.close();
+      expect(openFiles()).toBe(files);
+    },
+  );
 });
 
 describe("a sorter", () => {

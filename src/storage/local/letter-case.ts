@@ -7,7 +7,7 @@
 import * as fs from "node:fs";
 import { folderOf, foldersOf } from "../../names/folders.ts";
 import { fsPath } from "../../names/path-text.ts";
-import { readFolder } from "./list.ts";
+import { readFolder } from "./read-folder.ts";
 
 /** Folders whose names are remembered. */
 const REMEMBERED = 16;

@@ -8,16 +8,14 @@
 import * as fs from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { errorCode } from "../../errors.ts";
-import { fsPath, pathOfBytes, sortPaths } from "../../names/path-text.ts";
+import { fsPath, sortPaths } from "../../names/path-text.ts";
 import { ExternalSorter } from "../../spill/external-sorter.ts";
 import type { ListedObject } from "../storage.ts";
+import { type FolderEntry, isLargeFolder, readFolder, readLargeFolder } from "./read-folder.ts";
 import { isTemporaryFolder } from "./temporary.ts";
 
 const BATCH = 1000;
-/** Of the folder itself, in bytes: ten thousand names of a hundred characters and more, as most file systems count. */
-const LARGE = 1024 * 1024;
 const SORTED_IN_MEMORY = 8 * 1024 * 1024;
-const BEYOND_ASCII = /[\x80-\xff]/;
 
 export interface ListingFindings {
   /** Gets each folder in which nothing was found to list, its path below the root. */
@@ -93,7 +91,7 @@ function identityOf(folder: string): string {
 /** The names in one folder, subfolders with a trailing slash, in byte order. All are read before the first is given. */
 function sortedNames(root: string, prefix: string): Iterable<string> {
   const folder = `${root}/${prefix}`;
-  if (fs.statSync(fsPath(folder)).size > LARGE) return sortedNamesOfLarge(folder, prefix);
+  if (isLargeFolder(folder)) return sortedNamesOfLarge(folder, prefix);
   const names: string[] = [];
   for (const entry of readFolder(folder)) {
     const name = listedName(entry, folder, prefix);
@@ -128,46 +126,6 @@ function* givenBy(names: ExternalSorter<string>): Generator<string> {
 function listedName({ name, kind }: FolderEntry, folder: string, prefix: string): string | undefined {
   if (kind === "folder") return prefix !== "" || !isTemporaryFolder(name) ? `${name}/` : undefined;
   return kind === "file" || (kind === "link" && leadsToFile(folder + name)) ? name : undefined;
-}
-
-/** What a name in a folder is, without following links. */
-export interface FolderEntry {
-  readonly name: string;
-  readonly kind: "file" | "folder" | "link" | "other";
-}
-
-/** Reads one folder; names that are not UTF-8 come in the escaped form of path-text.ts. */
-export function readFolder(folder: string): FolderEntry[] {
-  const entries = fs.readdirSync(fsPath(folder), { withFileTypes: true });
-  // Node replaces invalid bytes by U+FFFD without a word: only then is the folder read again as bytes.
-  if (entries.some((entry) => entry.name.includes("\ufffd"))) {
-    return fs
-      .readdirSync(fsPath(folder), { withFileTypes: true, encoding: "buffer" })
-      .map((entry) => ({ name: pathOfBytes(entry.name), kind: kindOf(entry) }));
-  }
-  return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
-}
-
-/** The same, entry by entry: slower for small folders, and without all of a large one in memory. */
-function* readLargeFolder(folder: string): Generator<FolderEntry> {
-  // One character for each byte: otherwise Node replaces invalid ones.
-  const directory = fs.opendirSync(fsPath(folder), { encoding: "latin1", bufferSize: 1000 });
-  try {
-    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
-      const name = BEYOND_ASCII.test(entry.name)
-        ? pathOfBytes(Buffer.from(entry.name, "latin1"))
-        : entry.name;
-      yield { name, kind: kindOf(entry) };
-    }
-  } finally {
-    directory.closeSync();
-  }
-}
-
-function kindOf(entry: fs.Dirent | fs.Dirent<Buffer>): FolderEntry["kind"] {
-  if (entry.isFile()) return "file";
-  if (entry.isDirectory()) return "folder";
-  return entry.isSymbolicLink() ? "link" : "other";
 }
 
 function leadsToFile(file: string): boolean {

@@ -1,11 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import fs from "node:fs";
-import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LocalStorage } from "../../../src/storage/local/local-storage.ts";
 import type { StagedObject } from "../../../src/storage/storage.ts";
+import { allLarge, failing, withFs } from "../../with-fs.ts";
 import { list } from "../conformance.ts";
 
 let folder: string;
@@ -32,24 +32,6 @@ const staged = () =>
   (fs.readdirSync(root, { recursive: true }) as string[]).filter((name) =>
     /^\.backup-tmp\.[^/]*\/[^/]*\//.test(name),
   );
-
-/** Replaces functions of node:fs, for all who import them, while `work` goes on. */
-async function withFs<T>(replacements: Record<string, unknown>, work: () => Promise<T>): Promise<T> {
-  const holder = fs as unknown as Record<string, unknown>;
-  const originals = Object.fromEntries(Object.keys(replacements).map((name) => [name, holder[name]]));
-  Object.assign(holder, replacements);
-  syncBuiltinESMExports();
-  try {
-    return await work();
-  } finally {
-    Object.assign(holder, originals);
-    syncBuiltinESMExports();
-  }
-}
-
-const failing = (code: string) => () => {
-  throw Object.assign(new Error(`${code}: simulated`), { code });
-};
 
 describe("publishing", () => {
   it.skipIf(spawnSync("strace", ["-V"]).status !== 0)(
@@ -330,15 +312,6 @@ describe("a listing", () => {
     execFileSync("mkfifo", [path.join(root, "pipe")]);
     expect(await keys()).toEqual(["a", "folder/b", "link to file"]);
   });
-
-  /** As if each folder were so large that its names are sorted on disk. */
-  const allLarge = {
-    statSync: (...given: Parameters<typeof fs.statSync>) => {
-      const stat = statSync(...given);
-      return stat?.isDirectory() ? Object.assign(stat, { size: 2 ** 21 }) : stat;
-    },
-  };
-  const { statSync } = fs;
 
   it("is the same where folders are very large", async () => {
     for (const key of ["A", "a-b/x", "a/x", "a/y/z", "a.txt", "é/日", "sub/.backup-tmp.host-1.1.2/a"])
