@@ -11,7 +11,7 @@ import type { PathGroup, Version } from "../plan/group.ts";
 import { historyOf } from "../plan/history.ts";
 import { PastMatches, Selection } from "../plan/selection.ts";
 import { stripPrefixOfFile } from "../plan/strip-prefix.ts";
-import { SPARSE_LEAST } from "../scan/folder-record.ts";
+import { SPARSE_LEAST } from "../scan/recorded-entry.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import { type OpenDestination, withSortedFallback } from "./destination.ts";
 import { flush, RestoreFinish } from "./finish-restore.ts";

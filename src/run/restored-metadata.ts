@@ -22,6 +22,9 @@ export interface FolderMetadata {
   readonly entries: readonly ManifestEntry[];
 }
 
+/** Of a record that is gone through as a whole. */
+const ENTRIES_MOST = 1000;
+
 /** A trace of a folder: that it has a manifest, or that a file in it was restored. */
 type Trace = { readonly folder: string; readonly log?: number };
 
@@ -57,7 +60,10 @@ export class RestoredMetadata {
     const withFolder =
       own !== undefined && (folder === "" ? selection.everything : selection.selects(folder));
     if (!withFolder && selected.length === 0) return;
-    this.folders.append({ folder: target, ...(withFolder && { own }), users, groups, entries: selected });
+    for (let at = 0; at === 0 || at < selected.length; at += ENTRIES_MOST) {
+      const entries = selected.slice(at, at + ENTRIES_MOST);
+      this.folders.append({ folder: target, ...(at === 0 && withFolder && { own }), users, groups, entries });
+    }
   }
 
   /** Notes a manifest that is not to be applied. */

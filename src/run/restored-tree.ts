@@ -6,8 +6,8 @@ import * as fs from "node:fs";
 import type { Attributes, ManifestEntry } from "../metadata/manifest.ts";
 import { folderOf } from "../names/folders.ts";
 import { fsPath, pathOfBytes } from "../names/path-text.ts";
-import { kindOf } from "../scan/folder-record.ts";
 import { secondsOf, secondsOfNanoseconds } from "../scan/mtime.ts";
+import { kindOf } from "../scan/recorded-entry.ts";
 import { obstructed } from "./local-target.ts";
 import { RealFolders } from "./real-folders.ts";
 

@@ -121,6 +121,8 @@ export type Outcome =
 
 /** What opening a name takes is counted as so many bytes: some need a key of their own. */
 const WEIGHT_OF_NAME = 32 * 1024;
+/** What a manifest becomes is so many times as large: text, entries, and these once more in a message. */
+const TIMES_OF_MANIFEST = 8;
 
 /** Bytes that a task will read: what batches are measured by. */
 export function weightOf(task: Task): number {
@@ -130,9 +132,10 @@ export function weightOf(task: Task): number {
       return task.file.size;
     case "copy":
     case "restore":
-    case "read-manifest":
     case "verify":
       return task.version.size;
+    case "read-manifest":
+      return task.version.size * TIMES_OF_MANIFEST;
     case "open-names":
       return task.keys.length * WEIGHT_OF_NAME;
   }
