@@ -10,7 +10,7 @@ const EXIT_CODES = `Exit status:
     3  stored files are damaged
     4  the password opens nothing at the destination; nothing was touched
     5  a safety guard refused: it looked like an accident
-  130, 143  interrupted by SIGINT, SIGTERM
+  129, 130, 143  interrupted by SIGHUP, SIGINT, SIGTERM
 
 Settings: config.json.example and docs/configuration.md.`;
 

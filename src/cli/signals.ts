@@ -1,6 +1,6 @@
 /** Signals end a command: the first one asks it to, another one does it at once. */
 
-const CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+const CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** npm, timeout(1) and terminals send one signal twice: to the process, and to its group. */
 const SAME_SIGNAL_MS = 500;

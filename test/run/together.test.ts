@@ -76,10 +76,11 @@ describe("two runs at once over one destination", () => {
 });
 
 describe.each([
+  ["SIGHUP", 129],
   ["SIGINT", 130],
   ["SIGTERM", 143],
 ] as const)("%s", (signal, code) => {
-  /** The two are told apart by the exit code alone. */
+  /** They are told apart by the exit code alone. */
   const usual = signal === "SIGTERM" || LONG;
 
   it.skipIf(!usual)(
