@@ -21,18 +21,19 @@ export function exitCodeOf(errors: ReadonlyMap<ErrorKind, number>): number {
   return 0;
 }
 
-/** Files and bytes by outcome, bytes stored, bytes sent where these are others, time, rate. */
+/** Files and bytes by outcome, bytes stored, bytes sent where these are others, manifests of folders, time, rate. */
 export function summaryLines(result: RunResult): string[] {
   const lines: string[] = [];
   for (const [outcome, { files, bytes }] of result.outcomes) {
     lines.push(`  ${outcome}: ${formatCount(files, "file")}, ${formatBytes(bytes)}`);
   }
   if (lines.length === 0) lines.push("  nothing to do");
-  const { storedBytes, sentBytes, processedBytes, milliseconds } = result;
+  const { storedBytes, sentBytes, processedBytes, manifests, milliseconds } = result;
   const rate = milliseconds > 0 ? (processedBytes * 1000) / milliseconds : 0;
   const parts = [
     ...(storedBytes > 0 ? [`${formatBytes(storedBytes)} stored`] : []),
     ...(sentBytes !== storedBytes ? [`${formatBytes(sentBytes)} sent`] : []),
+    ...(manifests > 0 ? [formatCount(manifests, "manifest")] : []),
     formatDuration(milliseconds),
     `${formatBytes(rate)}/s`,
   ];

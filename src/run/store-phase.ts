@@ -146,7 +146,7 @@ export class StorePhase {
         this.settleUnpublished(file, error, found);
         return;
       }
-      if (file.manifest !== undefined) tally.stored(staged.size);
+      if (file.manifest !== undefined) tally.manifest(staged.size);
       else {
         tally.count(action, read.size, { stored: staged.size, sent: staged.sent, processed: read.size });
         reporter.file(action, file.path, undefined, read.size);
@@ -228,7 +228,10 @@ export class StorePhase {
 
   private foresaw(action: string, { file }: StoreRequest): void {
     const { tally, reporter } = this.context;
-    if (file.manifest !== undefined) return;
+    if (file.manifest !== undefined) {
+      tally.manifest(0);
+      return;
+    }
     tally.count(action, file.size);
     reporter.file(action, file.path, undefined, file.size);
   }

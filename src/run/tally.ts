@@ -28,6 +28,8 @@ export interface RunResult {
   readonly sentBytes: number;
   /** Bytes of originals that were read, or written back. */
   readonly processedBytes: number;
+  /** Of folders whose metadata changed, or are new; they are no files. */
+  readonly manifests: number;
   readonly milliseconds: number;
 }
 
@@ -39,6 +41,7 @@ export class Tally {
   private storedBytes = 0;
   private sentBytes = 0;
   private processedBytes = 0;
+  private manifests = 0;
   /** Bytes of long tasks that have not ended, reported while they go on. */
   private partialBytes = 0;
   private files = 0;
@@ -67,8 +70,9 @@ export class Tally {
     this.showProgress();
   }
 
-  /** Bytes of an object that is no file. */
-  stored(bytes: number): void {
+  /** A manifest was stored, which is no file, or would be: then of no bytes. */
+  manifest(bytes: number): void {
+    this.manifests++;
     this.storedBytes += bytes;
     this.sentBytes += bytes;
   }
@@ -125,6 +129,7 @@ export class Tally {
       storedBytes: this.storedBytes,
       sentBytes: this.sentBytes,
       processedBytes: this.processedBytes,
+      manifests: this.manifests,
       milliseconds: performance.now() - this.started,
     };
   }

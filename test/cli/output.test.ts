@@ -227,6 +227,7 @@ describe("how a run ended", () => {
       processedBytes: 4096,
       storedBytes: 1024,
       sentBytes: 1024,
+      manifests: 0,
     };
     expect(summaryLines({ ...result, outcomes: new Map([["new", { files: 2, bytes: 4096 }]]) })).toEqual([
       "  new: 2 files, 4.0 KiB",
@@ -234,6 +235,10 @@ describe("how a run ended", () => {
     ]);
     expect(summaryLines({ ...result, sentBytes: 10, outcomes: new Map() }).at(-1)).toBe(
       "  1.0 KiB stored, 10 B sent, 2.0 s, 2.0 KiB/s",
+    );
+    // Without a word for them a run that stored nothing but metadata said that it stored something, and what was unchanged.
+    expect(summaryLines({ ...result, manifests: 1, outcomes: new Map() }).at(-1)).toBe(
+      "  1.0 KiB stored, 1 manifest, 2.0 s, 2.0 KiB/s",
     );
     expect(
       summaryLines({

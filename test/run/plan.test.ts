@@ -40,6 +40,7 @@ describe("a plan", () => {
         expect(planned.told.errors).toEqual([]);
         expect([...planned.told.files].sort()).toEqual([...done.told.files].sort());
         expect(planned.outcomes).toEqual(done.outcomes);
+        expect(planned.result.manifests).toBe(done.result.manifests);
       }
     },
   );
