@@ -3,7 +3,8 @@
  * codecs that no way around leaves out, in as many threads as there are cores, with nothing of this tool in between: no
  * names, no tables, no keys of their own, no metadata, no durability, no order. Of an unchanged run: listing both sides and
  * looking at each file, in one thread; with metadata also what tells whether they changed: exact times, a line for each file
- * and an md5 for each folder, while getfattr looks for attributes.
+ * and an md5 for each folder, while getfattr looks for attributes; with names also the destination as the tool leaves it, and
+ * for each file the beginning of its name, which is looked for there.
  *
  *     node bench/floor.ts FOLDER [SCRATCH]
  *
@@ -21,10 +22,12 @@ import { surveyXattrs } from "../src/metadata/xattrs.ts";
 const KEY = Buffer.alloc(32, 7);
 const NONCE = Buffer.alloc(12);
 const TAG_BYTES = 16;
+const BILLION = 1_000_000_000n;
 /** The plain length, and the codec. */
 const LENGTH_BYTES = 6;
 const WINDOW_LOG = 27;
 const WITH_METADATA = "unchanged, with metadata";
+const WITH_NAMES = "unchanged, with metadata and names";
 
 type Step = "first" | "verify" | "restore";
 interface Part {
@@ -66,9 +69,15 @@ async function main(folder: string | undefined, parent: string): Promise<void> {
       await surveyed;
     });
     const tool = await ours(folder, scratch);
+    least[WITH_NAMES] = await timed(async () => {
+      const surveyed = surveyXattrs(folder);
+      describeAll(folder, beginningsOf(list(path.join(scratch, "dest"))));
+      await surveyed;
+    });
+    tool[WITH_NAMES] = tool[WITH_METADATA] as number;
     console.log(`${files.length} files, ${availableParallelism()} cores\n`);
     console.log("| step | least, s | this tool, s | ratio |\n| --- | --: | --: | --: |");
-    for (const step of ["first", "unchanged", WITH_METADATA, "verify", "restore"]) {
+    for (const step of ["first", "unchanged", WITH_METADATA, WITH_NAMES, "verify", "restore"]) {
       const [a = 0, b = 0] = [least[step], tool[step]];
       console.log(`| ${step} | ${a.toFixed(2)} | ${b.toFixed(2)} | ${(b / a).toFixed(2)} |`);
     }
@@ -92,16 +101,28 @@ function list(folder: string, below = "", files: string[] = []): string[] {
   return files;
 }
 
-function describeAll(folder: string, below = ""): void {
+/** Stored names without md5, date and suffix. */
+function beginningsOf(stored: readonly string[]): Set<string> {
+  const beginnings = new Set<string>();
+  for (const name of stored)
+    beginnings.add(name.slice(0, name.lastIndexOf(".", name.length - "0.enc".length - 2)));
+  return beginnings;
+}
+
+/** @param stored what has to be there of each file. */
+function describeAll(folder: string, stored?: ReadonlySet<string>, below = ""): void {
   const lines: string[] = [];
   for (const entry of fs.readdirSync(`${folder}/${below}`, { withFileTypes: true })) {
     const path = below + entry.name;
-    if (entry.isDirectory()) describeAll(folder, `${path}/`);
+    if (entry.isDirectory()) describeAll(folder, stored, `${path}/`);
     if (!entry.isFile()) continue;
     const { size, mode, uid, gid, mtimeNs } = fs.lstatSync(`${folder}/${path}`, { bigint: true });
     lines.push(
       `{"n":${JSON.stringify(entry.name)},"s":${size},"m":${mode},"u":${uid},"g":${gid},"t":${mtimeNs}}`,
     );
+    if (stored === undefined) continue;
+    const name = `${path}.${Number(mtimeNs / BILLION).toString(36)}.${Number(size).toString(36)}`;
+    if (!stored.has(name)) throw new Error(`${name} is not stored`);
   }
   hash("md5", lines.join("\n"), "buffer");
 }
