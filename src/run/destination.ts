@@ -141,7 +141,7 @@ async function openListed(
     slowMs: options.calls.slowFrom,
   };
   const workers = poolFor(settings, threads, options, (bytes) => tally.partial(bytes));
-  const findings = reportOnce(tally, options);
+  const findings = reportOnce(tally, options, names);
   const openNames = (listed: readonly string[]) => openEach(listed, names, workers);
   let begun: AsyncIterable<ListedObject[]> | undefined = whole;
   const listing = () => {
@@ -245,7 +245,7 @@ async function openInWorkers(
 }
 
 /** A second pass over the listing finds the same again; each is told once. */
-function reportOnce(tally: Tally, { reporter }: Required<RunOptions>): CatalogueFindings {
+function reportOnce(tally: Tally, { reporter }: Required<RunOptions>, names: NameOpener): CatalogueFindings {
   const seen = new Set<string>();
   const once = (key: string, tell: () => void) => {
     if (seen.has(key)) return;
@@ -254,11 +254,13 @@ function reportOnce(tally: Tally, { reporter }: Required<RunOptions>): Catalogue
   };
   return {
     onForeign: (key) => once(key, () => reporter.warning("not an object of this tool, left alone", key)),
-    onUnreadable: (key) => once(key, () => tally.error(unreadableName(key))),
+    onUnreadable: (key) => once(key, () => tally.error(unreadableName(key, names))),
   };
 }
 
-function unreadableName(key: string): ErrorReport {
+function unreadableName(key: string, names: NameOpener): ErrorReport {
+  const failure = names.failureOf(key);
+  if (failure !== undefined) return reportOf(failure, "destination", key);
   return {
     side: "crypto",
     kind: "damaged",

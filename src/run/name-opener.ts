@@ -4,13 +4,15 @@
  * Classic names carry their salt, often one each, so they go to the workers: a name may cost a key derivation.
  * Segmented names carry a short tag of their key. The salts that are known are tried first; for any other tag the header of an
  * object says what to derive the key from, and then a name costs some microseconds. An object without a header that
- * can be read teaches nothing and counts for nothing: the next of its tag is asked.
+ * can be read (damaged, archived, on a bad place of a disk) teaches nothing and counts for nothing: the next of its tag is
+ * asked.
  */
 import type { Config } from "../config/config.ts";
 import { HEADER_MOST, type Header, parseHeader } from "../container/segmented.ts";
-import { DamagedError, errorCode } from "../errors.ts";
+import { DamagedError, errorCode, StorageError } from "../errors.ts";
 import { openSegmentedName, segmentedNameTag } from "../names/segmented-name.ts";
 import { looksSealed, type StoredVersion } from "../names/stored-name.ts";
+import { isPassing } from "../storage/passing.ts";
 import type { Storage } from "../storage/storage.ts";
 import { nameKeys, type RunKeys } from "./keys.ts";
 import { SaltTrials } from "./salt-trials.ts";
@@ -45,6 +47,7 @@ export class NameOpener {
   private readonly budget = { derivations: DERIVATIONS_MOST };
   private readonly salts: Uint8Array[] = [];
   private readonly headers = new Map<string, Header>();
+  private readonly failures = new Map<string, StorageError>();
   private strangeNames = 0;
 
   constructor(config: Config, keys: RunKeys, destination: Storage) {
@@ -62,6 +65,16 @@ export class NameOpener {
   /** The header that taught the key of a name; undefined where none had to be read. */
   headerOf(key: string): Header | undefined {
     return this.headers.get(key);
+  }
+
+  /** Why the header of an object could not be read, where its storage did not give it. */
+  failureOf(key: string): StorageError | undefined {
+    return this.failures.get(key);
+  }
+
+  /** The first of these failures. */
+  get failure(): StorageError | undefined {
+    return this.failures.values().next().value;
   }
 
   /** Headers so far that are whole and do not give the key of their name: another password's, if none does. */
@@ -124,13 +137,20 @@ export class NameOpener {
     return asked;
   }
 
-  /** Undefined without one that can be read: it is damaged, an upload that is not finished, or has gone. */
+  /** Undefined without one that can be read: it is damaged, an upload that is not finished, archived, or has gone. */
   private async readHeader(key: string): Promise<Header | undefined> {
     try {
       return parseHeader(await this.destination.readWhole(key, { range: { start: 0, end: HEADER_MOST } }));
     } catch (error) {
       if (error instanceof DamagedError || errorCode(error) === "ENOENT") return undefined;
-      throw error;
+      if (!isOfOneObject(error)) throw error;
+      this.failures.set(key, error);
+      return undefined;
     }
   }
+}
+
+/** Whether others may be read all the same. */
+function isOfOneObject(error: unknown): error is StorageError {
+  return error instanceof StorageError && (errorCode(error) === "EIO" || !isPassing(error));
 }

@@ -64,7 +64,8 @@ export async function checkSettings(
   if (!verdicts.includes("opens")) {
     if (verdicts.includes("closed")) throw wrongPassword(config);
     // Nothing could be asked though there was something: better no run than one with a password that may be wrong.
-    if (content.failure) throw content.failure;
+    const failure = content.failure ?? segmented.failure;
+    if (failure !== undefined) throw failure;
     if (verdicts.includes("broken")) return { undecided: undecided() };
   }
   const salt = content.salt ?? (config.container === "classic" ? classic.salt : undefined);
@@ -113,7 +114,7 @@ async function checkNames(
 
 async function checkSegmentedNames(
   objects: readonly ListedObject[],
-  { keys }: OpenContext,
+  { keys, signal }: OpenContext,
   opener: NameOpener,
 ): Promise<Findings & { versions: StoredVersion[] }> {
   const sealed = objects.map(({ key }) => key).filter((key) => segmentedNameTag(key) !== undefined);
@@ -121,12 +122,14 @@ async function checkSegmentedNames(
   if (keys.classic === undefined) throw passwordForNames();
   const versions: StoredVersion[] = [];
   for (const key of askingOrder(sealed, SAMPLE)) {
+    signal.throwIfAborted();
     const version = await opener.openSegmented(key);
     if (version !== undefined) versions.push(version);
     if (versions.length >= 4 || opener.strange >= SAMPLE) break;
   }
   if (versions.length > 0) return { verdict: "opens", versions };
-  return { verdict: opener.strange > 0 ? "closed" : "broken", versions };
+  const { strange, failure } = opener;
+  return { verdict: strange > 0 ? "closed" : "broken", versions, ...(failure && { failure }) };
 }
 
 function passwordForNames(): ConfigError {

@@ -3,7 +3,9 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
+import { StorageError } from "../../src/errors.ts";
 import { runPrune } from "../../src/run/prune.ts";
+import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { backup, clean, Recorder, restore, verify, World } from "./world.ts";
 
 let world: World;
@@ -82,6 +84,58 @@ describe.each([{}, { salt: undefined }])(
     });
   },
 );
+
+describe("encrypted names that only headers tell the key of", () => {
+  const settings = { container: "segmented", encryptFilenames: true, salt: undefined } as Partial<Config>;
+
+  /** Does not give some objects to the thread that opens names, and counts how often it was asked. */
+  function withholding(names: readonly string[], code: string) {
+    const asked = { times: 0 };
+    const open: OpenStorage = async (...given) => {
+      const storage = await openStorage(...given);
+      const read = storage.readWhole.bind(storage);
+      storage.readWhole = async (key, options) => {
+        if (!names.includes(key)) return read(key, options);
+        asked.times++;
+        throw new StorageError("destination", "is not given", { path: key, code });
+      };
+      return storage;
+    };
+    return { asked, openStorage: open };
+  }
+
+  it.each(["InvalidObjectState", "EIO"])(
+    "open although storage does not give the first objects, but one: %s",
+    async (code) => {
+      const config = await stored(settings);
+      const { asked, openStorage } = withholding(listed().slice(0, FILES - 1), code);
+      expect(await clean(verify(config, { openStorage }))).toEqual({ intact: FILES });
+      expect(asked.times).toBeGreaterThan(0);
+    },
+  );
+
+  it("stop a run with storage's failure where it gives none, and at once where that is of the moment", async () => {
+    const config = await stored(settings);
+    const archived = withholding(listed(), "InvalidObjectState");
+    await expect(verify(config, archived)).rejects.toMatchObject({ code: "InvalidObjectState" });
+    expect(archived.asked.times).toBe(FILES);
+    const unreachable = withholding(listed(), "ECONNREFUSED");
+    await expect(verify(config, unreachable)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    expect(unreachable.asked.times).toBe(1);
+  });
+
+  it("are told with storage's failure where no other object has their key", async () => {
+    await stored(settings);
+    const [key] = listed();
+    const config = world.config({ ...quick, ...settings, dest: { kind: "local", path: world.at("other") } });
+    world.write("new", "new");
+    await clean(backup(config));
+    fs.copyFileSync(path.join(world.dest, key as string), path.join(world.at("other"), key as string));
+    const { told, outcomes } = await verify(config, withholding([key as string], "InvalidObjectState"));
+    expect(told.errors).toMatchObject([{ code: "InvalidObjectState", kind: "failed", path: key }]);
+    expect(outcomes).toEqual({ intact: FILES + 1 });
+  });
+});
 
 it("names sealed without a secret are anyone's, and do not open beside a password", async () => {
   // The header of an object without a key once taught a key for names that everybody can compute.
