@@ -54,13 +54,14 @@ export class LetterCase {
     return [...names].find((other) => folded(other) === folded(name)) ?? "another name";
   }
 
-  /** Undefined where the name has no letters. */
+  /** Undefined where the name has no letters, or none of which every such file system knows the other case. */
   private findOut(there: string): boolean | undefined {
     const folder = folderOf(there);
     const name = there.slice(there.lastIndexOf("/") + 1);
-    const other = name.toUpperCase() === name ? name.toLowerCase() : name.toUpperCase();
+    const plain = name.replace(/[a-z]/gi, otherCase);
+    const other = plain === name ? otherCase(name) : plain;
     if (other === name) return undefined;
-    if (!this.exists(folder, other)) return false;
+    if (!this.exists(folder, other)) return plain === name ? undefined : false;
     const names = this.read(folder);
     return !names.has(name) || !names.has(other);
   }
@@ -80,6 +81,10 @@ export class LetterCase {
   private locate(folder: string): string {
     return folder === "" ? this.root : `${this.root}/${folder}`;
   }
+}
+
+function otherCase(text: string): string {
+  return text.toUpperCase() === text ? text.toLowerCase() : text.toUpperCase();
 }
 
 function folded(name: string): string {

@@ -41,6 +41,19 @@ describe("names that differ in nothing but case", () => {
     expect(new LetterCase(root).isIgnoredAt("a/F")).toBe(true);
   });
 
+  it("are one thing beside letters whose other case is none to the file system", () => {
+    put("Straße");
+    put("ßაŉ");
+    put("É");
+    restore = withoutCase(root);
+    expect(new LetterCase(root).isIgnoredAt("Straße")).toBe(true);
+    expect(new LetterCase(root).isIgnoredAt("É")).toBe(true);
+    // The next name with letters tells.
+    const letterCase = new LetterCase(root);
+    expect(letterCase.isIgnoredAt("ßაŉ")).toBe(false);
+    expect(letterCase.isIgnoredAt("Straße")).toBe(true);
+  });
+
   it("lead to what has another name", () => {
     put("Ab/Ç/f");
     put("Ab/1");
