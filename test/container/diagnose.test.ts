@@ -1,10 +1,10 @@
 import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
-import { diagnose, sealWhole } from "../../src/container/classic.ts";
+import { diagnose, StreamSealer, sealWhole } from "../../src/container/classic.ts";
 import { prepareCrypto } from "../../src/crypto/aead.ts";
 import { KeyRing } from "../../src/crypto/key-ring.ts";
 import { LIVE } from "../../src/names/stamp.ts";
-import { noise, text } from "../compression/samples.ts";
+import { collect, noise, streamOf, text } from "../compression/samples.ts";
 import { SALT, TYPES } from "../crypto/vectors.ts";
 import { COMBINATIONS, expectedOf, flipped, keyRing, NOW, sealing, settingsOf } from "./settings.ts";
 
@@ -72,6 +72,22 @@ describe.each(COMBINATIONS)("an object (encryption $encryption, compress $compre
     });
   });
 
+  it("of a large file shows how it was made by its beginning, which is all that is read of it", async () => {
+    // What is noise, and not compressed, shows nothing.
+    for (const [plain, tells] of [[text(30_000), true] as const, [noise(30_000), compress] as const]) {
+      const sealer = new StreamSealer({ settings, sealing, now: NOW, path: "dir/file" });
+      const body = await collect(sealer.seal(streamOf(plain), plain.length));
+      const sample = Buffer.concat([sealer.head(), body]).subarray(0, 2000);
+      const shown = compress || encryption === "none" ? { compress } : {};
+      const shows = { kind: "damaged", encryption, ...shown };
+      const closed = { kind: "closed" };
+      // Salts of noise would cost a derivation each.
+      const ring = encryption === "none" ? undefined : keyRing;
+      expect(diagnose(sample, versionOf(plain), ring)).toEqual(tells ? shows : closed);
+      if (encryption !== "none") expect(diagnose(sample, versionOf(plain), wrongRing)).toEqual(closed);
+    }
+  });
+
   it("under the name of other content is damaged, not closed", () => {
     const stored = sealWhole(text(3000), settings, sealing, NOW);
     expect(diagnose(stored, versionOf(text(3000, 2)), keyRing)).toMatchObject({
@@ -88,6 +104,19 @@ describe("an object of noise", () => {
       expect(diagnose(stored, versionOf(text(10)), keyRing)).toEqual({ kind: "closed" });
     }
     expect(diagnose(Buffer.alloc(0), versionOf(text(10)), keyRing)).toEqual({ kind: "closed" });
+  });
+
+  it("is closed though it begins as a gzip member does, but for its method and flags", () => {
+    const version = versionOf(text(10));
+    const begun = (...start: number[]) =>
+      diagnose(Buffer.from([...start, ...noise(500)]), version, undefined);
+    const compressed = { kind: "damaged", encryption: "none", compress: true };
+    expect(begun(0x1f, 0x8b, 8, 0)).toEqual(compressed);
+    expect(begun(0x1f, 0x8b, 8, 0x1f)).toEqual(compressed);
+    for (const flag of [0x20, 0x40, 0x80]) expect(begun(0x1f, 0x8b, 8, flag)).toEqual({ kind: "closed" });
+    for (const method of [0, 7, 9]) expect(begun(0x1f, 0x8b, method, 0)).toEqual({ kind: "closed" });
+    expect(begun(0x1f, 0x8a, 8, 0)).toEqual({ kind: "closed" });
+    expect(diagnose(Buffer.of(0x1f, 0x8b, 8), version, undefined)).toEqual({ kind: "closed" });
   });
 
   it("is damaged where its tag is right", () => {
