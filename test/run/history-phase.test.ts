@@ -43,15 +43,16 @@ async function carryOut(dryRun = false): Promise<string[]> {
 const renamings = () => phase.storage.calls.filter((call) => call.startsWith("rename"));
 
 describe("retiring", () => {
-  const [first, second] = [live("f", 100), live("f", 200, 2)];
+  const [first, second, third] = [live("f", 100), live("f", 200, 2), live("f", 250, 3)];
 
   it("ends each life when the next began, and the last when the successor did", async () => {
     phase.storage.objects.set("new", at(300));
-    retire({ versions: [first, second], successor: { key: "new", size: 5 } });
+    retire({ versions: [first, second, third], successor: { key: "new", size: 5 } });
     expect(await carryOut()).toEqual([
       "look at new",
       `rename ${first.key} ${keyOf(first, stamp(100, 200))}`,
-      `rename ${second.key} ${keyOf(second, stamp(200, 300))}`,
+      `rename ${second.key} ${keyOf(second, stamp(200, 250))}`,
+      `rename ${third.key} ${keyOf(third, stamp(250, 300))}`,
       "flush",
     ]);
     expect(phase.told.files).toEqual([]);
@@ -80,6 +81,41 @@ describe("retiring", () => {
     const calls = await carryOut();
     expect(calls.includes(`remove ${first.key}`)).toBe(removed);
     expect(renamings()).toHaveLength(removed ? 0 : 1);
+  });
+
+  /** A version and its copy, as a bucket has them where a renaming was cut off. */
+  const copied = (copy: Period, settings: Partial<Config> = {}) => {
+    begin(settings);
+    phase.storage.objects.set(first.key, at(100)).set(keyOf(first, copy), at(100));
+    retire({ versions: [first], why: "deleted", taken: [copy] });
+  };
+
+  it.each<[string, Period, Partial<Config>]>([
+    ["a life that began at another second", stamp(99, 300), {}],
+    ["a life that ended as it began: the same content may have come back since", stamp(100, 100), {}],
+    ["the tombstone of another object", marker(100, 300), {}],
+    ["any life where tombstones retire", stamp(100, 300), { retire: "tombstone" }],
+  ])("removes nothing for %s", async (_, copy, settings) => {
+    copied(copy, settings);
+    expect((await carryOut()).filter((call) => call.startsWith("remove"))).toEqual([]);
+    expect(phase.told.files).toEqual(["deleted f"]);
+  });
+
+  it("tells of what was copied already as of anything, in a dry run too, which removes nothing", async () => {
+    for (const dryRun of [false, true]) {
+      copied(stamp(100, 300));
+      const calls = await carryOut(dryRun);
+      expect(calls.filter((call) => call.startsWith("remove"))).toHaveLength(dryRun ? 0 : 1);
+      expect(phase.told.files).toEqual(["deleted f"]);
+    }
+  });
+
+  it("does not tell of what was copied already and cannot be removed but as a failure", async () => {
+    copied(stamp(100, 300));
+    phase.storage.remove = async ([key]) => [{ key: key as string, error: new Error("denied") }];
+    await carryOut();
+    expect(phase.told.errors).toMatchObject([{ path: "f", message: "denied" }]);
+    expect(phase.told.files).toEqual([]);
   });
 
   it("leaves out what another run was quicker with, as if it had not been", async () => {
@@ -122,6 +158,7 @@ describe("retiring", () => {
       keyOf(doubles[1], stamp(100, 101)),
       keyOf(doubles[2], stamp(100, NOW + 1)),
     ]);
+    expect(phase.told.files).toEqual(["deleted f"]);
   });
 
   it("of a life that would end before it began, for a clock that was set back, ends it now", async () => {
