@@ -1,7 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_COMPRESSION } from "../../../src/compression/codecs.ts";
+import { sealBlock } from "../../../src/container/segmented/block.ts";
+import { MatchPlan } from "../../../src/container/segmented/match-plan.ts";
 import {
   DeltaWriter,
   FileSealer,
@@ -77,6 +80,42 @@ describe("sealing by a plan", () => {
       }),
       { numRuns: 6 },
     );
+  });
+
+  it("keeps so many blocks in work and no more, and the order in which they come, whichever is done first", async () => {
+    const block = 2 ** LOG;
+    const old = await stored(original);
+    const object = openStored(old, undefined, reading);
+    // The last block of a stretch may be a single byte.
+    const [first, last] = [randomBytes(7 * block + 1), randomBytes(1)];
+    const plan = new MatchPlan(block);
+    plan.keep(0);
+    plan.data(first.length);
+    plan.keep(3);
+    plan.keep(4);
+    plan.data(last.length);
+    const kept = [original.subarray(0, block), original.subarray(3 * block, 5 * block)] as const;
+    const content = Buffer.concat([kept[0], first, kept[1], last]);
+    for (const parallel of [1, 4]) {
+      let begun = 0;
+      let most = 0;
+      const delta = new DeltaWriter(object, DEFAULT_COMPRESSION, async (plain) => {
+        for (let turns = begun++ % 2 === 0 ? 20 : 1; turns > 0; turns--) await turn();
+        return sealBlock(object.keys, plain, DEFAULT_COMPRESSION);
+      });
+      const { extents, bodyEnd } = object.trailer;
+      const how = { extents, blockSize: block, path: "a", parallel };
+      const parts = [old.subarray(0, bodyEnd)];
+      for await (const part of sealPlan(plan, delta, pieces(content, 77_777), how)) {
+        most = Math.max(most, begun - (parts.length - 1));
+        parts.push(part);
+      }
+      expect(most).toBe(parallel);
+      expect(delta.size).toBe(content.length);
+      const md5 = createHash("md5").update(content).digest();
+      parts.push(delta.finish({ type: "file", path: "a", mtime: 2, md5, fields: [] }));
+      expect(openSmall(Buffer.concat(parts), undefined, reading).plain.equals(content)).toBe(true);
+    }
   });
 
   it("refuses a file that has become shorter than its plan", async () => {
