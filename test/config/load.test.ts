@@ -205,6 +205,15 @@ describe("numbers", () => {
     );
   });
 
+  it("a limit of sizes has a unit, and is none where it is not given", async () => {
+    expect((await configOf({ ...BASE, exclude_larger_than: "100M" })).exclusions.largerThan).toBe(
+      100 * 2 ** 20,
+    );
+    expect((await configOf({ ...BASE, exclude_larger_than: null })).exclusions).not.toHaveProperty(
+      "largerThan",
+    );
+  });
+
   it("0 and null days are not the same", async () => {
     expect(await configOf({ ...BASE, deleted_keep_days: 0 })).toMatchObject({ deletedKeepDays: 0 });
     expect(await configOf({ ...BASE, deleted_keep_days: null })).toMatchObject({ deletedKeepDays: null });
@@ -902,6 +911,30 @@ describe("source, destination and restore target", () => {
       kind: "local",
       path: "a",
     });
+  });
+
+  it("the place of one restore is taken instead of the configured one, and refused likewise", async () => {
+    const settings = local("a", "b", { restore: { local_path: "c" } });
+    const { restore, restoreIsDefault } = await configOf(settings, {}, { mode: "restore", restoreTo: "d" });
+    expect({ restore, restoreIsDefault }).toEqual({
+      restore: { kind: "local", path: "d" },
+      restoreIsDefault: false,
+    });
+    const inside = load(settings, {}, { mode: "restore", restoreTo: "b/d" });
+    await expect(inside).rejects.toThrow(/restore lies inside dest/);
+  });
+
+  it("of a restore in place are related as those of a backup, of another one not at all", async () => {
+    const inPlace = { mode: "restore", inPlace: true } as const;
+    expect((await configOf(local(".", "x"), {}, inPlace)).sourceExcludes).toEqual(["x/"]);
+    expect((await configOf(local(".", "x"), {}, { mode: "restore" })).sourceExcludes).toEqual([]);
+    await expect(load(local("a/b", "a"), {}, inPlace)).rejects.toThrow(/src lies inside dest/);
+    await load(local("a/b", "a"), {}, { mode: "restore" });
+    const listed = { ...BASE, src: [{ name: "a", local_path: "a" }] };
+    await expect(load(listed, {}, inPlace)).rejects.toThrow(
+      "--in-place needs one source, not a list of them",
+    );
+    await load(listed, {}, { mode: "restore" });
   });
 
   it("a bucket as the place of one restore is refused, and was a folder called s3:", async () => {
