@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
-import { backup, clean, restore, World } from "./world.ts";
+import { backup, clean, restore, treeOf, World } from "./world.ts";
 
 const DAY = 86_400;
 const START = Date.UTC(2025, 4, 1, 12) / 1000;
@@ -16,15 +16,18 @@ beforeEach(() => {
 afterEach(() => world.dispose());
 
 const WAYS: [string, Partial<Config>][] = [
-  ["without history", {}],
-  ["retired by rename", { versionsKeepDays: 2 }],
-  ["retired by tombstone", { versionsKeepDays: 2, retire: "tombstone" }],
+  ["without history", { container: "segmented" }],
+  ["retired by rename", { container: "segmented", versionsKeepDays: 2 }],
+  ["retired by tombstone", { container: "segmented", versionsKeepDays: 2, retire: "tombstone" }],
+  ["classic, retired by rename", { container: "classic", versionsKeepDays: 2 }],
+  ["classic, retired by tombstone", { container: "classic", versionsKeepDays: 2, retire: "tombstone" }],
 ];
 
-it.each(WAYS)(
+// Which version is taken does not depend on the container.
+it.each(WAYS.slice(0, 3))(
   "a file that returns is stored as it is, whatever time and size say, %s",
   async (_, settings) => {
-    const config = world.config({ container: "segmented", ...settings });
+    const config = world.config(settings);
     const names = ["removed", "removed, to return", "replaced", "replaced, to return"];
     const contentOf = (name: string) => fs.readFileSync(path.join(world.restored, name), "utf8");
     world.write("stays", "here");
@@ -43,6 +46,29 @@ it.each(WAYS)(
     await clean(restore(config));
     for (const name of names)
       expect(contentOf(name)).toBe(name.endsWith("to return") ? "version 1" : "version 3");
+  },
+);
+
+it.each(WAYS.slice(1))(
+  "a file of another time is as it was then also with the time that it had, %s",
+  async (_, settings) => {
+    const config = world.config(settings);
+    // Small ones are sealed again in one of the containers, others copied.
+    const contents = { small: "content", large: Buffer.alloc(70_000, "large") };
+    const write = (age: number) => {
+      for (const [name, content] of Object.entries(contents)) world.write(name, content, age);
+      return treeOf(world.src);
+    };
+    const before = write(0);
+    await clean(backup(config, on(0)));
+    const after = write(60);
+    expect(await clean(backup(config, on(1)))).toEqual({ touched: 2 });
+    const restored = async (day: number) => {
+      await clean(restore(config, { choice: { at: START + day * DAY } }));
+      return treeOf(world.restored);
+    };
+    expect(await restored(0)).toEqual(before);
+    expect(await restored(1)).toEqual(after);
   },
 );
 
