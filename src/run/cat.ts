@@ -4,7 +4,7 @@
  */
 import type { Config } from "../config/config.ts";
 import { openRange, openStream } from "../container/segmented.ts";
-import { DamagedError, StorageError } from "../errors.ts";
+import { DamagedError, type ErrorReport, StorageError } from "../errors.ts";
 import { type Choice, chooseLife, isAmbiguous } from "../plan/choice.ts";
 import type { Version } from "../plan/group.ts";
 import type { OpenDestination } from "./destination.ts";
@@ -55,7 +55,10 @@ async function find(config: Config, destination: OpenDestination, options: CatOp
   const { path, choice, signal } = options;
   const versions = await versionsInOrder(destination, signal);
   const selects = (file: string) => file === path;
-  const looking = { needsTimes: choice.at !== undefined, selects, signal };
+  const onFailure = ({ message, ...report }: ErrorReport) => {
+    throw new StorageError("destination", message, report);
+  };
+  const looking = { needsTimes: choice.at !== undefined, selects, signal, onFailure };
   for await (const file of histories(config, destination, versions, looking)) {
     if (choice.md5 !== undefined && isAmbiguous(file.history, choice.md5)) {
       throw missing(path, "has several versions whose md5 begins so: give more digits");

@@ -1,5 +1,6 @@
 /** What `backup diff` shows: how two states of the files differ. */
 import type { Config } from "../config/config.ts";
+import type { ErrorReport } from "../errors.ts";
 import { historyOf, lastLife, lifeAt } from "../plan/history.ts";
 import { join } from "../plan/join.ts";
 import type { Entry } from "../scan/entry.ts";
@@ -79,8 +80,10 @@ export async function runSourceDiff(
   const tally = new Tally(reporter);
   const source = await openSource(config, withDefaults(options).openStorage);
   const nameOf = originalNames(config);
+  const onFailure = (report: ErrorReport) =>
+    tally.error({ ...report, path: report.path && nameOf(report.path) });
   const findings = {
-    onError: (report: Parameters<Tally["error"]>[0]) => tally.error(report),
+    onError: (report: ErrorReport) => tally.error(report),
     onSkipped: (path: string, reason: string) => reporter.warning(`skipped, ${reason}`, path),
     onNote: () => {},
   };
@@ -97,7 +100,8 @@ export async function runSourceDiff(
             const path = nameOf(listed.path);
             const { entry } = listed;
             if (isManifest(config, listed) || !selects(path) || source.isUnknown(listed.path)) continue;
-            const group = await withStoredTimes(listed, storage, from !== undefined);
+            const group = await withStoredTimes(listed, storage, onFailure, from !== undefined);
+            if (group === undefined) continue;
             const history = historyOf(group.versions);
             const last = lastLife(history);
             const life =

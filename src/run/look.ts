@@ -2,6 +2,7 @@
  * Going through what a destination holds, path by path, for the commands that only look.
  */
 import type { Config } from "../config/config.ts";
+import type { ErrorReport } from "../errors.ts";
 import { parseManifestPath } from "../names/manifest-name.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
 import { type History, historyOf } from "../plan/history.ts";
@@ -34,7 +35,10 @@ export interface LookOptions extends RunOptions {
   readonly manifests?: boolean;
 }
 
-type HistoriesOptions = Pick<LookOptions, "needsTimes" | "manifests" | "selects" | "signal">;
+interface HistoriesOptions extends Pick<LookOptions, "needsTimes" | "manifests" | "selects" | "signal"> {
+  /** Is told of a path whose history cannot be told. */
+  onFailure(report: ErrorReport): void;
+}
 
 /** What ended a look: how many failures were reported, by kind. */
 export type LookResult = Pick<ReturnType<Tally["result"]>, "errors">;
@@ -53,7 +57,8 @@ export async function look(
   const opening = { mode: "verify", readsOnly: true, sizes: options.needsSizes ?? false } as const;
   await withDestination(config, options, tally, opening, async (destination) => {
     const versions = await versionsInOrder(destination, options.signal);
-    for await (const file of histories(config, destination, versions, options)) {
+    const onFailure = (report: ErrorReport) => tally.error(report);
+    for await (const file of histories(config, destination, versions, { ...options, onFailure })) {
       await visit(file, destination);
     }
   });
@@ -83,7 +88,7 @@ export async function* histories(
   config: Config,
   { storage }: OpenDestination,
   versions: AsyncIterable<Version[]>,
-  { needsTimes, manifests = false, selects, signal }: HistoriesOptions,
+  { needsTimes, manifests = false, selects, signal, onFailure }: HistoriesOptions,
 ): AsyncGenerator<PathHistory> {
   const nameOf = originalNames(config);
   for await (const groups of storedGroups(versions)) {
@@ -91,8 +96,10 @@ export async function* histories(
       const path = nameOf(group.path);
       const metadata = isManifest(config, group);
       if ((metadata && !manifests) || !selects(path)) continue;
-      const { versions: found } = await withStoredTimes(group, storage, needsTimes);
-      const history = historyOf(found);
+      const told = (report: ErrorReport) => onFailure({ ...report, path });
+      const known = await withStoredTimes(group, storage, told, needsTimes);
+      if (known === undefined) continue;
+      const history = historyOf(known.versions);
       if (history.lives.length > 0) yield { path, history, isManifest: metadata };
     }
     signal.throwIfAborted();

@@ -2,6 +2,7 @@
  * What a backup does with each path that the join gives: the plan is asked, and what it says is begun at once or
  * collected for a later phase.
  */
+import type { ErrorReport } from "../errors.ts";
 import { MANIFEST_MTIME, parseManifestPath } from "../names/manifest-name.ts";
 import { LIVE } from "../names/stamp.ts";
 import { isLive, type StoredVersion } from "../names/stored-name.ts";
@@ -55,7 +56,21 @@ export class PlanPhase {
   /** A promise only where something has to be waited for: most paths of most runs are unchanged. */
   take(listed: PathGroup): Promise<void> | undefined {
     if (!needsStoredTimes(listed.versions)) return this.takeGroup(listed);
-    return withStoredTimes(listed, this.context.storage).then((group) => this.takeGroup(group));
+    return this.takeCompeting(listed);
+  }
+
+  private async takeCompeting(listed: PathGroup): Promise<void> {
+    const onFailure = (report: ErrorReport) => this.leave(listed, report);
+    const group = await withStoredTimes(listed, this.context.storage, onFailure);
+    if (group !== undefined) await this.takeGroup(group);
+  }
+
+  /** A path about which nothing can be decided stays as it is stored; its file counts as one that was not stored. */
+  private leave({ path, entry }: PathGroup, report: ErrorReport): void {
+    const { tally, storePhase } = this.context;
+    this.found.rewritten.leave(path);
+    if (entry === undefined) tally.error(report);
+    else storePhase.settleLoss(entry, { kind: "failed", report }, this.found);
   }
 
   private takeGroup(group: PathGroup): Promise<void> | undefined {

@@ -2,6 +2,7 @@
  * Pruning: what retention does at the end of every run, by itself, without looking at the source.
  */
 import type { Config } from "../config/config.ts";
+import type { ErrorReport } from "../errors.ts";
 import { parseManifestPath } from "../names/manifest-name.ts";
 import { isLive } from "../names/stored-name.ts";
 import type { PathGroup } from "../plan/group.ts";
@@ -40,11 +41,15 @@ export async function runPrune(config: Config, options: PruneOptions): Promise<R
     const { storage, keys, sealer, sealTombstone } = destination;
     if (!clocksAgree(storage, options.reporter)) return tally.result();
     const prune = new Prune(config, now());
+    const onFailure = (report: ErrorReport) => tally.error(report);
     try {
       await withSortedFallback(destination, async (versions) => {
         prune.restart();
         for await (const groups of storedGroups(versions)) {
-          for (const group of groups) prune.take(await withStoredTimes(group, storage));
+          for (const listed of groups) {
+            const group = await withStoredTimes(listed, storage, onFailure);
+            if (group !== undefined) prune.take(group);
+          }
           options.signal.throwIfAborted();
         }
       });

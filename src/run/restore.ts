@@ -3,7 +3,7 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { reportOf } from "../errors.ts";
+import { type ErrorReport, reportOf } from "../errors.ts";
 import type { Manifest } from "../metadata/manifest.ts";
 import { parseManifestPath, unescapePath } from "../names/manifest-name.ts";
 import { type Choice, chooseLife, isAmbiguous } from "../plan/choice.ts";
@@ -216,7 +216,10 @@ class Restore {
       this.metadata.noteRecorded(listed.path); // no manifest has that md5
       return;
     }
-    const group = await withStoredTimes(listed, this.destination.storage, this.choice.at !== undefined);
+    const { storage } = this.destination;
+    const onFailure = (report: ErrorReport) => this.tally.error(report);
+    const group = await withStoredTimes(listed, storage, onFailure, this.choice.at !== undefined);
+    if (group === undefined) return;
     const history = historyOf(group.versions);
     if (this.choice.md5 !== undefined && isAmbiguous(history, this.choice.md5)) {
       if (isSelected(listed.path)) this.tally.error(ambiguousVersion(listed.path));

@@ -46,7 +46,7 @@ export class RewrittenFiles {
   /** Their folders. */
   private readonly concerned = new Set<string>();
   private readonly suspects = new Set<string>();
-  /** Folders with a suspect of which nothing could be stored. */
+  /** Folders with a suspect, or what may be one, of which nothing could be stored. */
   private readonly unread = new Set<string>();
   /** Manifests of folders that lost files. */
   private readonly late = new SpillList<StoreRequest>();
@@ -73,6 +73,11 @@ export class RewrittenFiles {
   /** Notes a file of which nothing could be stored, or that nobody could read. */
   lose(path: string): void {
     if (this.suspects.has(path)) this.unread.add(folderOf(path));
+  }
+
+  /** Notes a file about which nothing could be decided, so that nobody knows whether it is a suspect. */
+  leave(path: string): void {
+    this.unread.add(folderOf(path));
   }
 
   /** Stores what was rewritten, and then the manifests, but for those of folders that lost files. */

@@ -3,6 +3,7 @@
  * paths; or what was live at a moment.
  */
 import type { Config } from "../config/config.ts";
+import type { ErrorReport } from "../errors.ts";
 import { parseManifestPath, unescapePath } from "../names/manifest-name.ts";
 import type { Version } from "../plan/group.ts";
 import { historyOf, lifeAt } from "../plan/history.ts";
@@ -96,13 +97,16 @@ class Verification {
 
   /** What was live at a moment, and the tombstones that tell of it. */
   private async *versionsAt(at: number): AsyncGenerator<Version[]> {
-    const { destination, options } = this;
+    const { destination, options, tally } = this;
+    const onFailure = (report: ErrorReport) => tally.error(report);
     for await (const groups of storedGroups(await versionsInOrder(destination, options.signal))) {
       if (groups.length > 0) this.isEmpty = false;
       const chosen: Version[] = [];
       for (const group of groups) {
         if (!this.isSelected(group.path)) continue;
-        const history = historyOf((await withStoredTimes(group, destination.storage, true)).versions);
+        const known = await withStoredTimes(group, destination.storage, onFailure, true);
+        if (known === undefined) continue;
+        const history = historyOf(known.versions);
         this.orphans += history.orphans.length;
         const life = lifeAt(history, at);
         if (life !== undefined) chosen.push(life.version);

@@ -3,8 +3,12 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { StorageError } from "../../src/errors.ts";
+import { runCat } from "../../src/run/cat.ts";
+import { runDiff, runSourceDiff } from "../../src/run/diff.ts";
+import { runList } from "../../src/run/list.ts";
+import { runPrune } from "../../src/run/prune.ts";
 import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
-import { backup, clean, filesIn, md5, restore, T0, treeOf, World } from "./world.ts";
+import { backup, clean, filesIn, md5, Recorder, restore, T0, treeOf, verify, World } from "./world.ts";
 
 const DAY = 86_400;
 const START = Date.UTC(2025, 4, 1, 12) / 1000;
@@ -74,6 +78,74 @@ it("an object that cannot be looked at before it goes stays, with its tombstone,
   expect(world.stored().filter((name) => !name.startsWith("stays."))).toEqual(odd);
   expect(await clean(backup(config, on(9)))).toEqual({ unchanged: 1, expired: 1 });
   expect(world.stored()).toHaveLength(1);
+});
+
+// What a disk knows of a file beside its name may lie on a bad place: every run was ended by the first of those.
+describe("an object that cannot be asked when it was stored", () => {
+  /** Nothing but its key is to be had of `a/changed`; with tombstones all of its versions compete. */
+  async function lost(settings: Partial<Config> = {}) {
+    const config = await threeDays({ retire: "tombstone", metadata: false, ...settings });
+    const failing: OpenStorage = async (storage, side) => {
+      const opened = await openStorage(storage, side);
+      const stat = opened.stat.bind(opened);
+      opened.stat = async (key) => {
+        if (side === "destination" && key.startsWith("a/changed."))
+          throw new StorageError("destination", "cannot be examined", { path: key, code: "EIO" });
+        return stat(key);
+      };
+      return opened;
+    };
+    return { config, openStorage: failing };
+  }
+  const errors = [expect.objectContaining({ path: "a/changed", code: "EIO", kind: "failed" })];
+
+  it("fails its file; the others of a state are restored, verified, listed and compared", async () => {
+    const { config, openStorage } = await lost();
+    const restored = await restore(config, { ...at(0.5), openStorage });
+    expect(restored.told.errors).toEqual(errors);
+    expect(filesIn(world.restored)).toEqual(["a/gone", "a/link"]);
+    const verified = await verify(config, { at: START + 0.5 * DAY, openStorage });
+    expect({ ...verified.outcomes, errors: verified.told.errors }).toEqual({ intact: 2, errors });
+    const told = new Recorder();
+    const looking = { reporter: told, signal: new AbortController().signal, openStorage };
+    const shown: string[] = [];
+    const show = ({ path }: { path: string }) => shown.push(path);
+    const all = { selects: () => true };
+    await runList(config, { ...looking, ...all, choice: {}, allVersions: true }, show);
+    await runDiff(config, { ...looking, ...all, from: START + 0.5 * DAY }, show);
+    await runSourceDiff(config, { ...looking, ...all, checksum: false }, show);
+    const others = ["a/gone", "a/link", "b/new"];
+    expect(shown).toEqual([...others, ...others]);
+    expect(told.errors).toEqual([...errors, ...errors, ...errors]);
+    const cat = runCat(
+      config,
+      { ...looking, path: "a/changed", choice: {}, offset: 0, length: 9 },
+      async () => {},
+    );
+    await expect(cat).rejects.toMatchObject({ code: "EIO", path: "a/changed" });
+  });
+
+  it("fails its file in a backup, which leaves it as it is stored and goes on with others", async () => {
+    const { config, openStorage } = await lost({ versionsKeepDays: 3 });
+    world.write("a/changed", "four", 30);
+    world.write("b/new", "newer", 30);
+    const changed = () => world.stored().filter((name) => name.startsWith("a/changed."));
+    const before = changed();
+    const pruned = new Recorder();
+    const pruning = { reporter: pruned, signal: new AbortController().signal, openStorage };
+    await runPrune(config, { ...pruning, ...on(20) });
+    expect(pruned.errors).toEqual(errors);
+    const { outcomes, told } = await backup(config, { ...on(20), openStorage });
+    expect(outcomes).toEqual({ failed: 1, changed: 1 });
+    expect(told.errors).toEqual(errors);
+    expect(changed()).toEqual(before);
+    world.remove("a/changed");
+    const gone = await backup(config, { ...on(21), openStorage });
+    expect({ ...gone.outcomes, errors: gone.told.errors }).toEqual({ unchanged: 1, errors });
+    expect(changed()).toEqual(before);
+    world.write("a/changed", "four", 30);
+    expect(await clean(backup(config, on(22)))).toMatchObject({ changed: 1, unchanged: 1 });
+  });
 });
 
 describe.each(["rename", "tombstone"] as const)("a restore of the past, retired by %s", (retire) => {

@@ -45,8 +45,10 @@ export async function expectRestorable(
   }
   const shown = new Map<string, string>();
   for (const { path, contents: allowed, required, live } of expected) {
-    const group = await withStoredTimes({ path, versions: versions.get(path) ?? [] }, storage);
-    const current = chooseLife(historyOf(group.versions), { deleted: true })?.version;
+    const group = await withStoredTimes({ path, versions: versions.get(path) ?? [] }, storage, (report) => {
+      throw new Error(`${when}: ${report.message}`);
+    });
+    const current = chooseLife(historyOf(group?.versions ?? []), { deleted: true })?.version;
     if (current === undefined) {
       expect(required, `${when}: ${path} is lost`).toBe(false);
       continue;
