@@ -10,6 +10,7 @@
  * metadata, and links, which are nowhere else.
  */
 
+import { StorageError } from "../errors.ts";
 import { type Manifest, type ManifestEntry, parseManifest } from "../metadata/manifest.ts";
 import { folderOf } from "../names/folders.ts";
 import { escapePath, isBeforeManifests } from "../names/manifest-name.ts";
@@ -63,8 +64,8 @@ export class RewrittenFiles {
   }
 
   /** Notes an unchanged file that may concern it. */
-  async consider(request: StoreRequest, { key, storedAt }: Version, storage: Storage): Promise<void> {
-    const stored = storedAt ?? (await storage.stat(key))?.modified;
+  async consider(request: StoreRequest, version: Version, storage: Storage): Promise<void> {
+    const stored = await storedTime(version, storage);
     if (stored === undefined || stored - request.file.mtime * 1000 >= SOON_MS) return;
     this.candidates.add(request);
     this.concerned.add(folderOf(request.file.path));
@@ -135,6 +136,17 @@ export class RewrittenFiles {
     }
     await workers.drain();
     return changed;
+  }
+}
+
+/** Undefined where it has gone. Where storage does not tell, the file is looked at in any case. */
+async function storedTime({ key, storedAt }: Version, storage: Storage): Promise<number | undefined> {
+  if (storedAt !== undefined) return storedAt;
+  try {
+    return (await storage.stat(key))?.modified;
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    return Number.NEGATIVE_INFINITY;
   }
 }
 

@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
+import { StorageError } from "../../src/errors.ts";
 import { isBeforeManifests, manifestPath } from "../../src/names/manifest-name.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import type { Storage } from "../../src/storage/storage.ts";
@@ -86,6 +87,25 @@ describe("a file that changes within the second of its backup", () => {
         return Object.assign(opened, change(opened));
       },
     });
+
+  it("is found also where storage does not tell when its version was stored, and what has not changed is unchanged", async () => {
+    const config = world.config({ container: "segmented", metadata: true });
+    write("file", "before", 0.25);
+    write("other", "as it was", 0.25);
+    await clean(backup(config));
+    const odd = world.stored();
+    write("file", "behind", 0.5);
+    const { outcomes, told } = await backupWith(config, (opened) => {
+      const stat = opened.stat.bind(opened);
+      return {
+        stat: async (key) => {
+          if (!odd.includes(key)) return stat(key);
+          throw new StorageError("destination", "cannot be examined", { path: key, code: "EIO" });
+        },
+      };
+    });
+    expect({ outcomes, errors: told.errors }).toEqual({ outcomes: { changed: 1, unchanged: 1 }, errors: [] });
+  });
 
   it("is found by a run after one that could not store it, or not read it", async () => {
     const config = world.config({ container: "segmented", metadata: true });
