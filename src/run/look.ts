@@ -2,7 +2,7 @@
  * Going through what a destination holds, path by path, for the commands that only look.
  */
 import type { Config } from "../config/config.ts";
-import type { ErrorReport } from "../errors.ts";
+import { type ErrorReport, reportOf, StorageError } from "../errors.ts";
 import { parseManifestPath } from "../names/manifest-name.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
 import { type History, historyOf } from "../plan/history.ts";
@@ -44,8 +44,8 @@ interface HistoriesOptions extends Pick<LookOptions, "needsTimes" | "manifests" 
 export type LookResult = Pick<ReturnType<Tally["result"]>, "errors">;
 
 /**
- * Visits the history of every file, nearly in the order of paths. Names that cannot be read are reported; metadata
- * manifests are no files and left out.
+ * Visits the history of every file, nearly in the order of paths. Names that cannot be read are reported, and so is what
+ * storage does not tell of one file; metadata manifests are no files and left out.
  * @throws BackupError where the destination cannot be read at all; `InterruptedError` after a signal
  */
 export async function look(
@@ -59,7 +59,12 @@ export async function look(
     const versions = await versionsInOrder(destination, options.signal);
     const onFailure = (report: ErrorReport) => tally.error(report);
     for await (const file of histories(config, destination, versions, { ...options, onFailure })) {
-      await visit(file, destination);
+      try {
+        await visit(file, destination);
+      } catch (error) {
+        if (!(error instanceof StorageError)) throw error;
+        onFailure({ ...reportOf(error, "destination"), path: file.path });
+      }
     }
   });
   return tally.result();

@@ -7,6 +7,7 @@ import { runCat } from "../../src/run/cat.ts";
 import { runDiff, runSourceDiff } from "../../src/run/diff.ts";
 import { runList } from "../../src/run/list.ts";
 import { runPrune } from "../../src/run/prune.ts";
+import { runStats } from "../../src/run/stats.ts";
 import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { backup, clean, filesIn, md5, Recorder, restore, T0, treeOf, verify, World } from "./world.ts";
 
@@ -82,14 +83,14 @@ it("an object that cannot be looked at before it goes stays, with its tombstone,
 
 // What a disk knows of a file beside its name may lie on a bad place: every run was ended by the first of those.
 describe("an object that cannot be asked when it was stored", () => {
-  /** Nothing but its key is to be had of `a/changed`; with tombstones all of its versions compete. */
-  async function lost(settings: Partial<Config> = {}) {
+  /** Nothing but its key is to be had of a file; with tombstones all versions of `a/changed` compete. */
+  async function lost(settings: Partial<Config> = {}, file = "a/changed") {
     const config = await threeDays({ retire: "tombstone", metadata: false, ...settings });
     const failing: OpenStorage = async (storage, side) => {
       const opened = await openStorage(storage, side);
       const stat = opened.stat.bind(opened);
       opened.stat = async (key) => {
-        if (side === "destination" && key.startsWith("a/changed."))
+        if (side === "destination" && key.startsWith(`${file}.`))
           throw new StorageError("destination", "cannot be examined", { path: key, code: "EIO" });
         return stat(key);
       };
@@ -123,6 +124,16 @@ describe("an object that cannot be asked when it was stored", () => {
       async () => {},
     );
     await expect(cat).rejects.toMatchObject({ code: "EIO", path: "a/changed" });
+  });
+
+  it("is told of where its size was to be counted, and the others are counted", async () => {
+    const { config, openStorage } = await lost({}, "b/new");
+    const reporter = new Recorder();
+    const looking = { reporter, signal: new AbortController().signal, openStorage, selects: () => true };
+    const { stats, result } = await runStats(config, { ...looking, depth: 1, stored: true });
+    expect(stats.total.live.versions).toBe(1);
+    expect(reporter.errors).toMatchObject([{ path: "b/new", code: "EIO" }]);
+    expect(result.errors).toEqual(new Map([["failed", 1]]));
   });
 
   it("fails its file in a backup, which leaves it as it is stored and goes on with others", async () => {
