@@ -16,6 +16,8 @@ export interface Life {
   readonly ceased?: number;
   /** The tombstone that tells of it. */
   readonly marker?: Version;
+  /** Other objects, or tombstones, that tell of this very life: a bucket renames by copying, and a run can end before it removes. */
+  readonly doubles?: readonly Version[];
 }
 
 export interface History {
@@ -55,7 +57,7 @@ export function historyOf(versions: readonly Version[]): History {
       if (version.storedAt === undefined || began >= lastEnd) lives.push({ version, began });
     }
   }
-  return { lives: lives.sort(byTime), orphans: orphans.sort(byStoring) };
+  return { lives: withoutDoubles(lives.sort(byTime)), orphans: orphans.sort(byStoring) };
 }
 
 type Ended = Exclude<Stamp, { form: "live" }>;
@@ -111,9 +113,53 @@ function byStoring(a: Version, b: Version): number {
   );
 }
 
+/**
+ * The same lives, each once: told by what lasts, else by what is not condemned, else by what was condemned first. On its own a
+ * double would be subject to the rules of retention, and could go together with what it is the double of.
+ */
+function withoutDoubles(lives: readonly Life[]): readonly Life[] {
+  if (lives.length < 2) return lives;
+  const lasting = new Map(lives.filter(isDated).map((life) => [beginningOf(life), life]));
+  const alike = new Map<Life | string, Life[]>();
+  for (const life of lives) {
+    const { began, ceased, marker, version } = life;
+    const { form } = (marker ?? version).stamp;
+    const goesOn = form === "stamp" && ceased !== began ? lasting.get(beginningOf(life)) : undefined;
+    const which = ceased === undefined ? life : (goesOn ?? `${beginningOf(life)}.${ceased}.${form}`);
+    alike.set(which, [...(alike.get(which) ?? []), life]);
+  }
+  if (alike.size === lives.length) return lives;
+  return [...alike.values()].map(joined).sort(byTime);
+}
+
+/** Whether it lasts, and when it began is known. */
+function isDated({ version, ceased }: Life): boolean {
+  return ceased === undefined && version.storedAt !== undefined;
+}
+
+function beginningOf({ version, began }: Life): string {
+  return `${contentOf(version)}.${began}`;
+}
+
+function joined(lives: readonly Life[]): Life {
+  const [life, ...others] = [...lives].sort((a, b) => claimOf(a) - claimOf(b)) as [Life, ...Life[]];
+  if (others.length === 0) return life;
+  return { ...life, doubles: others.map(({ marker, version }) => marker ?? version) };
+}
+
+function claimOf({ version, marker, ceased }: Life): number {
+  const { stamp } = marker ?? version;
+  if (ceased === undefined) return -1;
+  return "condemned" in stamp ? (stamp.condemned ?? 0) : 0;
+}
+
 function add(byContent: Map<string, Version[]>, version: Version): void {
-  const content = `${version.mtime}.${version.size}.${version.md5}`;
+  const content = contentOf(version);
   const same = byContent.get(content);
   if (same === undefined) byContent.set(content, [version]);
   else same.push(version);
+}
+
+function contentOf({ mtime, size, md5 }: Version): string {
+  return `${mtime}.${size}.${md5}`;
 }

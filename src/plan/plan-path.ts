@@ -77,7 +77,8 @@ function planWithout(group: PathGroup, settings: PlanSettings): PathPlan {
 /** Whatever was live and is not any more is retired; what is retired already is not touched here. */
 function planWithHistory(group: PathGroup): PathPlan {
   const { lives } = historyOf(group.versions);
-  const live = lives.filter(({ ceased }) => ceased === undefined).map(({ version }) => version);
+  const lasting = lives.filter(({ ceased }) => ceased === undefined);
+  const live = lasting.map(({ version }) => version);
   const { entry } = group;
   if (entry === undefined) {
     const version = live.at(-1);
@@ -85,9 +86,15 @@ function planWithHistory(group: PathGroup): PathPlan {
       ? { kind: "nothing" }
       : { kind: "vanished", version, surplus: live.slice(0, -1) };
   }
-  const match = live.findLast((version) => isVersionOf(version, entry));
+  const match = lasting.findLast(({ version }) => isVersionOf(version, entry));
   if (match !== undefined) {
-    return { kind: "unchanged", version: match, surplus: live.filter((version) => version !== match) };
+    // It is still there, or again: what a retirement that was cut off copied would tell of an end that was none.
+    const { version: kept, doubles = [] } = match;
+    return {
+      kind: "unchanged",
+      version: kept,
+      surplus: [...doubles, ...live.filter((other) => other !== kept)],
+    };
   }
   const objects = [...new Set(lives.map(({ version }) => version))].reverse();
   return { kind: "upload", entry, sameSize: sameSizeOf(objects, entry), previous: live };

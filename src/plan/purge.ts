@@ -2,7 +2,8 @@
  * What happens to the objects of lives that retention does not keep. Pure.
  *
  * With a purge delay a version is first condemned: its name gets the moment, and it goes when the delay has passed. A
- * version that the rules keep again is reprieved.
+ * version that the rules keep again is reprieved. Where that was cut off two objects tell of one life: one of them is enough,
+ * and another name for it would make one more with every run that is not allowed to remove.
  */
 import { type Period, SECONDS_MOST, type Stamp } from "../names/stamp.ts";
 import type { Version } from "./group.ts";
@@ -13,6 +14,8 @@ export interface Purge {
   readonly remove: readonly Version[];
   /** Objects and tombstones to be given another stamp. */
   readonly restamp: readonly { readonly version: Version; readonly stamp: Period }[];
+  /** Objects and tombstones to be removed as soon as those that they are the doubles of are seen. */
+  readonly doubles: readonly { readonly version: Version; readonly of: Version }[];
   /** The lives that end with this. */
   readonly ended: readonly Life[];
 }
@@ -31,25 +34,42 @@ export function planPurge(
   const unwanted = new Set(expired);
   const ended: Life[] = [];
   const restamp: { version: Version; stamp: Period }[] = [];
+  const doubles: { version: Version; of: Version }[] = [];
   for (const life of lives) {
-    const { stamp } = life.marker ?? life.version;
+    const told = tellersOf(life);
+    const [version] = told;
+    const { stamp } = version;
     if (stamp.form === "live") continue;
-    const condemned = stamp.form === "date" ? undefined : stamp.condemned;
-    const version = life.marker ?? life.version;
+    const first = told.find((one) => condemnedOf(one) !== undefined);
+    const condemned = first && condemnedOf(first);
     if (!unwanted.has(life)) {
-      if (condemned !== undefined) restamp.push({ version, stamp: condemnedAt(life, stamp, undefined) });
+      if (first === version) restamp.push({ version, stamp: condemnedAt(life, stamp, undefined) });
+      else doubles.push(...told.slice(1).map((double) => ({ version: double, of: version })));
     } else if (delaySeconds === 0 || (condemned !== undefined && now - condemned >= delaySeconds)) {
       ended.push(life);
-    } else if (condemned === undefined) {
+    } else if (first === undefined) {
       restamp.push({ version, stamp: condemnedAt(life, stamp, now) });
+    } else {
+      doubles.push(...told.filter((one) => one !== first).map((double) => ({ version: double, of: first })));
     }
   }
   const gone = new Set(ended);
   const needed = new Set(lives.filter((life) => !gone.has(life)).map(({ version }) => version));
   // An object that is one with a tombstone goes before it: left alone, it would look live.
-  const objects = new Set(ended.map(({ version }) => version).filter((version) => !needed.has(version)));
-  const markers = ended.flatMap(({ marker }) => (marker === undefined ? [] : [marker]));
-  return { remove: [...objects, ...markers, ...orphans], restamp, ended };
+  const told = ended.flatMap((life) => [life.version, ...tellersOf(life)]);
+  const objects = told.filter(({ stamp }) => stamp.form !== "marker");
+  const markers = told.filter(({ stamp }) => stamp.form === "marker");
+  const unneeded = new Set([...objects.filter((version) => !needed.has(version)), ...markers]);
+  return { remove: [...unneeded, ...orphans], restamp, doubles, ended };
+}
+
+/** What tells of a life: those that are condemned last, the one that was first before others. */
+function tellersOf({ version, marker, doubles = [] }: Life): readonly [Version, ...Version[]] {
+  return [marker ?? version, ...doubles];
+}
+
+function condemnedOf({ stamp }: Version): number | undefined {
+  return "condemned" in stamp ? stamp.condemned : undefined;
 }
 
 function condemnedAt({ began, ceased = began }: Life, stamp: Stamp, moment: number | undefined): Period {

@@ -78,8 +78,9 @@ export class GroupOfChanges {
     }
   }
 
-  async end({ purge: { remove, restamp, ended }, isManifest }: Ending): Promise<void> {
+  async end({ purge: { remove, restamp, doubles, ended }, isManifest }: Ending): Promise<void> {
     const { tally, reporter, signal } = this.context;
+    for (const double of doubles) await this.endDouble(double);
     for (const version of remove) {
       const told = !isManifest && ended.some((life) => (life.marker ?? life.version).key === version.key);
       const done = () => {
@@ -103,6 +104,22 @@ export class GroupOfChanges {
         signal.throwIfAborted();
         tally.error(failure(error, version.path));
       }
+    }
+  }
+
+  /** A double goes only where what it is the double of is there, and is the same. */
+  private async endDouble({ version, of }: Purge["doubles"][number]): Promise<void> {
+    const { storage, tally, signal } = this.context;
+    const isMarker = version.stamp.form === "marker";
+    try {
+      signal.throwIfAborted();
+      const other = await storage.stat(of.key);
+      // Tombstones say the same in bytes of their own.
+      const isThere = isMarker ? other !== undefined : isSame(other, await storage.stat(version.key));
+      if (isThere) this.removals[isMarker ? 1 : 0]?.push({ version, done: () => {} });
+    } catch (error) {
+      signal.throwIfAborted();
+      tally.error(failure(error, version.path));
     }
   }
 

@@ -23,7 +23,8 @@ export class HistoryPhase {
   }
 
   purge(purge: Purge, isManifest: boolean): void {
-    if (purge.remove.length > 0 || purge.restamp.length > 0) this.endings.append({ purge, isManifest });
+    const { remove, restamp, doubles } = purge;
+    if (remove.length + restamp.length + doubles.length > 0) this.endings.append({ purge, isManifest });
   }
 
   /** Whether anything is to be retired. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Stamp } from "../../src/names/stamp.ts";
+import type { Period, Stamp } from "../../src/names/stamp.ts";
 import type { Version } from "../../src/plan/group.ts";
 import { historyOf, lastLife, lifeAt, needsStoredTimes } from "../../src/plan/history.ts";
 import { assertProperty } from "../property.ts";
@@ -89,6 +89,33 @@ describe("the history of a path", () => {
     expect(historyOf([mark, live(100, 5)])).toMatchObject({ orphans: [mark], lives: [{ began: 100 }] });
   });
 
+  it("tells a life once, however many objects a renaming that was cut off left of it", () => {
+    const period: Period = { form: "stamp", began: 100, ceased: 200 };
+    const [plain, early, late] = [undefined, 300, 400].map((condemned) =>
+      versionOf("f", { stamp: { ...period, ...(condemned !== undefined && { condemned }) } }),
+    ) as [Version, Version, Version];
+    const other = versionOf("f", { md5: "2", stamp: period });
+    expect(historyOf([late, early, other, plain]).lives).toEqual([
+      { version: plain, began: 100, ceased: 200, doubles: [early, late] },
+      { version: other, began: 100, ceased: 200 },
+    ]);
+    expect(historyOf([late, early]).lives).toEqual([
+      { version: early, began: 100, ceased: 200, doubles: [late] },
+    ]);
+  });
+
+  it("takes what began with the live one, and is of its content, for a double: its retirement was cut off", () => {
+    const now = live(100);
+    const copy = versionOf("f", { stamp: stamp(100, 200) });
+    expect(historyOf([copy, now]).lives).toEqual([{ version: now, began: 100, doubles: [copy] }]);
+    const others = [stamp(100, 100), stamp(99, 200), marker(100, 200)].map((of) =>
+      versionOf("f", { stamp: of }),
+    );
+    others.push(versionOf("f", { md5: "2", stamp: stamp(100, 200) }));
+    for (const other of others)
+      for (const { doubles } of historyOf([other, now]).lives) expect(doubles).toBeUndefined();
+  });
+
   it("needs stored times where several are live, or a tombstone is there", () => {
     expect(needsStoredTimes([live(1), versionOf("f", { stamp: stamp(1, 2) })])).toBe(false);
     expect(needsStoredTimes([live(1), live(2, 3)])).toBe(true);
@@ -118,7 +145,9 @@ describe("the history of a path", () => {
       fc.property(anyVersions, (versions) => {
         const history = historyOf(versions);
         expect(historyOf([...versions].reverse())).toEqual(history);
-        const told = new Set(history.lives.flatMap(({ version, marker }) => [version, marker]));
+        const told = new Set(
+          history.lives.flatMap(({ version, marker, doubles = [] }) => [version, marker, ...doubles]),
+        );
         for (const version of [...versions]) {
           expect(told.has(version) || history.orphans.includes(version)).toBe(true);
         }

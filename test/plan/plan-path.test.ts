@@ -195,6 +195,26 @@ describe("the plan of one path", () => {
     expect(planWithHistory(entryOf("f", 7, 9), versions)).toMatchObject({ sameSize: [], previous });
   });
 
+  it("with history needs no copy that a retirement left which was cut off, where the file is there", () => {
+    const stored = { ...live, storedAt: 5000 };
+    const copy = versionOf("f", {
+      mtime: live.mtime,
+      size: live.size,
+      md5: live.md5,
+      stamp: { form: "stamp", began: 5, ceased: 10 },
+    });
+    expect(planWithHistory(same, [stored, copy])).toEqual({
+      kind: "unchanged",
+      version: stored,
+      surplus: [copy],
+    });
+    expect(planWithHistory(undefined, [stored, copy])).toEqual({
+      kind: "vanished",
+      version: stored,
+      surplus: [],
+    });
+  });
+
   it("leaves the versions of a history alone", () => {
     const retired = versionOf("f", { stamp: { form: "stamp", began: 5, ceased: 10 } });
     expect(plan(undefined, [retired], 0)).toEqual({ kind: "nothing" });

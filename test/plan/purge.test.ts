@@ -80,6 +80,28 @@ it("a tombstone is condemned in place of its object", () => {
   ]);
 });
 
+/** Each is enough; by another name for one of them there would be three. */
+it.each(["stamp", "marker"] as const)("of a life that two objects tell of, as %ss, one is left", (form) => {
+  const plain = version(form, 100);
+  const condemned = version(form, 100, NOW - DELAY + 1);
+  const history = historyOf([condemned, versionOf("f", { storedAt: 210_000 }), plain]);
+  const unwanted = history.lives.filter(({ ceased }) => ceased !== undefined);
+  expect(unwanted).toHaveLength(1);
+  const plans = (expired: typeof unwanted, delay: number) => planPurge(history, expired, delay, NOW);
+  expect(plans(unwanted, DELAY)).toMatchObject({ remove: [], restamp: [], ended: [] });
+  expect(plans(unwanted, DELAY).doubles).toEqual([{ version: plain, of: condemned }]);
+  // Kept again, the one was renamed to the other, which was removed then: nothing was left.
+  expect(plans([], 0)).toMatchObject({ remove: [], restamp: [], ended: [] });
+  expect(plans([], 0).doubles).toEqual([{ version: condemned, of: plain }]);
+  for (const delay of [0, DELAY - 1])
+    expect(plans(unwanted, delay)).toEqual({
+      remove: [plain, condemned],
+      restamp: [],
+      doubles: [],
+      ended: unwanted,
+    });
+});
+
 it("tombstones of nothing go", () => {
   const orphan = version("marker", 100);
   expect(purgeOf([orphan], [])).toEqual({ remove: [orphan], restamp: [], ended: [] });

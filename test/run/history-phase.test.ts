@@ -33,7 +33,7 @@ beforeEach(() => begin());
 const retire = (retiring: Partial<Retiring> & Pick<Retiring, "versions">) =>
   history.retire({ why: "replaced", taken: [], ...retiring });
 const purge = (given: Partial<Purge>, isManifest = false) =>
-  history.purge({ remove: [], restamp: [], ended: [], ...given }, isManifest);
+  history.purge({ remove: [], restamp: [], doubles: [], ended: [], ...given }, isManifest);
 async function carryOut(dryRun = false): Promise<string[]> {
   await history.carryOutRetirings({ ...phase.context, dryRun });
   await history.carryOutPurges({ ...phase.context, dryRun });
@@ -290,6 +290,34 @@ describe("ending", () => {
     ]);
     expect(phase.told.files).toEqual(["condemned a", "reprieved b"]);
     expect(phase.outcomes()).toEqual({ condemned: 1, reprieved: 1 });
+  });
+
+  it.each([
+    ["that is the same", 5, true],
+    ["but not beside another", 4, false],
+    ["but not where that has gone", undefined, false],
+  ])("removes a double beside what it is the double of, %s", async (_, size, removed) => {
+    const [version, of] = [stamp(1, 2), stamp(1, 2, 700)].map((period) =>
+      versionOf("a", { stamp: period }),
+    ) as [Version, Version];
+    phase.storage.objects.set(version.key, at(1));
+    if (size !== undefined) phase.storage.objects.set(of.key, at(1, size));
+    purge({ doubles: [{ version, of }] });
+    expect((await carryOut()).filter((call) => call.startsWith("remove"))).toEqual(
+      removed ? [`remove ${version.key}`] : [],
+    );
+    expect(phase.told.files).toEqual([]);
+  });
+
+  it("removes a tombstone beside another of the same life, and tells where it cannot be looked at", async () => {
+    const condemned = versionOf("f", { stamp: { ...marker(100, 200), condemned: 700 } });
+    phase.storage.objects.set(condemned.key, at(700, 6));
+    const bad = versionOf("bad", { stamp: marker(100, 200) });
+    phase.storage.failing.set(bad.key, "EIO");
+    purge({ doubles: [{ version: mark, of: condemned }] });
+    purge({ doubles: [{ version: condemned, of: bad }] });
+    expect((await carryOut()).filter((call) => call.startsWith("remove"))).toEqual([`remove ${mark.key}`]);
+    expect(phase.told.errors).toMatchObject([{ path: "f", code: "EIO" }]);
   });
 
   it("condemns a tombstone by a new one, and removes the old one once that is published", async () => {
