@@ -2,6 +2,7 @@
  * Removing objects: a thousand per request where the server and the keys allow that, else one by one.
  */
 import pLimit from "p-limit";
+import { isPassing } from "../passing.ts";
 import type { Connection } from "./connection.ts";
 import { isMissing, toStorageError } from "./errors.ts";
 import { fitsXml } from "./keys.ts";
@@ -40,14 +41,19 @@ async function removeBatch(
   batch: readonly string[],
   limit: ReturnType<typeof pLimit>,
 ): Promise<RemovalFailure[]> {
+  const oneByOne = async (keys: readonly string[]) =>
+    (await Promise.all(keys.map((key) => limit(() => removeOne(connection, key))))).flat();
   try {
-    return await limit(() => deleteObjects(connection, batch));
+    const failures = await limit(() => deleteObjects(connection, batch));
+    // Whose failure it is cannot be told.
+    if (failures.some(({ key }) => !batch.includes(key))) return await oneByOne(batch);
+    // Of single keys a server says what would have the whole request sent again: that it had trouble.
+    const again = new Set(failures.filter(({ error }) => isPassing(error)).map(({ key }) => key));
+    return [...failures.filter(({ key }) => !again.has(key)), ...(await oneByOne([...again]))];
   } catch (error) {
     // Some servers do not know the request at all, or object to its checksum; each knows DeleteObject.
-    if (!isRefusal(error))
-      return batch.map((key) => ({ key, error: toStorageError(connection, WHAT, key, error) }));
-    const failures = await Promise.all(batch.map((key) => limit(() => removeOne(connection, key))));
-    return failures.flat();
+    if (isRefusal(error)) return oneByOne(batch);
+    return batch.map((key) => ({ key, error: toStorageError(connection, WHAT, key, error) }));
   }
 }
 

@@ -278,6 +278,24 @@ describe("a removal", () => {
     ]);
   });
 
+  it("of several is asked for once more where a server had trouble with single ones, or names others", async () => {
+    const error = (key: string, code: string) => `<Error><Key>${key}</Key><Code>${code}</Code></Error>`;
+    const answered = async (errors: string) => {
+      const { server, storage } = await serve(({ operation, key }) => {
+        if (operation === "DeleteObjects") return { body: `<DeleteResult>${errors}</DeleteResult>` };
+        return { status: key === "d" ? 403 : 204 };
+      });
+      return { failures: await storage.remove(["a", "b", "c", "d"]), asked: server.count("DeleteObject") };
+    };
+    const trouble = error("a", "InternalError") + error("b", "SlowDown") + error("d", "AccessDenied");
+    expect(await answered(trouble)).toMatchObject({ failures: [{ key: "d" }], asked: 2 });
+    for (const unknown of ["", "A"])
+      expect(await answered(error(unknown, "AccessDenied"))).toMatchObject({
+        failures: [{ key: "d", error: { code: "AccessDenied" } }],
+        asked: 4,
+      });
+  });
+
   it.each([400, 403, 405, 411, 501])(
     "of several is asked for one by one where a server says %i",
     async (status) => {
