@@ -2,8 +2,10 @@
  * Folders of a local destination: making them, remembering which ones changed, and removing emptied ones.
  */
 import * as fs from "node:fs";
+import { errorCode } from "../../errors.ts";
 import { fsPath } from "../../names/path-text.ts";
 import { flushFolders } from "./durability.ts";
+import { MAKING_ATTEMPTS } from "./make-folder.ts";
 
 const REMEMBERED = 50_000;
 
@@ -22,23 +24,7 @@ export class Folders {
     const folder = folderOf(key);
     this.touched.add(folder);
     if (this.known.has(folder)) return;
-    const missing: string[] = [];
-    for (let at = folder; ; at = folderOf(at)) {
-      try {
-        fs.mkdirSync(this.pathOf(at), { mode: 0o700 });
-        this.touched.add(folderOf(at));
-        break;
-      } catch (error) {
-        const code = (error as NodeJS.ErrnoException).code;
-        if (code === "EEXIST") break;
-        if (code !== "ENOENT" || at === "") throw error;
-        missing.push(at);
-      }
-    }
-    for (const at of missing.reverse()) {
-      fs.mkdirSync(this.pathOf(at), { recursive: true, mode: 0o700 });
-      this.touched.add(folderOf(at));
-    }
+    this.make(folder);
     if (this.known.size >= REMEMBERED) this.known.clear();
     this.known.add(folder);
   }
@@ -81,6 +67,22 @@ export class Folders {
       }
       this.known.delete(at);
       this.touched.add(folderOf(at));
+    }
+  }
+
+  /** With what lacks above it, but for the destination itself. */
+  private make(folder: string): void {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        fs.mkdirSync(this.pathOf(folder), { mode: 0o700 });
+        this.touched.add(folderOf(folder));
+        return;
+      } catch (error) {
+        const code = errorCode(error);
+        if (code === "EEXIST") return;
+        if (code !== "ENOENT" || folder === "" || attempt === MAKING_ATTEMPTS) throw error;
+        this.make(folderOf(folder));
+      }
     }
   }
 

@@ -14,11 +14,15 @@ beforeEach(() => {
 });
 afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
 
+/** A script that prints the code of the error that it throws. */
+function telling(folder: string): string {
+  return `import(${JSON.stringify(MODULE)}).then(({ makeFolder }) => makeFolder(${JSON.stringify(folder)})).catch(({ code }) => process.stdout.write(code))`;
+}
+
 /** The code of the error that it throws, where `root` is mounted read-only. */
 function codeWhenReadOnly(folder: string): string {
-  const script = `import(${JSON.stringify(MODULE)}).then(({ makeFolder }) => makeFolder(${JSON.stringify(folder)})).catch(({ code }) => process.stdout.write(code))`;
   const mounting = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$1" -e "$2"';
-  return spawnSync("unshare", ["-rm", "sh", "-c", mounting, root, process.execPath, script], {
+  return spawnSync("unshare", ["-rm", "sh", "-c", mounting, root, process.execPath, telling(folder)], {
     encoding: "utf8",
   }).stdout;
 }
@@ -38,6 +42,14 @@ it.skipIf(!mayMount)("told ENOENT of a file system that is read-only", () => {
   expect(codeWhenReadOnly(path.join(root, "there/folder"))).toBe("EROFS");
   expect(codeWhenReadOnly(path.join(root, "a/b/c"))).toBe("EROFS");
   expect(codeWhenReadOnly(path.join(root, "there"))).toBe("");
+});
+
+it("tried for ever where the system says ENOENT of a folder that is there", () => {
+  const made = spawnSync(process.execPath, ["-e", telling("/proc/none/folder")], {
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+  expect(made).toMatchObject({ signal: null, stdout: "ENOENT" });
 });
 
 it("says ENOENT of a link to nothing, and of a file on the way that it is no folder", () => {
