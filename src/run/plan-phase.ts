@@ -83,24 +83,22 @@ export class PlanPhase {
     if (context.plan.keepsHistory && group.versions.some(({ stamp }) => stamp.form !== "live"))
       found.sawHistory = true;
     if (plan.kind === "nothing") return undefined;
-    if (plan.kind === "unchanged") return this.takeUnchanged(group, plan, isManifest);
+    if (plan.kind === "unchanged") {
+      this.takeUnchanged(group, plan, isManifest);
+      return undefined;
+    }
     return isManifest ? this.takeManifest(group, plan, expiring) : this.takeFile(group, plan, expiring);
   }
 
-  private takeUnchanged(
-    group: PathGroup,
-    plan: PathPlan & { kind: "unchanged" },
-    isManifest: boolean,
-  ): Promise<void> | undefined {
+  private takeUnchanged(group: PathGroup, plan: PathPlan & { kind: "unchanged" }, isManifest: boolean): void {
     const { context, found } = this;
     const { version, surplus } = plan;
     if (surplus.length > 0) this.removeSurplus(version, surplus, group);
-    if (isManifest) return undefined;
+    if (isManifest) return;
     found.unchangedFiles++;
     found.unchangedBytes += version.size;
-    if (!context.recordsMetadata || !found.rewritten.mayConcern(group.path)) return undefined;
-    const request = requestOf(group, group.entry as Entry, [version], [version]);
-    return found.rewritten.consider(request, version, context.storage);
+    if (!context.recordsMetadata || !found.rewritten.mayConcern(group.path)) return;
+    found.rewritten.consider(requestOf(group, group.entry as Entry, [version], [version]));
   }
 
   /** Where names are not reserved, a file may have such a name; what has none may be of a run that reserved them. */

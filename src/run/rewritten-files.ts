@@ -1,5 +1,6 @@
 /**
- * Files that were changed within the very second in which they were backed up.
+ * Files that are others than those stored, of the same size and of the same second: they were written once more within the
+ * second of their backup, or a file of that second (a copy saved beside them, say) was moved to their place, however long after.
  *
  * Names hold whole seconds, so such a file looks unchanged by time and size. Manifests hold nanoseconds: where one has changed,
  * it is compared with the one before, and the content of a file whose entry is another is looked at. (The entry is of when the
@@ -10,7 +11,6 @@
  * metadata, and links, which are nowhere else.
  */
 
-import { StorageError } from "../errors.ts";
 import { type Manifest, type ManifestEntry, parseManifest } from "../metadata/manifest.ts";
 import { folderOf } from "../names/folders.ts";
 import { escapePath, isBeforeManifests } from "../names/manifest-name.ts";
@@ -19,14 +19,10 @@ import { isLive } from "../names/stored-name.ts";
 import type { Version } from "../plan/group.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
-import type { Storage } from "../storage/storage.ts";
 import { below } from "./restored-tree.ts";
 import type { StoreRequest } from "./store-phase.ts";
 import type { ManifestOutcome } from "./tasks.ts";
 import type { Workers } from "./workers.ts";
-
-/** What was stored longer after its time than this was not written while it was read, whatever the clocks. */
-const SOON_MS = 3_600_000;
 
 export interface RewrittenContext {
   readonly workers: Workers;
@@ -64,9 +60,7 @@ export class RewrittenFiles {
   }
 
   /** Notes an unchanged file that may concern it. */
-  async consider(request: StoreRequest, version: Version, storage: Storage): Promise<void> {
-    const stored = await storedTime(version, storage);
-    if (stored === undefined || stored - request.file.mtime * 1000 >= SOON_MS) return;
+  consider(request: StoreRequest): void {
     this.candidates.add(request);
     this.concerned.add(folderOf(request.file.path));
   }
@@ -136,17 +130,6 @@ export class RewrittenFiles {
     }
     await workers.drain();
     return changed;
-  }
-}
-
-/** Undefined where it has gone. Where storage does not tell, the file is looked at in any case. */
-async function storedTime({ key, storedAt }: Version, storage: Storage): Promise<number | undefined> {
-  if (storedAt !== undefined) return storedAt;
-  try {
-    return (await storage.stat(key))?.modified;
-  } catch (error) {
-    if (!(error instanceof StorageError)) throw error;
-    return Number.NEGATIVE_INFINITY;
   }
 }
 

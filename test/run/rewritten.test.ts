@@ -25,9 +25,9 @@ beforeEach(() => {
 afterEach(() => world.dispose());
 
 const second = Math.floor(Date.now() / 1000) - 100;
-const write = (file: string, text: string, fraction: number) => {
+const write = (file: string, text: string, fraction: number, at = second) => {
   world.write(file, text);
-  fs.utimesSync(path.join(world.src, file), second + fraction, second + fraction);
+  fs.utimesSync(path.join(world.src, file), at + fraction, at + fraction);
 };
 
 describe("a file that changes within the second of its backup", () => {
@@ -128,11 +128,17 @@ describe("a file that changes within the second of its backup", () => {
       };
     });
     expect(unstored.outcomes).toEqual({ failed: 1 });
+    // Of two versions of one file a run asks when they were stored, once it has listed both sides.
+    const [stored = ""] = fs
+      .readdirSync(path.join(world.dest, "folder"))
+      .filter((name) => name.startsWith("file."));
+    const double = stored.replace(second.toString(36), (second - 1).toString(36));
+    fs.copyFileSync(path.join(world.dest, "folder", stored), path.join(world.dest, "folder", double));
     const unread = await backupWith(config, (opened) => {
       const stat = opened.stat.bind(opened);
       return {
         stat: (key) => {
-          fs.rmSync(file); // after the scan, and before it is read
+          fs.rmSync(file, { force: true }); // after the scan, and before it is read
           return stat(key);
         },
       };
@@ -141,6 +147,18 @@ describe("a file that changes within the second of its backup", () => {
     write("folder/file", "behind", 0.5);
     expect(await clean(backup(config))).toEqual({ changed: 1 });
     expect(await clean(backup(config))).toEqual({ unchanged: 1 });
+  });
+
+  it("or has the place of another of its second is stored, however long after", async () => {
+    const config = world.config({ container: "segmented", metadata: true });
+    const longAgo = second - 86_400;
+    write("file", "current", 0.25, longAgo);
+    write("file.saved", "earlier", 0.5, longAgo);
+    await clean(backup(config));
+    fs.renameSync(path.join(world.src, "file.saved"), path.join(world.src, "file"));
+    expect(await clean(backup(config))).toEqual({ changed: 1, deleted: 1 });
+    await clean(restore(config));
+    expect(treeOf(world.restored)).toEqual(treeOf(world.src));
   });
 
   it("is found where it had been read in another second than the one in which its folder was scanned", async () => {
