@@ -150,6 +150,7 @@ class Backup {
       await this.settle();
       signal.throwIfAborted();
       await this.retire();
+      this.checkPlace();
       if (!dryRun) await this.unfinished.finish();
       this.tellExcluded();
       for (const note of this.notes) this.options.reporter.info(note);
@@ -311,6 +312,12 @@ class Backup {
   private async settle(): Promise<void> {
     await this.destination.workers.drain();
     await this.publisher.flush();
+  }
+
+  /** What was stored is not, where its folder was removed or unmounted since: nothing else would tell. */
+  private checkPlace(): void {
+    const problem = this.destination.storage.placeProblem();
+    if (problem !== undefined) this.tally.error(reportOf(problem, "destination"));
   }
 
   /** Phases 4 and 5. */

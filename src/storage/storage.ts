@@ -231,6 +231,11 @@ export interface Storage {
    * the same clock, or no answer came yet. A second or two is no difference.
    */
   clockOffset(): number;
+  /**
+   * Why what was published may be gone: the place is not there any more, or is another. Undefined where all is well, and
+   * for a bucket, which answers every call by itself.
+   */
+  placeProblem(): BackupError | undefined;
   /** Makes renames and removals so far durable (local: flushes the folders touched). */
   flush(): Promise<void>;
 

@@ -33,7 +33,7 @@ import { listFolder } from "./list.ts";
 import { listingError, localError } from "./local-error.ts";
 import { LocalWriter, type WriterPlace } from "./local-writer.ts";
 import { makeFolder } from "./make-folder.ts";
-import { RootDevice } from "./root-device.ts";
+import { RootDevice, wentAway } from "./root-device.ts";
 import { sweepTemporaryFolders, TemporaryFolder } from "./temporary.ts";
 
 /** Opening an object, copying it and looking at the copy takes as long as sealing so much anew. */
@@ -51,6 +51,7 @@ export class LocalStorage implements Storage {
   private readonly folders: Folders;
   private readonly temporary: TemporaryFolder;
   private readonly device: RootDevice;
+  private hasPublished = false;
   private readonly letterCase: LetterCase;
   private readonly place: WriterPlace = {
     pathOf: (key) => this.pathOf(key),
@@ -204,6 +205,7 @@ export class LocalStorage implements Storage {
       if (i % MOVED_AT_ONCE === MOVED_AT_ONCE - 1) await turn();
       results.push(this.moveIntoPlace(object, failures[i]));
     }
+    this.hasPublished ||= results.some(({ error }) => error === undefined);
     try {
       await this.folders.flush();
       return results;
@@ -280,6 +282,12 @@ export class LocalStorage implements Storage {
 
   clockOffset(): number {
     return 0;
+  }
+
+  /** Our temporary folder is in the root as long as we are: nobody else removes it. */
+  placeProblem(): StorageError | undefined {
+    if (!this.hasPublished || this.temporary.isThere()) return undefined;
+    return wentAway(this.side, this.location);
   }
 
   async flush(): Promise<void> {

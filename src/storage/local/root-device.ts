@@ -31,3 +31,16 @@ export class RootDevice {
     });
   }
 }
+
+/** The error of a run in which the folder was removed, unmounted, or another came in its place, with what was in it. */
+export function wentAway(side: Side, root: string): StorageError {
+  return new StorageError(
+    side,
+    "went away, or became another, while it was written to: what was stored may be gone",
+    {
+      path: root,
+      code: "EREPLACED",
+      remedy: "check that it is mounted, and run again",
+    },
+  );
+}

@@ -58,6 +58,10 @@ export class TemporaryFolder {
     return `${this.part}/${number}`;
   }
 
+  isThere(): boolean {
+    return fs.existsSync(this.path);
+  }
+
   /**
    * Removes the folder with all that is in it; every thread of this process must have stopped writing. Never throws: what
    * ended the work before is the error to tell, and a later run sweeps up what stays.

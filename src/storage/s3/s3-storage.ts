@@ -145,6 +145,8 @@ export class S3Storage implements Storage {
     return this.clock.offset;
   }
 
+  placeProblem(): undefined {}
+
   async flush(): Promise<void> {
     // Every answered request is durable.
   }

@@ -240,6 +240,35 @@ it("with --allow-mass-delete an emptied source is marked deleted, and everything
   expect(treeOf(world.restored)).toEqual(treeOf(world.at("aside")));
 });
 
+describe("a destination that went away once all was stored was said to hold it", () => {
+  for (const [how, away] of Object.entries({
+    "it was removed": () => fs.rmSync(world.dest, { recursive: true }),
+    "another folder is in its place": () => {
+      fs.renameSync(world.dest, `${world.dest}.old`);
+      fs.mkdirSync(world.dest);
+    },
+  })) {
+    it(how, async () => {
+      world.write("file", "before");
+      await clean(backup(world.config()));
+      world.write("file", "after", 10);
+      const { outcomes, told } = await backup(world.config(), {
+        openStorage: async (storage, side) => {
+          const opened = await openStorage(storage, side);
+          const stat = opened.stat.bind(opened);
+          opened.stat = async (key) => {
+            if (key === world.stored().at(-1)) away(); // the look at the new version, before the old one goes
+            return stat(key);
+          };
+          return opened;
+        },
+      });
+      expect(outcomes).toEqual({ changed: 1 });
+      expect(told.errors).toMatchObject([{ side: "destination", code: "EREPLACED" }]);
+    });
+  }
+});
+
 describe("of two live versions of a path the wrong one was kept", () => {
   /** Two live versions: the newer one stored last, and the one that a kill should have removed. */
   async function makeDouble(): Promise<void> {

@@ -33,6 +33,7 @@ function countStorage(storage: Storage, counter: CallCounter): Storage {
     discard: (staged) => counter.async(() => storage.discard(staged)),
     copy: (from, to, options) => counter.async(() => storage.copy(from, to, options)),
     clockOffset: () => storage.clockOffset(),
+    placeProblem: () => storage.placeProblem(),
     rename: (from, to) => counter.async(() => storage.rename(from, to)),
     remove: (keys) => counter.async(() => storage.remove(keys)),
     flush: () => counter.async(() => storage.flush()),
