@@ -222,6 +222,7 @@ export class StorePhase {
         version !== undefined &&
         sealer.keyAfter(version.key, { path: file.path, ...read, stamp: LIVE }) === version.key;
       if (version === undefined || isMarked) this.foresaw(actionOf(request), request);
+      else if (wasLive && version.mtime === read.mtime) this.context.tally.count("unchanged", read.size);
       else this.foresaw(wasLive ? "touched" : "revived", request);
     });
   }

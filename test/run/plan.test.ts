@@ -45,6 +45,19 @@ describe("a plan", () => {
     },
   );
 
+  it("shows no file whose time is another of the same second, and whose content is the same", async () => {
+    world = new World();
+    world.write("file", "x");
+    const config = world.config({ metadata: true });
+    await clean(backup(config));
+    const file = path.join(world.src, "file");
+    const { mtimeMs } = fs.statSync(file);
+    fs.utimesSync(file, mtimeMs / 1000, Math.floor(mtimeMs / 1000) + 0.5);
+    const planned = await backup(config, { dryRun: true });
+    expect([planned.outcomes, planned.told.files]).toEqual([{ unchanged: 1 }, []]);
+    expect(await clean(backup(config))).toEqual({ unchanged: 1 });
+  });
+
   it("shows what the guard would refuse", async () => {
     world = new World();
     for (let i = 0; i < 20; i++) world.write(`file ${i}`, "x");
