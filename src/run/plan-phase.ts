@@ -151,6 +151,8 @@ export class PlanPhase {
         return;
       case "upload": {
         const request = requestOf(group, plan.entry, [], plan.previous);
+        // What could not be looked at keeps its metadata, and links, which are nowhere else.
+        if (plan.entry.manifest?.isPartial && plan.previous.some(isLive)) return;
         if (plan.previous.some(isLive)) found.rewritten.hold(request);
         else await context.storePhase.store(request, found);
         return;

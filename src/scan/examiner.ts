@@ -12,7 +12,7 @@ import { rulesIn } from "./gitignore.ts";
 import type { Sibling } from "./key-order.ts";
 import { exactStat, secondsOfNanoseconds, secondsOfStat } from "./mtime.ts";
 import { sourceError } from "./open-local-file.ts";
-import { kindOf, type RecordedEntry, recordEntry } from "./recorded-entry.ts";
+import { kindOf, type Recorder, recordEntry } from "./recorded-entry.ts";
 import type { ScanFindings } from "./source.ts";
 
 export interface LocalScanSettings {
@@ -29,9 +29,6 @@ export interface LocalFindings extends ScanFindings {
   /** A file, or with a slash at its end a folder (the root: empty), that could not be looked at. */
   onUnknown(path: string): void;
 }
-
-/** Gets each entry that is recorded. */
-export type Recorder = (recorded: RecordedEntry) => void;
 
 export class Examiner {
   /** Devices, sockets and FIFOs that were recorded. */
@@ -144,15 +141,18 @@ export class Examiner {
       if (stat === undefined || stat.isDirectory()) return this.unknown(file);
       const kind = kindOf(stat);
       if (kind === "symlink") {
-        record(recordEntry(name, kind, stat, pathOfBytes(fs.readlinkSync(location, { encoding: "buffer" }))));
+        record.add(
+          recordEntry(name, kind, stat, pathOfBytes(fs.readlinkSync(location, { encoding: "buffer" }))),
+        );
         return undefined;
       }
       if (kind === "file" && this.exclusions.isTooLarge(file, Number(stat.size))) return undefined;
-      record(recordEntry(name, kind, stat));
+      record.add(recordEntry(name, kind, stat));
       if (kind === "file") return this.entryOf(file, secondsOfNanoseconds(stat.mtimeNs), Number(stat.size));
       this.specials++;
       return undefined;
     } catch (error) {
+      record.miss();
       this.tellError(error, file, "cannot be examined");
       return this.unknown(file);
     }

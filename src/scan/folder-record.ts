@@ -9,6 +9,7 @@ import {
   completeEntry,
   type LinkTable,
   type RecordedEntry,
+  type Recorder,
   type Xattrs,
 } from "./recorded-entry.ts";
 
@@ -24,9 +25,10 @@ export interface OwnRecord {
   readonly xattrs: Xattrs;
 }
 
-export class FolderRecord {
+export class FolderRecord implements Recorder {
   private readonly folder: string;
   private readonly recorded: RecordedEntry[] = [];
+  private isPartial = false;
 
   /** @param folder without a trailing slash; the root's is empty. */
   constructor(folder: string) {
@@ -37,13 +39,17 @@ export class FolderRecord {
     this.recorded.push(recorded);
   }
 
+  miss(): void {
+    this.isPartial = true;
+  }
+
   /** The folder's manifests in the order of their sort keys. */
   manifests(
     own: OwnRecord,
     xattrs: ReadonlyMap<string, Xattrs>,
     { links, accounts }: ScanKnowledge,
   ): Entry[] {
-    const { folder } = this;
+    const { folder, isPartial } = this;
     this.recorded.sort((a, b) => comparePaths(a.entry.name, b.entry.name));
     const entries = this.recorded.map((recorded) =>
       completeEntry(recorded, folder, xattrs.get(recorded.entry.name), links),
@@ -51,7 +57,7 @@ export class FolderRecord {
     const log = logFor(entries);
     const attributes = attributesOf(own.stat, own.xattrs);
     const manifests = spread(entries, log).map((part, index) =>
-      manifestOf(folder, attributes, { log, index, entries: part }, accounts),
+      manifestOf(folder, attributes, { log, index, entries: part, isPartial }, accounts),
     );
     return manifests.sort((a, b) => comparePaths(a.sortKey, b.sortKey));
   }

@@ -14,6 +14,7 @@ export class LargeFolderRecord {
   private log: number;
   private partitions: SpillPartitions<ManifestEntry>;
   private readonly sizes = new PartSizes();
+  private isPartial = false;
 
   /**
    * @param folder without a trailing slash; the root's is empty.
@@ -33,14 +34,19 @@ export class LargeFolderRecord {
     this.partitions.append(manifestIndexOf(entry.name, this.log), entry);
   }
 
+  /** Notes that there is an entry that could not be looked at. */
+  miss(): void {
+    this.isPartial = true;
+  }
+
   /** The folder's manifests in the order of their sort keys. */
   *manifests(own: OwnRecord): Generator<Entry> {
     this.spreadOver(this.sizes.log);
-    const { folder, knowledge, log, partitions } = this;
+    const { folder, knowledge, log, partitions, isPartial } = this;
     const attributes = attributesOf(own.stat, own.xattrs);
     for (const index of Array.from({ length: 2 ** log }, (_, i) => i).sort(byManifestName)) {
       const entries = [...partitions.read(index)].sort((a, b) => comparePaths(a.name, b.name));
-      yield manifestOf(folder, attributes, { log, index, entries }, knowledge.accounts);
+      yield manifestOf(folder, attributes, { log, index, entries, isPartial }, knowledge.accounts);
     }
   }
 

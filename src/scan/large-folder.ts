@@ -10,7 +10,7 @@ import type { Entry } from "./entry.ts";
 import type { Examiner } from "./examiner.ts";
 import { KeyOrder, keyOf, type Sibling } from "./key-order.ts";
 import { LargeFolderRecord } from "./large-folder-record.ts";
-import type { Xattrs } from "./recorded-entry.ts";
+import type { Recorder, Xattrs } from "./recorded-entry.ts";
 import type { Recording } from "./recording.ts";
 
 const SORTED_IN_MEMORY = 8 * 1024 * 1024;
@@ -78,14 +78,16 @@ export class LargeFolder {
     let last: string | undefined;
     for (const piece of inPieces(this.names.sorted())) {
       const xattrs = this.xattrsOf(piece, recording);
+      const recorder: Recorder = {
+        add: (recorded) => this.record?.add(recorded, xattrs.get(recorded.entry.name)),
+        miss: () => this.record?.miss(),
+      };
       for (const entry of piece) {
         const { name } = entry;
         if (name === last) continue; // as some file systems tell of what changes while they are read
         last = name;
         for (const sibling of order.takeBefore(prefix + name)) found.append(sibling);
-        const sibling = examiner.lookAt(prefix, entry, (recorded) =>
-          this.record?.add(recorded, xattrs.get(name)),
-        );
+        const sibling = examiner.lookAt(prefix, entry, recorder);
         if (sibling !== undefined) order.add(sibling);
       }
       yield;

@@ -14,7 +14,6 @@ import type { Exclusions } from "./exclusions.ts";
 import { FolderRecord } from "./folder-record.ts";
 import { keyOf, type Sibling } from "./key-order.ts";
 import { LargeFolder } from "./large-folder.ts";
-import type { RecordedEntry } from "./recorded-entry.ts";
 import { Recording } from "./recording.ts";
 
 const BATCH = 500;
@@ -145,9 +144,8 @@ export class LocalScan {
       return { listed: undefined, found, record };
     }
     for (const entry of listed) if (examiner.isRules(entry)) examiner.takeRules(prefix, entry.name);
-    const add = (recorded: RecordedEntry) => record.add(recorded);
     for (const entry of listed) {
-      const sibling = examiner.lookAt(prefix, entry, add);
+      const sibling = examiner.lookAt(prefix, entry, record);
       if (sibling !== undefined) found.set(keyOf(sibling), sibling);
     }
     return { listed, found, record };

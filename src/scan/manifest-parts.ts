@@ -29,6 +29,8 @@ export interface ManifestPart {
   readonly index: number;
   /** Ascending by the bytes of their names. */
   readonly entries: readonly ManifestEntry[];
+  /** Whether some entry of the folder could not be looked at. */
+  readonly isPartial: boolean;
 }
 
 /** How much there is for each of 2^16 manifests, and so for any smaller number of them. */
@@ -100,7 +102,7 @@ function charactersOf(entry: ManifestEntry): number {
 export function manifestOf(
   folder: string,
   own: Attributes,
-  { log, index, entries }: ManifestPart,
+  { log, index, entries, isPartial }: ManifestPart,
   accounts: AccountNames,
 ): Entry {
   const isFirst = index === 0;
@@ -113,7 +115,13 @@ export function manifestOf(
   const bytes = Buffer.from(text, "utf8");
   const md5 = md5ToBase36(digestOf("md5", bytes));
   const sortKey = sortKeyOf(path, MANIFEST_MTIME, bytes.length);
-  return { path, size: bytes.length, mtime: MANIFEST_MTIME, manifest: { text, md5 }, sortKey };
+  return {
+    path,
+    size: bytes.length,
+    mtime: MANIFEST_MTIME,
+    manifest: { text, md5, ...(isPartial && { isPartial }) },
+    sortKey,
+  };
 }
 
 function namesFor(owned: readonly Attributes[], { users, groups }: AccountNames) {

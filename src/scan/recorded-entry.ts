@@ -24,6 +24,13 @@ export interface RecordedEntry {
   readonly links: Links | undefined;
 }
 
+/** Gets what is recorded in a folder. */
+export interface Recorder {
+  add(recorded: RecordedEntry): void;
+  /** There is an entry that could not be looked at. */
+  miss(): void;
+}
+
 /** Files with several names: the first one met in the order of the scan stands for the file. */
 export class LinkTable {
   private readonly waiting = new Map<string, { first: string; left: number }>();

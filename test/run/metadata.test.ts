@@ -12,6 +12,7 @@ import type { FolderMetadata } from "../../src/run/restored-metadata.ts";
 import { Tally } from "../../src/run/tally.ts";
 import { COMMAND, KILLED_RUN } from "../built.ts";
 import { configure, PASSWORD } from "./command.ts";
+import { withUnexaminable } from "./defects/unreadable.ts";
 import type { Job } from "./kill/job.ts";
 import { backup, clean, filesIn, Recorder, restore, T0, verify, World } from "./world.ts";
 
@@ -391,6 +392,20 @@ describe("a source that looks like an accident", () => {
     expect(kept()).not.toEqual(before);
     await clean(verify(config));
   });
+});
+
+it("a link that could not be looked at was gone from the backup", async () => {
+  world.write("folder/file", "x");
+  const link = path.join(world.src, "folder/link");
+  fs.symlinkSync("file", link);
+  await clean(backup(segmented()));
+  world.write("folder/new", "x");
+  const { told } = await withUnexaminable(link, () => backup(segmented()));
+  expect(told.errors.map(({ code }) => code)).toEqual(["EIO", "EMASSDELETE"]);
+  await clean(restore(segmented()));
+  expect(fs.readlinkSync(path.join(world.restored, "folder/link"))).toBe("file");
+  await clean(backup(segmented()));
+  await clean(restore(segmented()));
 });
 
 describe("files that no recorded metadata fit came back open to everyone", () => {

@@ -140,6 +140,18 @@ describe("a folder with more names than memory should hold", () => {
     expect(source.isUnknown("b/.backup-meta.0.0")).toBe(true);
   });
 
+  it("says of its manifests that something is missing, as any other does", async () => {
+    for (const file of ["a/x", "a/y"]) put(file);
+    const { lstatSync } = fs;
+    const lookAt = (at: string, options: object) =>
+      at === `${root}/a/x` ? failing("EIO")() : lstatSync(at, options);
+    const expected = await withFs({ lstatSync: lookAt }, () => scan(true));
+    const { entries, told } = await withFs({ ...allLarge, lstatSync: lookAt }, () => scan(true));
+    expect(entries).toEqual(expected.entries);
+    expect(told).toEqual(["a/x,EIO"]);
+    expect(entries.map(({ manifest }) => manifest?.isPartial)).toEqual([undefined, true, undefined]);
+  });
+
   it("lets others have their turn while it is read, and closes its tables where nobody goes on", async () => {
     for (let i = 0; i < 3000; i++) put(`${i}`, "");
     const files = openFiles();

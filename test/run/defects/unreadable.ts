@@ -16,6 +16,24 @@ export function makeUnreadable(file: string): void {
   fs.symlinkSync(WRITE_ONLY, file);
 }
 
+/** Runs `work` while this thread cannot look at this file, as on a disk with bad blocks. */
+export async function withUnexaminable<T>(file: string, work: () => Promise<T>): Promise<T> {
+  const { lstatSync } = fs;
+  const lookAt = (other: fs.PathLike, ...rest: []) => {
+    if (path.resolve(String(other)) === file)
+      throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+    return lstatSync(other, ...rest);
+  };
+  Object.assign(fs, { lstatSync: lookAt });
+  syncBuiltinESMExports();
+  try {
+    return await work();
+  } finally {
+    Object.assign(fs, { lstatSync });
+    syncBuiltinESMExports();
+  }
+}
+
 /** Runs `work` while this folder cannot be listed by this thread. */
 export async function withUnlistable<T>(unlistable: string, work: () => Promise<T>): Promise<T> {
   const { readdirSync } = fs;
