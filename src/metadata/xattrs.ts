@@ -29,14 +29,13 @@ export interface XattrSurvey {
   readonly root: boolean;
 }
 
+const ANYWHERE: XattrSurvey = { available: true, mayHaveSomeIn: () => true, root: true };
+
 export async function surveyXattrs(root: string, signal?: AbortSignal): Promise<XattrSurvey> {
   const folders = new Set<string>();
   let ofRoot = false;
-  const child = spawn("getfattr", ["-R", "-P", "-h", "-m", WANTED, "."], {
-    cwd: root,
-    stdio: ["ignore", "pipe", "ignore"],
-    ...(signal !== undefined && { signal }),
-  });
+  const child = startSurvey(root, signal);
+  if (child === undefined) return ANYWHERE;
   const ended = new Promise<{ available: boolean; complete: boolean }>((resolve) => {
     child.once("error", (error) => {
       const available = errorCode(error) !== "ENOENT";
@@ -57,8 +56,21 @@ export async function surveyXattrs(root: string, signal?: AbortSignal): Promise<
   }
   const { available, complete } = await ended;
   // Of what it did not come to, each folder is to be asked: none may lose its attributes because a process was killed.
-  if (!complete) return { available, mayHaveSomeIn: () => true, root: true };
+  if (!complete) return { ...ANYWHERE, available };
   return { available, mayHaveSomeIn: (folder) => folders.has(folder), root: ofRoot };
+}
+
+/** Undefined where the root cannot be entered (a lost connection, say): what is wrong with it is for the scan to tell. */
+function startSurvey(root: string, signal: AbortSignal | undefined) {
+  try {
+    return spawn("getfattr", ["-R", "-P", "-h", "-m", WANTED, "."], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "ignore"],
+      ...(signal !== undefined && { signal }),
+    });
+  } catch {
+    return undefined;
+  }
 }
 
 /**
