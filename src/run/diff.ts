@@ -69,7 +69,7 @@ export interface SourceDiffOptions extends RunOptions {
 
 /**
  * Shows how the source differs from what is stored: by names, sizes and times, or by content. What of the source cannot
- * be listed is reported and not shown as removed. Throws as a backup does.
+ * be listed is reported and not shown as removed, nor is what a rule leaves out, which a run leaves as it is stored. Throws as a backup does.
  */
 export async function runSourceDiff(
   config: Config,
@@ -108,6 +108,9 @@ export async function runSourceDiff(
               from === undefined ? (last?.ceased === undefined ? last : undefined) : lifeAt(history, from);
             if (life !== undefined) onStored?.();
             const difference = compare(path, life?.version, entry);
+            // What a rule leaves out is not gone.
+            if (difference?.kind === "removed" && (await source.excludedBy(listed.path)) !== undefined)
+              continue;
             if (difference === undefined || difference.kind === "touched") {
               if (!checksum || entry === undefined || life === undefined) {
                 if (difference !== undefined) show(difference);

@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
+import { runSourceDiff } from "../../src/run/diff.ts";
 import { explainSource, listSource } from "../../src/run/list-source.ts";
 import { backup, clean, Recorder, restore, treeOf, World } from "./world.ts";
 
@@ -185,6 +186,18 @@ describe("what is considered", () => {
 });
 
 describe("files that are stored and excluded later", () => {
+  it("have not gone from the source", async () => {
+    write("kept", "gone", "a.tmp");
+    await clean(backup(world.config()));
+    world.remove("gone");
+    const shown: string[] = [];
+    const options = { ...given(), checksum: false, selects: () => true };
+    await runSourceDiff(configOf({ exclude: ["*.tmp"] }), options, ({ kind, path: file }) => {
+      shown.push(`${kind} ${file}`);
+    });
+    expect(shown).toEqual(["removed gone"]);
+  });
+
   it("stay as they are, and each run says so, until they are to go", async () => {
     write("a.tmp", "b", "folder/c");
     await clean(backup(world.config()));
