@@ -216,13 +216,14 @@ export class StorePhase {
       const version = sameSize.find(({ md5 }) => md5 === read.md5);
       const wasLive = previous.some(({ key, stamp }) => key === version?.key && stamp.form === "live");
       if (version !== undefined && !wasLive) found.returned.append({ md5: read.md5, size: read.size });
+      if (version !== undefined && wasLive && version.mtime === read.mtime) {
+        this.context.tally.count("unchanged", read.size);
+        return;
+      }
       // What a tombstone marks is stored anew, as in keep-content.ts.
-      const isMarked =
-        !wasLive &&
-        version !== undefined &&
-        sealer.keyAfter(version.key, { path: file.path, ...read, stamp: LIVE }) === version.key;
+      const to = version && sealer.keyAfter(version.key, { path: file.path, ...read, stamp: LIVE });
+      const isMarked = sameSize.some(({ key }) => key === to);
       if (version === undefined || isMarked) this.foresaw(actionOf(request), request);
-      else if (wasLive && version.mtime === read.mtime) this.context.tally.count("unchanged", read.size);
       else this.foresaw(wasLive ? "touched" : "revived", request);
     });
   }

@@ -58,6 +58,20 @@ describe("a plan", () => {
     expect(await clean(backup(config))).toEqual({ unchanged: 1 });
   });
 
+  it.each(["rename", "tombstone"] as const)(
+    "shows what a time that comes back does to a file that is the same (%s)",
+    async (retire) => {
+      world = new World();
+      const config = world.config({ container: "segmented", versionsKeepDays: 9, retire });
+      for (const [day, age] of [0, 60, 0].entries()) {
+        world.write("file", "x", age);
+        const now = () => new Date((START + day * DAY) * 1000);
+        const planned = await backup(config, { now, dryRun: true });
+        expect(planned.told.files).toEqual((await backup(config, { now })).told.files);
+      }
+    },
+  );
+
   it("shows what the guard would refuse", async () => {
     world = new World();
     for (let i = 0; i < 20; i++) world.write(`file ${i}`, "x");
