@@ -7,12 +7,12 @@
  * folder was scanned, the file's name of when it was read: between the two it may have been written as well.)
  *
  * Only then is the new manifest stored: a run that is cut off, or cannot read the file, leaves it to the next one to find the
- * same again. That of a folder which lost files waits longer, until they may be marked as deleted: what a guard keeps keeps its
- * metadata, and links, which are nowhere else.
+ * same again. That of a folder which lost files, be it in folders below, waits longer, until they may be marked as deleted: what a
+ * guard keeps keeps its metadata, and links, which are nowhere else.
  */
 
 import { type Manifest, type ManifestEntry, parseManifest } from "../metadata/manifest.ts";
-import { folderOf } from "../names/folders.ts";
+import { folderOf, foldersOf } from "../names/folders.ts";
 import { escapePath, isBeforeManifests } from "../names/manifest-name.ts";
 import { comparePaths } from "../names/path-text.ts";
 import { isLive } from "../names/stored-name.ts";
@@ -45,7 +45,7 @@ export class RewrittenFiles {
   private readonly suspects = new Set<string>();
   /** Folders with a suspect, or what may be one, of which nothing could be stored. */
   private readonly unread = new Set<string>();
-  /** Manifests of folders that lost files. */
+  /** Manifests of folders that lost files, in whatever folder below. */
   private readonly late = new SpillList<StoreRequest>();
 
   /** Keeps a manifest that takes the place of another until files of its folder were looked at. */
@@ -90,8 +90,7 @@ export class RewrittenFiles {
     if (this.suspects.size > 0) await settle();
     const losers = new Set<string>();
     for (const { version } of vanished) {
-      const folder = folderOf(version.path);
-      if (this.folders.has(folder)) losers.add(folder);
+      for (const folder of ["", ...foldersOf(version.path)]) if (this.folders.has(folder)) losers.add(folder);
     }
     for (const request of this.manifests) {
       const folder = folderOf(request.file.path);
