@@ -66,6 +66,8 @@ class ListingStorage implements Pick<Storage, "kind" | "location" | "list" | "st
     return 0;
   }
 
+  placeProblem(): undefined {}
+
   async sweep(): Promise<number> {
     return 0;
   }
