@@ -15,6 +15,7 @@ import type { Attributes, ManifestEntry } from "../metadata/manifest.ts";
 import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import { TemporaryFolder } from "../storage/local/temporary.ts";
+import type { BackupFolder } from "./backup-folder.ts";
 import { joinHardLinks, type LinkedFile, makeLinksAndSpecials } from "./make-links.ts";
 import { MetadataReport } from "./metadata-report.ts";
 import type { Reporter } from "./reporter.ts";
@@ -26,6 +27,8 @@ import type { Tally } from "./tally.ts";
 import { settleUnrecorded } from "./unrecorded-files.ts";
 
 export interface ApplyContext extends AttributeSettings {
+  /** May lie below the target. */
+  readonly backup?: BackupFolder;
   readonly overwrite: Overwrite;
   readonly tally: Tally;
   readonly reporter: Reporter;
@@ -52,7 +55,7 @@ export class MetadataApplier {
 
   constructor(context: ApplyContext) {
     this.context = context;
-    this.tree = new RestoredTree(context.root);
+    this.tree = new RestoredTree(context.root, context.backup);
     this.temporary = new TemporaryFolder(context.root);
     this.report = new MetadataReport(context);
     this.setter = new AttributeSetter(context, this.tree, this.report);

@@ -6,6 +6,7 @@ import * as path from "node:path";
 import type { Config } from "../config/config.ts";
 import { reportOf } from "../errors.ts";
 import { MetadataApplier } from "./apply-metadata.ts";
+import { BackupFolder } from "./backup-folder.ts";
 import { foreseeLinks } from "./make-links.ts";
 import { reservesNames } from "./open-source.ts";
 import type { RestoreOptions } from "./restore.ts";
@@ -75,7 +76,8 @@ export class RestoreFinish {
     if (config.restore.kind !== "local") return [];
     const { reporter, signal, overwrite = "always" } = options;
     const root = path.resolve(config.restore.path);
-    return foreseeLinks(folders, { root, overwrite, tally, reporter, signal });
+    const backup = new BackupFolder(config.dest);
+    return foreseeLinks(folders, { root, backup, overwrite, tally, reporter, signal });
   }
 
   /** Whether the target itself got a mode. */
@@ -90,6 +92,7 @@ export class RestoreFinish {
     }
     const applier = new MetadataApplier({
       root,
+      backup: new BackupFolder(this.config.dest),
       overwrite: options.overwrite ?? "always",
       owner: options.owner ?? process.geteuid?.() === 0,
       setid: options.setid ?? false,

@@ -18,6 +18,7 @@ import { readPiecesReusing, removeQuietly, writeAroundZeros, writeFully } from "
 import { LetterCase } from "../storage/local/letter-case.ts";
 import { REMEDIES } from "../storage/local/local-error.ts";
 import { isTemporaryFolder, TemporaryFolder } from "../storage/local/temporary.ts";
+import type { BackupFolder } from "./backup-folder.ts";
 import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
 import { isClosed, NEW_MODE, PRIVATE } from "./unrecorded-files.ts";
 import { WriteBehind } from "./write-behind.ts";
@@ -35,13 +36,18 @@ export class LocalTarget implements RestoreTarget {
   /** What a restore found there it may replace. */
   private readonly wasEmpty: boolean;
   private readonly awaitsMetadata: boolean;
+  private readonly backup: BackupFolder | undefined;
   /** Of files that nothing was in the place of. */
   private newMode: number | undefined;
 
-  /** @param awaitsMetadata what is made is open to nobody else until it gets the mode that was recorded. */
-  constructor(root: string, awaitsMetadata = false) {
+  /**
+   * @param awaitsMetadata what is made is open to nobody else until it gets the mode that was recorded.
+   * @param backup may lie below it.
+   */
+  constructor(root: string, awaitsMetadata = false, backup?: BackupFolder) {
     this.root = path.resolve(root);
     this.awaitsMetadata = awaitsMetadata;
+    this.backup = backup;
     this.wasEmpty = isEmpty(this.root);
     this.temporary = new TemporaryFolder(this.root);
     this.letterCase = new LetterCase(this.root);
@@ -160,6 +166,7 @@ export class LocalTarget implements RestoreTarget {
   private checkFolder(folder: string, file: string, stat: fs.Stats): void {
     if (stat.isSymbolicLink()) throw obstructed(file, "the path leads through a symbolic link", folder);
     if (!stat.isDirectory()) throw obstructed(file, "a file is in the place of a folder", folder);
+    if (this.backup?.isAt(this.locate(folder), stat)) throw intoBackup(file);
     if (this.folders.size >= REMEMBERED) this.folders.clear();
     this.folders.add(folder);
   }
@@ -239,6 +246,15 @@ export function obstructed(file: string, reason: string, obstacle: string): Stor
     file,
     reason,
     `move ${obstacle} out of the way and run again, or restore with --to into an empty folder`,
+  );
+}
+
+/** Of what would be written where the backup itself lies. */
+export function intoBackup(file: string): StorageError {
+  return refusal(
+    file,
+    "the path leads into the destination, which holds the backup",
+    "restore to a place that the destination does not lie in",
   );
 }
 

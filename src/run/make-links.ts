@@ -5,6 +5,7 @@ import { fsPath } from "../names/path-text.ts";
 import { secondsOfNanoseconds } from "../scan/mtime.ts";
 import { readPiecesReusing } from "../storage/local/file-io.ts";
 import type { TemporaryFolder } from "../storage/local/temporary.ts";
+import type { BackupFolder } from "./backup-folder.ts";
 import { obstructed, refusal } from "./local-target.ts";
 import { MetadataReport } from "./metadata-report.ts";
 import type { Reporter } from "./reporter.ts";
@@ -81,11 +82,14 @@ export async function makeLinksAndSpecials(
 /** Tells what a restore would make; returns the paths. */
 export async function foreseeLinks(
   folders: Iterable<FolderMetadata>,
-  settings: ConstructorParameters<typeof MetadataReport>[0] & { readonly overwrite: Overwrite },
+  settings: ConstructorParameters<typeof MetadataReport>[0] & {
+    readonly overwrite: Overwrite;
+    readonly backup: BackupFolder;
+  },
 ): Promise<string[]> {
   const context = {
     ...settings,
-    tree: new RestoredTree(settings.root),
+    tree: new RestoredTree(settings.root, settings.backup),
     report: new MetadataReport(settings),
   };
   const foreseen: string[] = [];

@@ -1,5 +1,7 @@
 import type { Config } from "../config/config.ts";
+import { pathInside } from "../config/relations.ts";
 import type { OpenStorage } from "../storage/open.ts";
+import { BackupFolder } from "./backup-folder.ts";
 import { LocalTarget } from "./local-target.ts";
 import { reservesNames } from "./open-source.ts";
 import type { RestoreTarget } from "./restore-target.ts";
@@ -7,7 +9,9 @@ import { S3Target } from "./s3-target.ts";
 
 /** Opens the place where restored files go. */
 export async function openTarget(config: Config, openStorage: OpenStorage): Promise<RestoreTarget> {
-  const { restore } = config;
-  if (restore.kind === "local") return new LocalTarget(restore.path, reservesNames(config));
-  return new S3Target(await openStorage(restore, "restore"));
+  const { restore, dest } = config;
+  if (restore.kind === "local")
+    return new LocalTarget(restore.path, reservesNames(config), new BackupFolder(dest));
+  const backup = await pathInside(dest, restore, undefined);
+  return new S3Target(await openStorage(restore, "restore"), backup && `${backup}/`);
 }

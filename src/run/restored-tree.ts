@@ -1,6 +1,6 @@
 /**
  * The folder that a restore fills, as it is: no link is followed, and every folder is looked at before something in it is
- * touched.
+ * touched. What of it is the backup itself is not.
  */
 import * as fs from "node:fs";
 import type { Attributes, ManifestEntry } from "../metadata/manifest.ts";
@@ -8,18 +8,21 @@ import { folderOf } from "../names/folders.ts";
 import { fsPath, pathOfBytes } from "../names/path-text.ts";
 import { secondsOf, secondsOfNanoseconds } from "../scan/mtime.ts";
 import { kindOf } from "../scan/recorded-entry.ts";
-import { obstructed } from "./local-target.ts";
+import type { BackupFolder } from "./backup-folder.ts";
+import { intoBackup, obstructed } from "./local-target.ts";
 import { RealFolders } from "./real-folders.ts";
 
 export class RestoredTree {
   private readonly root: string;
+  private readonly backup: BackupFolder | undefined;
   /** What is one stays one: what is done here replaces no folder. */
   private readonly folders: RealFolders;
 
   /** @param root absolute. */
-  constructor(root: string) {
+  constructor(root: string, backup?: BackupFolder) {
     this.root = root;
-    this.folders = new RealFolders(root);
+    this.backup = backup;
+    this.folders = new RealFolders(root, backup);
   }
 
   /** Where a path lies; "" is the root itself. */
@@ -45,11 +48,13 @@ export class RestoredTree {
 
   private passFolders(folder: string, onMissing: (part: string) => void): void {
     for (const part of this.folders.unseen(folder)) {
-      const stat = fs.lstatSync(this.locate(part), { throwIfNoEntry: false });
+      const location = this.locate(part);
+      const stat = fs.lstatSync(location, { throwIfNoEntry: false });
       if (stat === undefined) onMissing(part);
       else if (stat.isSymbolicLink())
         throw obstructed(folder, "the path leads through a symbolic link", part);
       else if (!stat.isDirectory()) throw obstructed(folder, "a file is in the place of a folder", part);
+      else if (this.backup?.isAt(location, stat)) throw intoBackup(folder);
     }
   }
 

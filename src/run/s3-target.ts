@@ -5,14 +5,18 @@
 import { errorCode, StorageError } from "../errors.ts";
 import { md5ToBase36, type StoredVersion } from "../names/stored-name.ts";
 import type { Storage } from "../storage/storage.ts";
+import { intoBackup } from "./local-target.ts";
 import type { Existing, PutOptions, RestoreTarget } from "./restore-target.ts";
 
 export class S3Target implements RestoreTarget {
   readonly takesAtOnce = false;
   private readonly storage: Storage;
+  private readonly backup: string | undefined;
 
-  constructor(storage: Storage) {
+  /** @param backup where the destination lies below it, with a slash at its end: nothing is written there. */
+  constructor(storage: Storage, backup?: string) {
     this.storage = storage;
+    this.backup = backup;
   }
 
   /** A bucket that is missing is one mistake, not one for each file. Whatever else is wrong with it each file tells. */
@@ -27,6 +31,7 @@ export class S3Target implements RestoreTarget {
   async examine(path: string): Promise<Existing | undefined> {
     const problem = this.storage.keyProblem(path);
     if (problem !== undefined) throw new StorageError("restore", `not restored: ${problem}`, { path });
+    if (this.backup !== undefined && path.startsWith(this.backup)) throw intoBackup(path);
     const stat = await this.storage.stat(path);
     if (stat === undefined) return undefined;
     return {
