@@ -1,5 +1,5 @@
 /**
- * Sealing a file of any size in bounded memory, no seeking: all that is known last stands at the end. Blocks are
+ * Sealing a file that is too large for memory, no seeking: all that is known last stands at the end. Blocks are
  * compressed and sealed side by side and written in order.
  */
 
@@ -12,7 +12,7 @@ import { type BlockSealer, type SealedBlock, sealBlock } from "./block.ts";
 import { BodyWriter } from "./body-writer.ts";
 import { type Header, makeHeader } from "./header.ts";
 import { blockLogFor, blocksOf, isSigned } from "./layout.ts";
-import { type SealMeta, type SealSettings, sealSmall } from "./seal-small.ts";
+import type { SealMeta, SealSettings } from "./seal-small.ts";
 import { UniformBlocks } from "./uniform-blocks.ts";
 
 export interface StreamSettings extends SealSettings {
@@ -50,26 +50,8 @@ export class FileSealer {
    * @throws FileChangedError when the content is not of the size that was said. Errors of `plain` pass unchanged.
    */
   async *seal(plain: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    yield* isSigned(this.#meta.size) ? this.#large(plain) : this.#small(plain);
-  }
-
-  async *#small(plain: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    const { size, path } = this.#meta;
-    const content = Buffer.allocUnsafe(size);
-    let bytes = 0;
-    for await (const piece of plain) {
-      if (bytes + piece.length > size) throw new FileChangedError(path);
-      content.set(piece, bytes);
-      bytes += piece.length;
-    }
-    if (bytes < size) throw new FileChangedError(path);
-    const sealed = sealSmall(content, this.#meta, this.#settings);
-    this.#result = { md5: sealed.md5, storedSize: sealed.bytes.length };
-    yield sealed.bytes;
-  }
-
-  async *#large(plain: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     const { path, size } = this.#meta;
+    if (!isSigned(size)) throw new BackupError("internal", "too small to be streamed");
     const { keys, compression, parallel, fileSalt, blockLog = blockLogFor(size) } = this.#settings;
     const header = makeHeader(keys, blockLog, fileSalt ?? keys.fileSalt(bytesOfPath(path)));
     const fileKeys = keys.fileKeys(header.fileSalt);
