@@ -1,5 +1,6 @@
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
+import path from "node:path";
 
 /** Replaces functions of node:fs, for all who import them, while `work` goes on. */
 export async function withFs<T>(replacements: Record<string, unknown>, work: () => Promise<T>): Promise<T> {
@@ -20,7 +21,7 @@ export const failing = (code: string) => () => {
   throw Object.assign(new Error(`${code}: simulated`), { code });
 };
 
-const { statSync } = fs;
+const { lstatSync, opendirSync, readdirSync, statSync } = fs;
 
 /** As if each folder had more names than memory should hold. */
 export const allLarge = {
@@ -31,3 +32,33 @@ export const allLarge = {
       : stat;
   },
 };
+
+/**
+ * As Node reads folders of a file system that does not tell the kinds of names: it looks at each, as it has decoded it.
+ * @param before is called before each such look.
+ */
+export const withoutKinds = (before: () => void = () => {}) => ({
+  readdirSync: (at: string | Buffer, options: { withFileTypes: true }) => {
+    const entries: fs.Dirent<string | Buffer>[] = readdirSync(at, options);
+    if (options.withFileTypes) before();
+    if (options.withFileTypes) for (const { name } of entries) lookAt(at, name);
+    return entries;
+  },
+  opendirSync: (at: string | Buffer, options: fs.OpenDirOptions) => {
+    const folder = opendirSync(at as string, options);
+    const read = () => {
+      const entry = Reflect.apply(fs.Dir.prototype.readSync, folder, []) as fs.Dirent | null;
+      before();
+      if (entry !== null) lookAt(at, entry.name);
+      return entry;
+    };
+    return Object.assign(folder, { readSync: read });
+  },
+});
+
+function lookAt(at: string | Buffer, name: string | Buffer): void {
+  if (typeof at === "string" && typeof name === "string") lstatSync(path.join(at, name));
+  else if (typeof name === "string")
+    throw Object.assign(new TypeError("at"), { code: "ERR_INVALID_ARG_TYPE" });
+  else lstatSync(Buffer.concat([Buffer.from(at), Buffer.from("/"), name]));
+}

@@ -80,9 +80,15 @@ export class Examiner {
    */
   unknownFolder(prefix: string, error: unknown, what: string): void {
     this.findings.onUnknown(prefix);
-    if (prefix !== "" && (errorCode(error) === "ENOENT" || this.exclusions.reasonFor(prefix) !== undefined))
+    if (prefix !== "" && (this.isGone(prefix, error) || this.exclusions.reasonFor(prefix) !== undefined))
       return;
     this.tellError(error, prefix || this.settings.root, what);
+  }
+
+  private isGone(prefix: string, error: unknown): boolean {
+    if (errorCode(error) !== "ENOENT") return false;
+    const folder = fsPath(`${this.settings.root}/${prefix.slice(0, -1)}`);
+    return fs.lstatSync(folder, { throwIfNoEntry: false }) === undefined;
   }
 
   private addRules(prefix: string, file: string, lines: readonly string[]): void {

@@ -57,11 +57,11 @@ export class LargeFolder {
   /** Whether it could be listed. */
   private *list(): Generator<undefined, boolean> {
     const { examiner, prefix, names } = this;
-    const rules: string[] = [];
+    const rules = new Set<string>();
     try {
       for (const entry of readLargeFolder(this.folder)) {
         names.add(entry);
-        if (examiner.isRules(entry)) rules.push(entry.name);
+        if (examiner.isRules(entry)) rules.add(entry.name);
         if (names.length % PIECE === 0) yield;
       }
     } catch (error) {
@@ -84,7 +84,7 @@ export class LargeFolder {
       };
       for (const entry of piece) {
         const { name } = entry;
-        if (name === last) continue; // as some file systems tell of what changes while they are read
+        if (name === last) continue;
         last = name;
         for (const sibling of order.takeBefore(prefix + name)) found.append(sibling);
         const sibling = examiner.lookAt(prefix, entry, recorder);

@@ -11,6 +11,7 @@ import type { Entry } from "../../src/scan/entry.ts";
 import { LocalSource } from "../../src/scan/local-source.ts";
 import { anyPath, isFilePath } from "../plan/worlds.ts";
 import { assertProperty } from "../property.ts";
+import { failing } from "../with-fs.ts";
 import { exclusionsOf } from "./exclusions.ts";
 
 let root: string;
@@ -234,6 +235,17 @@ describe("what cannot be seen is unknown, not gone:", () => {
     expect(again.paths).toEqual(["a/x"]);
     expect(again.source.isUnknown("z")).toBe(true);
     expect((await scan()).source.isUnknown("z")).toBe(false); // the next run sees for sure
+  });
+
+  it("a folder that is there, though the system says of it that it is not", async () => {
+    for (const file of ["a/1", "b/2"]) put(file);
+    const restore = insteadOfReaddir((read, at, ...rest) =>
+      at === `${root}/b/` ? failing("ENOENT")() : read(at, ...rest),
+    );
+    const { source, paths, errors } = await scan().finally(restore);
+    expect(paths).toEqual(["a/1"]);
+    expect(errors).toEqual([expect.objectContaining({ path: "b/", code: "ENOENT" })]);
+    expect(source.isUnknown("b/2")).toBe(true);
   });
 
   it("the root itself, if it cannot be read", async () => {

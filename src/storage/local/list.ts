@@ -116,7 +116,11 @@ function sortedNamesOfLarge(folder: string, prefix: string): Iterable<string> {
 
 function* givenBy(names: ExternalSorter<string>): Generator<string> {
   try {
-    yield* names.sorted();
+    let last: string | undefined;
+    for (const name of names.sorted()) {
+      if (name !== last) yield name;
+      last = name;
+    }
   } finally {
     names.close();
   }

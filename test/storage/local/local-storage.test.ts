@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LocalStorage } from "../../../src/storage/local/local-storage.ts";
 import type { StagedObject } from "../../../src/storage/storage.ts";
-import { allLarge, failing, withFs } from "../../with-fs.ts";
+import { allLarge, failing, withFs, withoutKinds } from "../../with-fs.ts";
 import { list } from "../conformance.ts";
 
 let folder: string;
@@ -313,7 +313,7 @@ describe("a listing", () => {
     expect(await keys()).toEqual(["a", "folder/b", "link to file"]);
   });
 
-  it("is the same where folders are very large", async () => {
+  it("is the same where folders are very large, or do not tell what is in them", async () => {
     for (const key of ["A", "a-b/x", "a/x", "a/y/z", "a.txt", "é/日", "sub/.backup-tmp.host-1.1.2/a"])
       await put(key);
     await storage.write("staged", Buffer.from("x"));
@@ -324,6 +324,8 @@ describe("a listing", () => {
     const listed = await keys();
     expect(listed).toHaveLength(9);
     expect(await withFs(allLarge, keys)).toEqual(listed);
+    for (const size of [allLarge, {}])
+      expect(await withFs({ ...size, ...withoutKinds() }, keys)).toEqual(listed);
   });
 
   it("of very large folders tells of those that cannot be read, or fails, and leaves nothing open", async () => {
