@@ -16,6 +16,7 @@ import { ExternalSorter } from "../spill/external-sorter.ts";
 import { SpillList } from "../spill/spill-list.ts";
 import { TemporaryFolder } from "../storage/local/temporary.ts";
 import type { BackupFolder } from "./backup-folder.ts";
+import { clashesOf } from "./clashing-entries.ts";
 import { joinHardLinks, type LinkedFile, makeLinksAndSpecials } from "./make-links.ts";
 import { MetadataReport } from "./metadata-report.ts";
 import type { Reporter } from "./reporter.ts";
@@ -37,6 +38,8 @@ export interface ApplyContext extends AttributeSettings {
   readonly files: number;
   /** Paths of those that it has made. */
   readonly made: Iterable<string>;
+  /** Paths of all files of the state that are there. */
+  readonly current: Iterable<string>;
   isRecorded(path: string): boolean;
 }
 
@@ -67,9 +70,10 @@ export class MetadataApplier {
    * @returns whether the metadata of the target itself were among it.
    */
   async run(folders: Iterable<FolderMetadata>, beforeFolders?: () => Promise<void>): Promise<boolean> {
-    const { root, overwrite, owner, reporter, signal } = this.context;
+    const { root, overwrite, owner, current, reporter, signal } = this.context;
     const { tree, temporary, report } = this;
-    const linking = { tree, temporary, overwrite, report, reporter, signal };
+    const clashes = clashesOf(folders, current);
+    const linking = { tree, temporary, overwrite, clashes, report, reporter, signal };
     let withRoot = false;
     let times: ExactTimes | undefined;
     const links = new ExternalSorter<LinkedFile>(({ group, path }) => `${group}\0${path}`);

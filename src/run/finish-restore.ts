@@ -25,6 +25,8 @@ export interface Restored {
   readonly present: number;
   /** The paths of those that it has made. */
   readonly made: Iterable<string>;
+  /** The paths of those that were the files' at the moment that is restored. */
+  readonly current: Iterable<string>;
   /** Whether some are of versions that are not their files' newest. */
   readonly hasOld: boolean;
   /** Whether there are metadata that the target cannot have. */
@@ -49,7 +51,7 @@ export class RestoreFinish {
     const { config, options, tally } = this;
     const { metadata } = restored;
     if (options.dryRun) {
-      await this.beforeFolders(restored, await this.foreseeLinks(metadata));
+      await this.beforeFolders(restored, await this.foreseeLinks(restored));
     } else if (config.restore.kind === "local") {
       for (const folder of metadata.lost()) tally.error(lostManifest(folder || config.restore.path));
       const isRootDone = await this.applyMetadata(path.resolve(config.restore.path), restored);
@@ -71,19 +73,19 @@ export class RestoreFinish {
     await options.beforeFolders(tally, { files, foreseen: new Set(foreseen) });
   }
 
-  private async foreseeLinks({ folders }: RestoredMetadata): Promise<string[]> {
+  private async foreseeLinks({ metadata: { folders }, current }: Restored): Promise<string[]> {
     const { config, options, tally } = this;
     if (config.restore.kind !== "local") return [];
     const { reporter, signal, overwrite = "always" } = options;
     const root = path.resolve(config.restore.path);
     const backup = new BackupFolder(config.dest);
-    return foreseeLinks(folders, { root, backup, overwrite, tally, reporter, signal });
+    return foreseeLinks(folders, { root, backup, current, overwrite, tally, reporter, signal });
   }
 
   /** Whether the target itself got a mode. */
   private async applyMetadata(root: string, restored: Restored): Promise<boolean> {
     const { options, tally } = this;
-    const { metadata, present, made } = restored;
+    const { metadata, present, made, current } = restored;
     const isRecorded = (file: string) => metadata.isRecorded(file);
     if (metadata.folders.length === 0) {
       this.settleUnrecorded(root, restored);
@@ -101,6 +103,7 @@ export class RestoreFinish {
       signal: options.signal,
       files: present,
       made,
+      current,
       isRecorded,
     });
     return applier.run(metadata.folders, options.beforeFolders && (() => this.beforeFolders(restored)));

@@ -6,6 +6,7 @@ import { secondsOfNanoseconds } from "../scan/mtime.ts";
 import { readPiecesReusing } from "../storage/local/file-io.ts";
 import type { TemporaryFolder } from "../storage/local/temporary.ts";
 import type { BackupFolder } from "./backup-folder.ts";
+import { clash, clashesOf } from "./clashing-entries.ts";
 import { obstructed, refusal } from "./local-target.ts";
 import { MetadataReport } from "./metadata-report.ts";
 import type { Reporter } from "./reporter.ts";
@@ -26,6 +27,8 @@ export interface LinkContext {
   /** Below the target: everything gets its place by a rename. Absent: only tell what would be made. */
   readonly temporary?: TemporaryFolder;
   readonly overwrite: Overwrite;
+  /** Paths where a file is stored, too. */
+  readonly clashes: ReadonlySet<string>;
   readonly report: MetadataReport;
   readonly reporter: Reporter;
   readonly signal: AbortSignal;
@@ -85,11 +88,14 @@ export async function foreseeLinks(
   settings: ConstructorParameters<typeof MetadataReport>[0] & {
     readonly overwrite: Overwrite;
     readonly backup: BackupFolder;
+    /** Paths of files of the state. */
+    readonly current: Iterable<string>;
   },
 ): Promise<string[]> {
   const context = {
     ...settings,
     tree: new RestoredTree(settings.root, settings.backup),
+    clashes: clashesOf(folders, settings.current),
     report: new MetadataReport(settings),
   };
   const foreseen: string[] = [];
@@ -101,8 +107,9 @@ async function makeEntry(
   folder: string,
   path: string,
   entry: ManifestEntry,
-  { tree, temporary, overwrite, report, reporter }: LinkContext,
+  { tree, temporary, overwrite, clashes, report, reporter }: LinkContext,
 ): Promise<boolean> {
+  if (clashes.has(path)) throw clash(path, entry);
   const isDevice = entry.kind === "character" || entry.kind === "block";
   if (isDevice && process.geteuid?.() !== 0) {
     report.count("devices left out, which only root can make");

@@ -117,6 +117,8 @@ class Restore {
   /** Files that are there by this restore, or were the same before; of those that it has made, the paths. */
   private present = 0;
   private readonly made = new SpillList<string>();
+  /** Paths of those that were the files' at the moment that is restored. */
+  private readonly current = new SpillList<string>();
   private readonly destination: OpenDestination;
   private readonly options: RestoreOptions;
   private readonly tally: Tally;
@@ -179,13 +181,14 @@ class Restore {
     await destination.workers.close(); // what they hold is half of all memory, and nothing is left for them
     if (this.isEmpty && !tally.failed) tally.error(nothingStored(destination.storage));
     this.tellUnmatched();
-    const { files, present, made, hasOld, unapplied } = this;
-    await this.finishing.run({ metadata, files, present, made, hasOld, unapplied }, reopen);
+    const { files, present, made, current, hasOld, unapplied } = this;
+    await this.finishing.run({ metadata, files, present, made, current, hasOld, unapplied }, reopen);
   }
 
   close(): void {
     this.closeLists();
     this.made.close();
+    this.current.close();
   }
 
   /** What each pass has its own of. */
@@ -275,20 +278,24 @@ class Restore {
   private async submit({ version, isCurrent }: Wanted, sparse: boolean): Promise<void> {
     if (!isCurrent) this.hasOld = true;
     await this.destination.workers.submit({ do: "restore", version, sparse, isOld: !isCurrent }, (outcome) =>
-      this.settle(version, outcome as RestoreOutcome),
+      this.settle(version, isCurrent, outcome as RestoreOutcome),
     );
   }
 
-  private noteMade(stored: string): void {
+  /** Notes a path for what is to be done about metadata. */
+  private note(stored: string, list: SpillList<string>): void {
     if (!reservesNames(this.config) || this.config.restore.kind !== "local") return;
     const target = stripPrefixOfFile(unescapePath(stored), this.options.stripPrefix);
-    if (target !== undefined) this.made.append(target);
+    if (target !== undefined) list.append(target);
   }
 
-  private settle({ path: file, size }: Version, outcome: RestoreOutcome): void {
+  private settle({ path: file, size }: Version, isCurrent: boolean, outcome: RestoreOutcome): void {
     if (outcome.kind === "stopped") return;
-    if (outcome.kind === "restored" || outcome.kind === "identical") this.present++;
-    if (outcome.kind === "restored" && !outcome.replaced) this.noteMade(file);
+    if (outcome.kind === "restored" || outcome.kind === "identical") {
+      this.present++;
+      if (isCurrent) this.note(file, this.current);
+    }
+    if (outcome.kind === "restored" && !outcome.replaced) this.note(file, this.made);
     this.tally.count(outcome.kind, size, { processed: outcome.kind === "restored" ? size : 0 });
     if (outcome.kind === "failed") {
       const { report } = outcome;

@@ -45,24 +45,27 @@ export function settleUnrecorded(
     const location = fsPath(`${root}/${path}`);
     const recorded = isRecorded(path);
     usual ??= usualMode(root);
+    let isThere: boolean;
     try {
-      setMode(location, recorded ? PRIVATE : usual);
+      isThere = setMode(location, recorded ? PRIVATE : usual);
     } catch (error) {
       onFailure(error, path);
       continue;
     }
-    if (recorded)
+    if (recorded && isThere)
       reporter.warning("its mode and owner are not known: only who restored it can read it", path);
   }
 }
 
-/** Of a regular file; no link is followed. */
-function setMode(location: string | Buffer, mode: number): void {
+/** Of a regular file; no link is followed. Whether it is one: what is there now may have taken the place of a deleted file. */
+function setMode(location: string | Buffer, mode: number): boolean {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  if (!fs.lstatSync(location).isFile()) return false;
   const fd = fs.openSync(location, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   try {
     const stat = fs.fstatSync(fd);
     if (stat.isFile() && (stat.mode & 0o777) !== mode) fs.fchmodSync(fd, mode);
+    return true;
   } finally {
     fs.closeSync(fd);
   }

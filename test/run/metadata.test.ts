@@ -510,6 +510,7 @@ describe("hostile manifests", () => {
       signal: new AbortController().signal,
       files: made.length,
       made,
+      current: [],
       isRecorded: () => true,
     });
     await applier.run(
