@@ -5,8 +5,8 @@
 import * as path from "node:path";
 import type { Config } from "../config/config.ts";
 import { reportOf } from "../errors.ts";
+import { BackupFolder } from "../storage/local/backup-folder.ts";
 import { MetadataApplier } from "./apply-metadata.ts";
-import { BackupFolder } from "./backup-folder.ts";
 import { foreseeLinks } from "./make-links.ts";
 import { reservesNames } from "./open-source.ts";
 import type { RestoreOptions } from "./restore.ts";

@@ -9,6 +9,7 @@ import { ListedSource } from "../scan/listed-source.ts";
 import { LocalSource } from "../scan/local-source.ts";
 import { S3Source } from "../scan/s3-source.ts";
 import type { Source } from "../scan/source.ts";
+import { BackupFolder } from "../storage/local/backup-folder.ts";
 import type { OpenStorage } from "../storage/open.ts";
 
 /** Opens what is to be backed up. */
@@ -51,7 +52,8 @@ async function openOne(
   });
   const reserve = reservesNames(config);
   if (src.kind === "local") {
-    return new LocalSource(src.path, exclusions, { metadata: config.metadata, reserve });
+    const backup = new BackupFolder(config.dest);
+    return new LocalSource(src.path, exclusions, { metadata: config.metadata, reserve, backup });
   }
   const storage = await openStorage(src, "source");
   const trial = copiesAsIs(config, src) ? { trial: new EtagTrial(storage) } : {};

@@ -1,7 +1,7 @@
 import type { Config } from "../config/config.ts";
 import { pathInside } from "../config/relations.ts";
+import { BackupFolder } from "../storage/local/backup-folder.ts";
 import type { OpenStorage } from "../storage/open.ts";
-import { BackupFolder } from "./backup-folder.ts";
 import { LocalTarget } from "./local-target.ts";
 import { reservesNames } from "./open-source.ts";
 import type { RestoreTarget } from "./restore-target.ts";

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { foldersOf } from "../names/folders.ts";
 import { fsPath } from "../names/path-text.ts";
-import type { BackupFolder } from "./backup-folder.ts";
+import type { BackupFolder } from "../storage/local/backup-folder.ts";
 
 export class RealFolders {
   private readonly root: string;

@@ -13,9 +13,8 @@ import { fsPath } from "../names/path-text.ts";
 import { guardAgainstRemoval } from "../plan/guard.ts";
 import { Selection } from "../plan/selection.ts";
 import { SpillList } from "../spill/spill-list.ts";
-import { BackupFolder } from "./backup-folder.ts";
 import { runSourceDiff } from "./diff.ts";
-import { checkTargetPath, intoBackup } from "./local-target.ts";
+import { checkTargetPath } from "./local-target.ts";
 import { type RestoreOptions, runRestore } from "./restore.ts";
 import { withDefaults } from "./run-options.ts";
 import type { RunResult, Tally } from "./tally.ts";
@@ -102,20 +101,19 @@ async function findSurplus(
 }
 
 async function removeAll(
-  { src, dest }: Config,
+  { src }: Config,
   options: InPlaceOptions,
   surplus: Iterable<Surplus>,
   tally: Tally,
 ): Promise<void> {
   if (src === undefined) return;
   const { signal, reporter, dryRun = false } = options;
-  const backup = new BackupFolder(dest);
   const storage = src.kind === "s3" ? await withDefaults(options).openStorage(src, "source") : undefined;
   try {
     for (const { path: file, bytes } of surplus) {
       signal.throwIfAborted();
       try {
-        if (!dryRun && src.kind === "local") removeFile(path.resolve(src.path), file, backup);
+        if (!dryRun && src.kind === "local") removeFile(path.resolve(src.path), file);
         const [failure] = dryRun || storage === undefined ? [] : await storage.remove([file]);
         if (failure !== undefined) throw failure.error;
         tally.add("removed", bytes);
@@ -130,14 +128,12 @@ async function removeAll(
 }
 
 /** Removes a file, never through a link: the scan saw real folders, and it has to be so still. */
-function removeFile(root: string, file: string, backup: BackupFolder): void {
+function removeFile(root: string, file: string): void {
   checkTargetPath(file);
   const components = file.split("/");
   for (let i = 1; i < components.length; i++) {
-    const folder = fsPath(`${root}/${components.slice(0, i).join("/")}`);
-    const stat = fs.lstatSync(folder);
-    if (backup.isAt(folder, stat)) throw intoBackup(file);
-    if (!stat.isDirectory()) {
+    const folder = `${root}/${components.slice(0, i).join("/")}`;
+    if (!fs.lstatSync(fsPath(folder)).isDirectory()) {
       throw new StorageError("restore", "the path leads through something that is no folder", { path: file });
     }
   }

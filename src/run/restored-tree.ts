@@ -8,7 +8,7 @@ import { folderOf } from "../names/folders.ts";
 import { fsPath, pathOfBytes } from "../names/path-text.ts";
 import { secondsOf, secondsOfNanoseconds } from "../scan/mtime.ts";
 import { kindOf } from "../scan/recorded-entry.ts";
-import type { BackupFolder } from "./backup-folder.ts";
+import type { BackupFolder } from "../storage/local/backup-folder.ts";
 import { intoBackup, obstructed } from "./local-target.ts";
 import { RealFolders } from "./real-folders.ts";
 

@@ -4,10 +4,18 @@ import { errorCode, reportOf } from "../errors.ts";
 import { escapePath } from "../names/manifest-name.ts";
 import { fsPath, pathOfBytes } from "../names/path-text.ts";
 import { sortKeyOf } from "../names/stored-name.ts";
+import type { BackupFolder } from "../storage/local/backup-folder.ts";
 import type { FolderEntry } from "../storage/local/read-folder.ts";
 import { isTemporaryFolder } from "../storage/local/temporary.ts";
 import type { Entry } from "./entry.ts";
-import { CACHE_SIGNATURE, CACHE_TAG, type Exclusions, OTHER_FILE_SYSTEM, RULES_FILE } from "./exclusions.ts";
+import {
+  CACHE_SIGNATURE,
+  CACHE_TAG,
+  type Exclusions,
+  OTHER_FILE_SYSTEM,
+  OURS,
+  RULES_FILE,
+} from "./exclusions.ts";
 import { rulesIn } from "./gitignore.ts";
 import type { Sibling } from "./key-order.ts";
 import { exactStat, secondsOfNanoseconds, secondsOfStat } from "./mtime.ts";
@@ -22,6 +30,8 @@ export interface LocalScanSettings {
   readonly metadata: boolean;
   /** Keep names that begin like manifests out of their way (docs/format.md, section 9). */
   readonly escapes: boolean;
+  /** May be mounted somewhere below the root. */
+  readonly backup?: BackupFolder;
 }
 
 /** Who is told what a walk finds, before what lies behind it comes. */
@@ -100,8 +110,19 @@ export class Examiner {
   private lookAtFolder(prefix: string, name: string): string | undefined {
     const folder = `${prefix}${name}/`;
     if (prefix === "" && isTemporaryFolder(name)) return this.skip(folder, "a folder of temporary files");
-    const isEntered = !this.exclusions.skipsFolder(folder) && this.isOnThisFileSystem(folder);
-    return isEntered ? folder : undefined;
+    if (this.exclusions.skipsFolder(folder) || !this.isOnThisFileSystem(folder)) return undefined;
+    if (!this.isBackup(`${prefix}${name}`)) return folder;
+    this.exclusions.leaveOutOurs(folder);
+    return this.skip(folder, OURS);
+  }
+
+  private isBackup(folder: string): boolean {
+    const { root, backup } = this.settings;
+    try {
+      return backup?.isAt(fsPath(`${root}/${folder}`)) === true;
+    } catch {
+      return false; // reading it will say why
+    }
   }
 
   private isOnThisFileSystem(folder: string): boolean {

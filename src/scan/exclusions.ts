@@ -15,7 +15,7 @@ export const RULES_FILE = ".backupignore";
 export const CACHE_TAG = "CACHEDIR.TAG";
 /** Why a folder on another file system is left out. */
 export const OTHER_FILE_SYSTEM = "one_file_system";
-const OURS = "the destination lies there";
+export const OURS = "the destination lies there";
 /** The first bytes of a tag (Cache Directory Tagging Specification). */
 export const CACHE_SIGNATURE = "Signature: 8a477f597d28d172789f06886806bc55";
 
@@ -58,6 +58,8 @@ export class Exclusions {
   readonly caches: boolean;
   readonly oneFileSystem: boolean;
   private readonly settings: ExclusionSettings;
+  /** Folders that are the tool's own. */
+  private readonly prefixes: string[];
   private readonly exclude: GitignoreRules;
   private readonly include: GitignoreRules;
   /** Of folders with a file of rules: their path with a slash. */
@@ -69,6 +71,7 @@ export class Exclusions {
 
   constructor(settings: ExclusionSettings) {
     this.settings = settings;
+    this.prefixes = [...settings.prefixes];
     this.caches = settings.caches;
     this.oneFileSystem = settings.oneFileSystem;
     this.exclude = new GitignoreRules(settings.exclude);
@@ -94,6 +97,12 @@ export class Exclusions {
     this.settings.only?.passOver(folder, why);
   }
 
+  /** Notes that the destination was found in a folder, which is left out like one that the settings tell of. */
+  leaveOutOurs(folder: string): void {
+    this.prefixes.push(folder);
+    this.settings.only?.passOver(folder, OURS);
+  }
+
   /** Why a file is left out; undefined when it is not, as far as its path tells. */
   reasonFor(path: string): Reason | undefined {
     const classic = this.classicReason(path);
@@ -115,9 +124,9 @@ export class Exclusions {
 
   /** Whether a folder (with a trailing slash) need not be entered. */
   skipsFolder(folder: string): boolean {
-    const { prefixes, only } = this.settings;
+    const { only } = this.settings;
     if (this.listed(folder) !== undefined && !only?.leadsThrough(folder)) return true;
-    const isOurs = prefixes.some((prefix) => folder.startsWith(prefix));
+    const isOurs = this.prefixes.some((prefix) => folder.startsWith(prefix));
     const rule = this.include.isEmpty ? (this.ruleFor(folder) ?? this.foundFor(folder)) : undefined;
     const why = isOurs ? OURS : rule;
     if (why !== undefined) only?.passOver(folder, why);
@@ -130,8 +139,8 @@ export class Exclusions {
   }
 
   private classicReason(path: string): string | undefined {
-    const { prefixes, expressions } = this.settings;
-    if (prefixes.some((prefix) => path.startsWith(prefix))) return OURS;
+    const { expressions } = this.settings;
+    if (this.prefixes.some((prefix) => path.startsWith(prefix))) return OURS;
     const expression = expressions.find((candidate) => {
       candidate.lastIndex = 0;
       return candidate.test(path);

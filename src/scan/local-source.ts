@@ -11,6 +11,7 @@ import { errorCode, FileChangedError, StorageError } from "../errors.ts";
 import { folderOf } from "../names/folders.ts";
 import { parseManifestPath, unescapePath } from "../names/manifest-name.ts";
 import { fsPath } from "../names/path-text.ts";
+import type { BackupFolder } from "../storage/local/backup-folder.ts";
 import type { Entry } from "./entry.ts";
 import type { LocalFindings, LocalScanSettings } from "./examiner.ts";
 import type { Exclusions } from "./exclusions.ts";
@@ -25,6 +26,8 @@ export interface LocalSourceOptions {
   readonly metadata?: boolean;
   /** Keep names that begin like manifests out of their way (docs/format.md, section 9). */
   readonly reserve?: boolean;
+  /** May be mounted somewhere below the folder. */
+  readonly backup?: BackupFolder;
 }
 
 export class LocalSource implements Source {
@@ -45,11 +48,11 @@ export class LocalSource implements Source {
   constructor(
     root: string,
     exclusions: Exclusions,
-    { metadata = false, reserve = metadata }: LocalSourceOptions = {},
+    { metadata = false, reserve = metadata, backup }: LocalSourceOptions = {},
   ) {
     this.location = path.resolve(root);
     this.exclusions = exclusions;
-    this.settings = { root: this.location, metadata, escapes: reserve };
+    this.settings = { root: this.location, metadata, escapes: reserve, ...(backup && { backup }) };
     this.place = new RealPlace(this.location);
   }
 

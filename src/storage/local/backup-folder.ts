@@ -1,8 +1,11 @@
-/** The folder that holds the backup itself, where a restore comes upon it: a target may lie around it. Nothing is written there. */
+/**
+ * The folder that holds the backup itself, where a source or the target of a restore lies around it: nothing of it is backed up, and
+ * nothing is restored to it.
+ */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import type { StorageConfig } from "../config/config.ts";
-import { fsPath } from "../names/path-text.ts";
+import type { StorageConfig } from "../../config/config.ts";
+import { fsPath } from "../../names/path-text.ts";
 
 export class BackupFolder {
   /** Known by its identity: it may have been mounted at several places. Undefined: it is no folder, or cannot be seen. */
@@ -12,11 +15,12 @@ export class BackupFolder {
     this.stat = destination.kind === "local" ? statOf(path.resolve(destination.path)) : undefined;
   }
 
-  /** Whether it lies at a place. @param stat of what is there */
-  isAt(location: string | Buffer, stat: fs.Stats): boolean {
+  /** Whether it lies at a place. @param known of what is there */
+  isAt(location: string | Buffer, known?: fs.Stats): boolean {
     if (this.stat === undefined) return false;
     const { dev, ino } = this.stat;
-    if (stat.ino !== Number(ino) || stat.dev !== Number(dev)) return false;
+    const stat = known ?? fs.lstatSync(location, { throwIfNoEntry: false });
+    if (stat?.ino !== Number(ino) || stat.dev !== Number(dev)) return false;
     return fs.lstatSync(location, { bigint: true }).ino === ino; // numbers are not exact
   }
 }
