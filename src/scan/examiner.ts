@@ -128,10 +128,9 @@ export class Examiner {
   private isOnThisFileSystem(folder: string): boolean {
     if (!this.exclusions.oneFileSystem) return true;
     const { root } = this.settings;
-    const deviceOf = (file: string) => fs.lstatSync(fsPath(file), { throwIfNoEntry: false })?.dev;
     this.device ??= deviceOf(root);
     const device = deviceOf(`${root}/${folder}`);
-    if (device === undefined || device === this.device) return true; // gone: reading it will say so
+    if (device === undefined || device === this.device) return true;
     this.exclusions.leaveOut(folder, OTHER_FILE_SYSTEM);
     return false;
   }
@@ -204,6 +203,15 @@ export class Examiner {
 
   private skip(file: string, reason: string): undefined {
     this.findings.onSkipped(file, reason);
+  }
+}
+
+/** Undefined of what is gone, or cannot be looked at: reading it will say so. */
+function deviceOf(file: string): number | undefined {
+  try {
+    return fs.lstatSync(fsPath(file), { throwIfNoEntry: false })?.dev;
+  } catch {
+    return undefined;
   }
 }
 

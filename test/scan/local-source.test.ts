@@ -9,9 +9,10 @@ import type { ErrorReport } from "../../src/errors.ts";
 import { bytesOfPath, comparePaths, fsPath } from "../../src/names/path-text.ts";
 import type { Entry } from "../../src/scan/entry.ts";
 import { LocalSource } from "../../src/scan/local-source.ts";
+import { BackupFolder } from "../../src/storage/local/backup-folder.ts";
 import { anyPath, isFilePath } from "../plan/worlds.ts";
 import { assertProperty } from "../property.ts";
-import { failing } from "../with-fs.ts";
+import { failing, withFs } from "../with-fs.ts";
 import { exclusionsOf } from "./exclusions.ts";
 
 let root: string;
@@ -246,6 +247,23 @@ describe("what cannot be seen is unknown, not gone:", () => {
     expect(paths).toEqual(["a/1"]);
     expect(errors).toEqual([expect.objectContaining({ path: "b/", code: "ENOENT" })]);
     expect(source.isUnknown("b/2")).toBe(true);
+  });
+
+  it("a folder that cannot be looked at, and all else is found, though each is asked where it lies", async () => {
+    for (const file of ["a/1", "b/2"]) put(file);
+    const { lstatSync } = fs;
+    const broken = (at: string, ...rest: []) =>
+      path.relative(root, String(at)) === "b" ? failing("EACCES")() : lstatSync(at, ...rest);
+    const restore = insteadOfReaddir((read, at, ...rest) =>
+      at === `${root}/b/` ? failing("EACCES")() : read(at, ...rest),
+    );
+    const exclusions = exclusionsOf({ oneFileSystem: true });
+    const backup = new BackupFolder({ kind: "local", path: os.tmpdir() });
+    const { paths, errors } = await withFs({ lstatSync: broken }, () =>
+      scan(NOTHING, new LocalSource(root, exclusions, { backup })),
+    ).finally(restore);
+    expect(paths).toEqual(["a/1"]);
+    expect(errors).toEqual([expect.objectContaining({ path: "b/", code: "EACCES" })]);
   });
 
   it("the root itself, if it cannot be read", async () => {
