@@ -140,6 +140,12 @@ describe("the history of a path", () => {
     { selector: ({ key }) => key, maxLength: 8 },
   );
 
+  it("ends with the same one of two objects that differ in nothing but their keys, however they are listed", () => {
+    const [one, other] = ["x", "y"].map((key) => ({ ...live(5), key })) as [Version, Version];
+    expect(lastLife(historyOf([one, other]))?.version.key).toBe("y");
+    expect(lastLife(historyOf([other, one]))?.version.key).toBe("y");
+  });
+
   it("does not depend on the order of the listing, and every object is told of or has a later life", () => {
     assertProperty(
       fc.property(anyVersions, (versions) => {

@@ -11,6 +11,7 @@ import { MetadataApplier } from "../../src/run/apply-metadata.ts";
 import type { FolderMetadata } from "../../src/run/restored-metadata.ts";
 import { Tally } from "../../src/run/tally.ts";
 import { COMMAND, KILLED_RUN } from "../built.ts";
+import { withFs } from "../with-fs.ts";
 import { configure, PASSWORD } from "./command.ts";
 import { withUnexaminable } from "./defects/unreadable.ts";
 import type { Job } from "./kill/job.ts";
@@ -542,6 +543,37 @@ describe("hostile manifests", () => {
     expect(modeOf(world.src)).not.toBe(0o777);
   });
 
+  it("give folders their modes from the inside out, since one may close its way", async () => {
+    const { chmodSync } = fs;
+    const changed: string[] = [];
+    const noting = (at: string, mode: number) => {
+      changed.push(path.relative(world.restored, at));
+      chmodSync(at, mode);
+    };
+    const folders = ["", "a", "a/b", "c"].map((folder) => ({ folder, own: shared }));
+    await withFs({ chmodSync: noting }, () => apply(...folders));
+    expect(changed).toEqual(["a/b", "a", "c", ""]);
+  });
+
+  it.runIf(process.getuid?.() === 0)(
+    "give owners by their names, and by number what has none here",
+    async () => {
+      fs.mkdirSync(world.restored);
+      const owners = () => ["a", "b"].map((name) => fs.statSync(path.join(world.restored, name)));
+      for (const name of ["a", "b"]) {
+        fs.writeFileSync(path.join(world.restored, name), "");
+        fs.utimesSync(path.join(world.restored, name), T0, T0);
+      }
+      const entries = [plain("a", 0), plain("b", 0, { uid: 23_456, gid: 23_456 })];
+      const names = { 12345: "root", 23456: "no such name" };
+      await apply({ entries, users: names, groups: names });
+      expect(owners().map(({ uid, gid }) => [uid, gid])).toEqual([
+        [0, 0],
+        [23_456, 23_456],
+      ]);
+    },
+  );
+
   it("change no file of another size or time", async () => {
     fs.mkdirSync(world.restored);
     fs.writeFileSync(path.join(world.restored, "a"), "1234");
@@ -634,6 +666,7 @@ describe("the folder that is restored to", () => {
     await clean(restore(segmented(), { reporter, only: ["a"] }));
     expect(seen).toEqual([0o700]);
     expect(modeOf(world.restored)).toBe(0o755);
+    fs.rmSync(path.join(world.restored, "a"));
     await clean(restore(segmented()));
     expect(modeOf(world.restored)).toBe(0o751);
   });
