@@ -32,35 +32,58 @@ export function planPurge(
   now: number,
 ): Purge {
   const unwanted = new Set(expired);
+  const expiring: Life[] = [];
   const ended: Life[] = [];
   const restamp: { version: Version; stamp: Period }[] = [];
   const doubles: { version: Version; of: Version }[] = [];
   for (const life of lives) {
-    const told = tellersOf(life);
-    const [version] = told;
+    const [version] = tellersOf(life);
     const { stamp } = version;
     if (stamp.form === "live") continue;
-    const first = told.find((one) => condemnedOf(one) !== undefined);
-    const condemned = first && condemnedOf(first);
+    const condemned = firstCondemned(life);
+    const since = condemned && condemnedOf(condemned);
     if (!unwanted.has(life)) {
-      if (first === version) restamp.push({ version, stamp: condemnedAt(life, stamp, undefined) });
-      else doubles.push(...told.slice(1).map((double) => ({ version: double, of: version })));
-    } else if (delaySeconds === 0 || (condemned !== undefined && now - condemned >= delaySeconds)) {
-      ended.push(life);
-    } else if (first === undefined) {
+      if (condemned === version) restamp.push({ version, stamp: condemnedAt(life, stamp, undefined) });
+      else doubles.push(...doublesOf(life, version));
+    } else if (delaySeconds === 0 || (since !== undefined && now - since >= delaySeconds)) {
+      expiring.push(life);
+    } else if (condemned === undefined) {
       restamp.push({ version, stamp: condemnedAt(life, stamp, now) });
     } else {
-      doubles.push(...told.filter((one) => one !== first).map((double) => ({ version: double, of: first })));
+      doubles.push(...doublesOf(life, condemned));
     }
   }
-  const gone = new Set(ended);
-  const needed = new Set(lives.filter((life) => !gone.has(life)).map(({ version }) => version));
+  const needed = objectsOf(lives, expiring);
+  const lastOf = new Map(lives.map((life) => [life.version, life]));
+  for (const life of expiring) {
+    // An object would look live since it was stored last if nothing told of the end of that any more.
+    const isNeeded = needed.has(life.version) && lastOf.get(life.version) === life;
+    if (isNeeded) doubles.push(...doublesOf(life, firstCondemned(life)));
+    else ended.push(life);
+  }
   // An object that is one with a tombstone goes before it: left alone, it would look live.
   const told = ended.flatMap((life) => [life.version, ...tellersOf(life)]);
   const objects = told.filter(({ stamp }) => stamp.form !== "marker");
   const markers = told.filter(({ stamp }) => stamp.form === "marker");
   const unneeded = new Set([...objects.filter((version) => !needed.has(version)), ...markers]);
   return { remove: [...unneeded, ...orphans], restamp, doubles, ended };
+}
+
+/** The objects of lives that are not about to end. */
+function objectsOf(lives: readonly Life[], expiring: readonly Life[]): ReadonlySet<Version> {
+  const gone = new Set(expiring);
+  return new Set(lives.filter((life) => !gone.has(life)).map(({ version }) => version));
+}
+
+/** What tells of a life, but for one that is enough. */
+function doublesOf(life: Life, enough = tellersOf(life)[0]): Purge["doubles"] {
+  return tellersOf(life)
+    .filter((version) => version !== enough)
+    .map((version) => ({ version, of: enough }));
+}
+
+function firstCondemned(life: Life): Version | undefined {
+  return tellersOf(life).find((version) => condemnedOf(version) !== undefined);
 }
 
 /** What tells of a life: those that are condemned last, the one that was first before others. */

@@ -68,6 +68,20 @@ it("a tombstone goes without its object as long as another one, or the object's 
   expect(purgeOf([storedAgain, first, second], [first, second], 0).remove).toEqual([first, second]);
 });
 
+// Of a version that came back and went again, where a rule keeps the first life alone.
+it("the tombstone of the last end stays as long as its object does, which would look live without it", () => {
+  const [first, last] = [version("marker", 100), version("marker", 200)];
+  const again = versionOf("f", { storedAt: 200_000 });
+  const condemned = version("marker", 200, NOW - DELAY);
+  expect(purgeOf([again, first, last], [last], 0)).toEqual({ remove: [], restamp: [], ended: [] });
+  expect(purgeOf([again, first, condemned], [condemned])).toEqual({ remove: [], restamp: [], ended: [] });
+  expect(purgeOf([again, first, last], [first, last], 0).remove).toEqual([again, first, last]);
+  const history = historyOf([again, first, last, condemned]);
+  const { remove, doubles } = planPurge(history, history.lives.slice(1), DELAY, NOW);
+  expect(remove).toEqual([]);
+  expect(doubles).toEqual([{ version: last, of: condemned }]);
+});
+
 it("an object goes once, and before its tombstones", () => {
   const marks = [version("marker", 100), version("marker", 200)];
   expect(purgeOf([object, ...marks], marks, 0).remove).toEqual([object, ...marks]);
