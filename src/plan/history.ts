@@ -42,20 +42,20 @@ export function historyOf(versions: readonly Version[]): History {
     else lives.push({ version, ...periodOf(version.stamp) });
   }
   const orphans: Version[] = [];
-  for (const [content, marks] of markers) {
-    const object = live.get(content)?.sort(byStoring).at(-1);
-    if (object === undefined) orphans.push(...marks);
-    else
-      for (const marker of marks) lives.push({ version: object, marker, ...periodOf(marker.stamp as Ended) });
-  }
+  for (const [content, marks] of markers) if (!live.has(content)) orphans.push(...marks);
   for (const [content, objects] of live) {
-    const ends = (markers.get(content) ?? []).map(({ stamp }) => periodOf(stamp as Ended).ceased);
-    const lastEnd = Math.max(0, ...ends);
-    for (const version of objects) {
-      const began = secondsOf(version.storedAt);
-      // What was stored before the end of a life is of that life.
-      if (version.storedAt === undefined || began >= lastEnd) lives.push({ version, began });
+    const marks = (markers.get(content) ?? []).sort(byStoring);
+    const object = objects.sort(byStoring).at(-1) as Version;
+    const lastEnd = Math.max(0, ...marks.map(({ stamp }) => periodOf(stamp as Ended).ceased));
+    // What was stored before the end of a life is of that life; beside an object that was stored anew it is not needed.
+    const isPast = ({ storedAt }: Version) => storedAt !== undefined && secondsOf(storedAt) < lastEnd;
+    const spare = objects.filter((version) => version !== object && isPast(version));
+    for (const [i, marker] of marks.entries()) {
+      const doubles = i === marks.length - 1 && spare.length > 0 ? { doubles: spare } : {};
+      lives.push({ version: object, marker, ...periodOf(marker.stamp as Ended), ...doubles });
     }
+    for (const version of objects)
+      if (!isPast(version)) lives.push({ version, began: secondsOf(version.storedAt) });
   }
   return { lives: withoutDoubles(lives.sort(byTime)), orphans: orphans.sort(byStoring) };
 }
@@ -144,7 +144,8 @@ function beginningOf({ version, began }: Life): string {
 function joined(lives: readonly Life[]): Life {
   const [life, ...others] = [...lives].sort((a, b) => claimOf(a) - claimOf(b)) as [Life, ...Life[]];
   if (others.length === 0) return life;
-  return { ...life, doubles: others.map(({ marker, version }) => marker ?? version) };
+  const told = others.map(({ marker, version }) => marker ?? version);
+  return { ...life, doubles: [...told, ...[life, ...others].flatMap(({ doubles = [] }) => doubles)] };
 }
 
 function claimOf({ version, marker, ceased }: Life): number {

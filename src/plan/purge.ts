@@ -75,11 +75,11 @@ function objectsOf(lives: readonly Life[], expiring: readonly Life[]): ReadonlyS
   return new Set(lives.filter((life) => !gone.has(life)).map(({ version }) => version));
 }
 
-/** What tells of a life, but for one that is enough. */
+/** What tells of a life, but for one that is enough. What is live by its name tells nothing: its content is in the life's object. */
 function doublesOf(life: Life, enough = tellersOf(life)[0]): Purge["doubles"] {
   return tellersOf(life)
     .filter((version) => version !== enough)
-    .map((version) => ({ version, of: enough }));
+    .map((version) => ({ version, of: version.stamp.form === "live" ? life.version : enough }));
 }
 
 function firstCondemned(life: Life): Version | undefined {

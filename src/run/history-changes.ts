@@ -110,13 +110,13 @@ export class GroupOfChanges {
   /** A double goes only where what it is the double of is there, and is the same. */
   private async endDouble({ version, of }: Purge["doubles"][number]): Promise<void> {
     const { storage, tally, signal } = this.context;
-    const isMarker = version.stamp.form === "marker";
+    const { form } = version.stamp;
     try {
       signal.throwIfAborted();
       const other = await storage.stat(of.key);
-      // Tombstones say the same in bytes of their own.
-      const isThere = isMarker ? other !== undefined : isSame(other, await storage.stat(version.key));
-      if (isThere) this.removals[isMarker ? 1 : 0]?.push({ version, done: () => {} });
+      // Tombstones, and what was sealed anew, say the same in bytes of their own.
+      const isThere = form === "stamp" ? isSame(other, await storage.stat(version.key)) : other !== undefined;
+      if (isThere) this.removals[form === "marker" ? 1 : 0]?.push({ version, done: () => {} });
     } catch (error) {
       signal.throwIfAborted();
       tally.error(failure(error, version.path));

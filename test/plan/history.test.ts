@@ -75,6 +75,21 @@ describe("the history of a path", () => {
     ]);
   });
 
+  // An encrypted name of the classic container is another one each time.
+  it("takes an object for a double that was stored anew under another name", () => {
+    const [before, again] = [{ ...live(100), key: "before" }, live(300)];
+    const marks = [marker(100, 150), marker(300, 350)].map((of) => versionOf("f", { stamp: of }));
+    const [first, last] = marks as [Version, Version];
+    expect(historyOf([before, again, first]).lives).toEqual([
+      { version: again, marker: first, began: 100, ceased: 150, doubles: [before] },
+      { version: again, began: 300 },
+    ]);
+    expect(historyOf([before, again, last, first]).lives).toEqual([
+      { version: again, marker: first, began: 100, ceased: 150 },
+      { version: again, marker: last, began: 300, ceased: 350, doubles: [before] },
+    ]);
+  });
+
   it("knows an object of which nobody says when it was stored as live, whatever tombstones tell", () => {
     const object = versionOf("f");
     const mark = versionOf("f", { stamp: marker(100, 150) });

@@ -82,6 +82,16 @@ it("the tombstone of the last end stays as long as its object does, which would 
   expect(doubles).toEqual([{ version: last, of: condemned }]);
 });
 
+it("of an object that was stored anew under another name the first one goes, or else would look live without the other", () => {
+  const before = { ...versionOf("f", { storedAt: 100_000 }), key: "before" };
+  const again = versionOf("f", { storedAt: 200_000 });
+  const [first, last] = [version("marker", 100), version("marker", 200)];
+  const history = historyOf([before, again, first, last]);
+  const plans = (expired: typeof history.lives) => planPurge(history, expired, 0, NOW);
+  expect(plans([])).toMatchObject({ remove: [], doubles: [{ version: before, of: again }] });
+  expect(plans(history.lives)).toMatchObject({ remove: [again, before, first, last], doubles: [] });
+});
+
 it("an object goes once, and before its tombstones", () => {
   const marks = [version("marker", 100), version("marker", 200)];
   expect(purgeOf([object, ...marks], marks, 0).remove).toEqual([object, ...marks]);

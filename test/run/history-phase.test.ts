@@ -309,6 +309,15 @@ describe("ending", () => {
     expect(phase.told.files).toEqual([]);
   });
 
+  it("removes what was sealed anew under another name, of whatever size that is, where that is there", async () => {
+    const again = { ...live("f", 200), key: "again" };
+    for (const { key } of [object, again])
+      phase.storage.objects.set(key, at(key === "again" ? 200 : 100, key.length));
+    purge({ doubles: [{ version: object, of: again }] });
+    purge({ doubles: [{ version: again, of: live("gone") }] });
+    expect((await carryOut()).filter((call) => call.startsWith("remove"))).toEqual([`remove ${object.key}`]);
+  });
+
   it("removes a tombstone beside another of the same life, and tells where it cannot be looked at", async () => {
     const condemned = versionOf("f", { stamp: { ...marker(100, 200), condemned: 700 } });
     phase.storage.objects.set(condemned.key, at(700, 6));
