@@ -1,7 +1,7 @@
 /**
  * What a backup does about one path. Pure: a function of what both sides show, and of the date.
  */
-import { compareStamps, type Stamp } from "../names/stamp.ts";
+import { compareStamps } from "../names/stamp.ts";
 import { isLive } from "../names/stored-name.ts";
 import type { Entry } from "../scan/entry.ts";
 import type { PathGroup, Version } from "./group.ts";
@@ -121,9 +121,9 @@ function planMissing(versions: readonly Version[], { deletedKeepDays, today }: P
   return { kind: "gone", version, expired: isExpired(version.stamp, today, deletedKeepDays), surplus };
 }
 
-/** The stamps that a version of this path could not get any more. */
-export function stampsOf(versions: readonly Version[]): Stamp[] {
-  return versions.map(({ stamp }) => stamp).filter(({ form }) => form !== "live");
+/** What is retired of a path by its name, and tombstones. */
+export function retiredOf(versions: readonly Version[]): readonly Version[] {
+  return versions.filter((version) => !isLive(version));
 }
 
 /**

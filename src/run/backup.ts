@@ -299,7 +299,7 @@ class Backup {
       reporter: options.reporter,
       signal: options.signal,
       dryRun: options.dryRun,
-      store: (file) => storePhase.store({ file, sameSize: [], previous: [], taken: [] }, found),
+      store: (file) => storePhase.store({ file, sameSize: [], previous: [], retired: [] }, found),
       storeUncounted: (file, then) => storePhase.storeUncounted(file, found, then),
       onExplained: ({ path }) => found.presence.explain(path),
       settleLoss: (file, outcome) => storePhase.settleLoss(file, outcome, found),

@@ -19,8 +19,8 @@ export interface Retiring {
   /** What took the place of the last of them. */
   readonly successor?: Successor;
   readonly why: "replaced" | "deleted" | "outdated metadata";
-  /** Stamps that other versions of the path have. */
-  readonly taken: readonly Stamp[];
+  /** Of the path what is retired already, and tombstones. */
+  readonly retired: readonly StoredVersion[];
 }
 
 export interface HistoryContext extends RetireContext {
@@ -45,13 +45,13 @@ export class GroupOfChanges {
     this.context = context;
   }
 
-  async retire({ versions, successor, why, taken }: Retiring): Promise<void> {
-    const { storage, tally, config, now, signal } = this.context;
+  async retire({ versions, successor, why, retired }: Retiring): Promise<void> {
+    const { storage, tally, now, signal } = this.context;
     signal.throwIfAborted();
     try {
       const until = successor === undefined ? secondsOf(now) : await this.beginningOf(successor, versions[0]);
       if (until === undefined) return;
-      const stamps = [...taken];
+      const stamps = retired.map(({ stamp }) => stamp);
       const began: (number | undefined)[] = [];
       for (const { key, storedAt } of versions) {
         const stored = storedAt ?? (await storage.stat(key))?.modified;
@@ -60,17 +60,18 @@ export class GroupOfChanges {
       for (const [i, version] of versions.entries()) {
         const first = began[i];
         if (first === undefined) continue; // another run was quicker
-        if (await this.hasCopy(version, first, taken)) {
+        const isMarked = this.isToBeMarked(version, retired);
+        if (!isMarked && (await this.hasCopy(version, first, retired))) {
           await this.removeCopied(version, why);
           continue;
         }
-        const least = config.retire === "tombstone" ? first + 1 : first;
+        const least = isMarked ? first + 1 : first;
         const next = began.slice(i + 1).find((moment) => moment !== undefined) ?? until;
         const stamp = freeStamp(first, next >= first ? next : secondsOf(now), least, stamps);
         stamps.push(stamp);
         // One file was deleted, however many doubles of it a kill left.
         const isDouble = why === "deleted" && i < versions.length - 1;
-        await this.retireAs(version, stamp, isDouble ? "replaced" : why);
+        await this.retireAs(version, isMarked ? markerOf(stamp) : stamp, isDouble ? "replaced" : why);
       }
     } catch (error) {
       signal.throwIfAborted();
@@ -193,9 +194,8 @@ export class GroupOfChanges {
   }
 
   private async retireAs(version: StoredVersion, stamp: Period, why: Retiring["why"]): Promise<void> {
-    const { storage, reporter, tally, config } = this.context;
-    const tombstone = config.retire === "tombstone";
-    const to = { ...fieldsOf(version), stamp: tombstone ? markerOf(stamp) : stamp };
+    const { storage, reporter, tally } = this.context;
+    const to = { ...fieldsOf(version), stamp };
     const key = await this.keyOf(version, to);
     const problem = storage.keyProblem(key);
     if (problem !== undefined) {
@@ -206,7 +206,7 @@ export class GroupOfChanges {
       return;
     }
     const done = () => this.tellRetired(version, why);
-    if (tombstone) await this.mark(to, key, done);
+    if (stamp.form === "marker") await this.mark(to, key, done);
     else await this.rename(version, to, key, done);
   }
 
@@ -220,15 +220,25 @@ export class GroupOfChanges {
    * Whether a version is retired already but for its removal: a bucket renames by copying, and a run can end in between, or
    * not be allowed to remove. Of a life that began at the same second and lasted, only this object can have been it.
    */
-  private async hasCopy(version: StoredVersion, began: number, taken: readonly Stamp[]): Promise<boolean> {
-    const { storage, config } = this.context;
-    if (config.retire === "tombstone") return false;
-    for (const stamp of taken) {
+  private async hasCopy(
+    version: StoredVersion,
+    began: number,
+    retired: readonly StoredVersion[],
+  ): Promise<boolean> {
+    const { storage } = this.context;
+    for (const copy of retired) {
+      const { stamp } = copy;
       if (stamp.form !== "stamp" || stamp.began !== began || stamp.ceased <= began) continue;
-      const copy = await storage.stat(await this.keyOf(version, { ...fieldsOf(version), stamp }));
-      if (isSame(copy, await storage.stat(version.key))) return true;
+      if (!hasContentOf(copy, version)) continue;
+      if (isSame(await storage.stat(copy.key), await storage.stat(version.key))) return true;
     }
     return false;
+  }
+
+  /** By another name, an object would take what tombstones tell of its earlier lives along. */
+  private isToBeMarked(version: StoredVersion, retired: readonly StoredVersion[]): boolean {
+    if (this.context.config.retire === "tombstone") return true;
+    return retired.some((other) => other.stamp.form === "marker" && hasContentOf(other, version));
   }
 
   private async removeCopied(version: StoredVersion, why: Retiring["why"]): Promise<void> {
@@ -296,6 +306,10 @@ function freeStamp(began: number, ceased: number, least: number, taken: readonly
   let end = Math.max(ceased, least, began);
   while (taken.some((stamp) => "ceased" in stamp && stamp.began === began && stamp.ceased === end)) end++;
   return { form: "stamp", began, ceased: end };
+}
+
+function hasContentOf(one: StoredVersion, other: StoredVersion): boolean {
+  return one.mtime === other.mtime && one.size === other.size && one.md5 === other.md5;
 }
 
 function markerOf(stamp: Period): Period {

@@ -8,7 +8,7 @@ import { LIVE } from "../names/stamp.ts";
 import { isLive, type StoredVersion } from "../names/stored-name.ts";
 import type { PathGroup, Version } from "../plan/group.ts";
 import { historyOf, type Life, needsStoredTimes } from "../plan/history.ts";
-import { isVersionOf, type PathPlan, type PlanSettings, planPath, stampsOf } from "../plan/plan-path.ts";
+import { isVersionOf, type PathPlan, type PlanSettings, planPath, retiredOf } from "../plan/plan-path.ts";
 import { planPurge } from "../plan/purge.ts";
 import type { Retention } from "../plan/retention.ts";
 import type { Entry } from "../scan/entry.ts";
@@ -209,7 +209,7 @@ export class PlanPhase {
     }
     if (!keepsHistory) return;
     const versions = surplus.filter((version) => !isSame(version));
-    history.retire({ versions, successor, why: "replaced", taken: stampsOf(group.versions) });
+    history.retire({ versions, successor, why: "replaced", retired: retiredOf(group.versions) });
   }
 
   /** Returns the keys of what is to be removed. */
@@ -239,5 +239,5 @@ function requestOf(
   sameSize: readonly Version[],
   previous: readonly Version[],
 ): StoreRequest {
-  return { file, sameSize, previous, taken: stampsOf(group.versions) };
+  return { file, sameSize, previous, retired: retiredOf(group.versions) };
 }

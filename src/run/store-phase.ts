@@ -3,7 +3,7 @@
  */
 
 import { reportOf } from "../errors.ts";
-import { LIVE, type Stamp } from "../names/stamp.ts";
+import { LIVE } from "../names/stamp.ts";
 import { isLive, type StoredVersion } from "../names/stored-name.ts";
 import type { Version } from "../plan/group.ts";
 import type { Source } from "../scan/source.ts";
@@ -25,8 +25,8 @@ export interface StoreRequest {
   readonly sameSize: readonly StoredVersion[];
   /** Versions that the new one replaces; with history oldest first. */
   readonly previous: readonly Version[];
-  /** Stamps that versions of the path have. */
-  readonly taken: readonly Stamp[];
+  /** Retired versions of the path, and tombstones. */
+  readonly retired: readonly StoredVersion[];
 }
 
 export interface StoreContext {
@@ -65,7 +65,7 @@ export class StorePhase {
     then: (read: ReadFile, staged?: StagedObject) => void,
   ): Promise<void> {
     const { publisher, unfinished } = this.context;
-    await this.submit({ file, sameSize: [], previous: [], taken: [] }, (outcome) => {
+    await this.submit({ file, sameSize: [], previous: [], retired: [] }, (outcome) => {
       if (outcome.kind === "same") throw new Error("there was nothing to be the same as");
       if (outcome.kind !== "stored") {
         this.settleLoss(file, outcome, found);
@@ -140,8 +140,8 @@ export class StorePhase {
     found: JoinFindings,
   ): void {
     const { publisher, tally, reporter, unfinished } = this.context;
-    const { file, taken } = request;
-    publisher.add(afterEnds(staged, taken), (error) => {
+    const { file, retired } = request;
+    publisher.add(afterEnds(staged, retired), (error) => {
       if (error !== undefined) {
         this.settleUnpublished(file, error, found);
         return;
@@ -164,10 +164,14 @@ export class StorePhase {
     if (file.manifest === undefined) tally.count("failed", file.size);
   }
 
-  private retirePrevious({ previous, taken }: StoreRequest, successor: Successor, found: JoinFindings): void {
+  private retirePrevious(
+    { previous, retired }: StoreRequest,
+    successor: Successor,
+    found: JoinFindings,
+  ): void {
     // Two runs side by side may store the very same version under the very same name.
     const versions = previous.filter(({ key }) => key !== successor.key);
-    if (this.context.keepsHistory) found.history.retire({ versions, successor, why: "replaced", taken });
+    if (this.context.keepsHistory) found.history.retire({ versions, successor, why: "replaced", retired });
     else for (const version of versions) found.retirements.remove({ version, successor, why: "replaced" });
   }
 
@@ -243,8 +247,8 @@ export class StorePhase {
  * What is stored before the end that a tombstone tells of would be of the life that ended then. Such an end lies in the future
  * where a clock was ahead.
  */
-function afterEnds(staged: StagedObject, taken: readonly Stamp[]): StagedObject {
-  const ends = taken.flatMap((stamp) => (stamp.form === "marker" ? [stamp.ceased] : []));
+function afterEnds(staged: StagedObject, retired: readonly StoredVersion[]): StagedObject {
+  const ends = retired.flatMap(({ stamp }) => (stamp.form === "marker" ? [stamp.ceased] : []));
   return ends.length === 0 ? staged : { ...staged, notBefore: Math.max(...ends) * 1000 };
 }
 

@@ -4,7 +4,7 @@
 import { dateOrLive } from "../names/stamp.ts";
 import type { Version } from "../plan/group.ts";
 import { historyOf } from "../plan/history.ts";
-import { stampsOf } from "../plan/plan-path.ts";
+import { retiredOf } from "../plan/plan-path.ts";
 import type { JoinFindings, Vanished } from "./backup-state.ts";
 
 export interface Deletions {
@@ -50,7 +50,7 @@ export function retireVanished({ found, deletedKeepDays }: Deletions, isDelayed:
       history.retire({
         versions: [...surplus, version],
         why,
-        taken: stampsOf(versions),
+        retired: retiredOf(versions),
       });
       return;
     }
