@@ -60,9 +60,7 @@ export function planPath(group: PathGroup, settings: PlanSettings): PathPlan {
 
 /** One version is kept for each path: the live one, or the one that was deleted last. */
 function planWithout(group: PathGroup, settings: PlanSettings): PathPlan {
-  const versions = group.versions
-    .filter(({ stamp }) => stamp.form === "live" || stamp.form === "date")
-    .sort(byClaim);
+  const versions = withoutRetired(group.versions).sort(byClaim);
   const { entry } = group;
   if (entry === undefined) return planMissing(versions, settings);
   const match = versions.find((version) => isVersionOf(version, entry));
@@ -72,6 +70,14 @@ function planWithout(group: PathGroup, settings: PlanSettings): PathPlan {
     if (entry.manifest !== undefined) return { kind: "revive", entry, version: match, surplus };
   }
   return { kind: "upload", entry, sameSize: sameSizeOf(versions, entry), previous: versions };
+}
+
+/** What was retired while a history was kept stays where it is: by its name, or because a tombstone tells so. */
+function withoutRetired(versions: readonly Version[]): Version[] {
+  const own = versions.filter(({ stamp }) => stamp.form === "live" || stamp.form === "date");
+  if (versions.every(({ stamp }) => stamp.form !== "marker")) return own;
+  const lasting = new Set(historyOf(versions).lives.map((life) => life.ceased === undefined && life.version));
+  return own.filter((version) => !isLive(version) || lasting.has(version));
 }
 
 /** Whatever was live and is not any more is retired; what is retired already is not touched here. */

@@ -290,6 +290,24 @@ describe("the plan of one path", () => {
     );
   });
 
+  // They were taken for live ones that a kill had left, and removed or marked deleted once more.
+  it("leaves objects alone that tombstones retired while there was a history", () => {
+    const mark = (of: Version, ceased: number) =>
+      versionOf("f", { ...of, stamp: { form: "marker", began: 1, ceased } });
+    const current = { ...live, storedAt: 100_000 };
+    const past = { ...newer, storedAt: 1000 };
+    expect(plan(same, [past, mark(past, 100), current])).toMatchObject({ version: current, surplus: [] });
+    expect(plan(undefined, [past, mark(past, 100), current])).toMatchObject({
+      version: current,
+      surplus: [],
+    });
+    expect(plan(entryOf("f", 30, 5), [past, mark(past, 100)])).toMatchObject({ sameSize: [], previous: [] });
+    expect(plan(undefined, [past, mark(past, 100), gone1])).toMatchObject({ version: gone1, surplus: [] });
+    expect(plan(undefined, [past, mark(past, 100)])).toEqual({ kind: "nothing" });
+    // Stored anew since.
+    expect(plan(same, [current, mark(current, 100)])).toMatchObject({ kind: "unchanged", version: current });
+  });
+
   it("never changes the versions it is given", () => {
     const versions = Object.freeze([gone1, live, newer]) as Version[];
     const group: PathGroup = { path: "f", versions };
