@@ -125,7 +125,9 @@ function withoutDoubles(lives: readonly Life[]): readonly Life[] {
     const { began, ceased, marker, version } = life;
     const { form } = (marker ?? version).stamp;
     const goesOn = form === "stamp" && ceased !== began ? lasting.get(beginningOf(life)) : undefined;
-    const which = ceased === undefined ? life : (goesOn ?? `${beginningOf(life)}.${ceased}.${form}`);
+    // What a date marks becomes a stamp where it is condemned.
+    const told = form === "marker" ? "marker" : "name";
+    const which = ceased === undefined ? life : (goesOn ?? `${beginningOf(life)}.${ceased}.${told}`);
     alike.set(which, [...(alike.get(which) ?? []), life]);
   }
   if (alike.size === lives.length) return lives;

@@ -116,7 +116,8 @@ export class GroupOfChanges {
       signal.throwIfAborted();
       const other = await storage.stat(of.key);
       // Tombstones, and what was sealed anew, say the same in bytes of their own.
-      const isThere = form === "stamp" ? isSame(other, await storage.stat(version.key)) : other !== undefined;
+      const isRenamed = form === "stamp" || form === "date";
+      const isThere = isRenamed ? isSame(other, await storage.stat(version.key)) : other !== undefined;
       if (isThere) this.removals[form === "marker" ? 1 : 0]?.push({ version, done: () => {} });
     } catch (error) {
       signal.throwIfAborted();

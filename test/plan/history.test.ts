@@ -119,6 +119,15 @@ describe("the history of a path", () => {
     ]);
   });
 
+  it("tells a life once that a date ended, also where that is half condemned", () => {
+    const date = versionOf("f", { stamp: { form: "date", date: 20240228 } });
+    const ceased = Date.UTC(2024, 1, 29) / 1000;
+    const condemned = versionOf("f", { stamp: { form: "stamp", began: 1, ceased, condemned: ceased + 9 } });
+    expect(historyOf([condemned, date]).lives).toEqual([
+      { version: date, began: 1, ceased, doubles: [condemned] },
+    ]);
+  });
+
   it("takes what began with the live one, and is of its content, for a double: its retirement was cut off", () => {
     const now = live(100);
     const copy = versionOf("f", { stamp: stamp(100, 200) });

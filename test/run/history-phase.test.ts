@@ -316,13 +316,16 @@ describe("ending", () => {
   });
 
   it.each([
-    ["that is the same", 5, true],
-    ["but not beside another", 4, false],
-    ["but not where that has gone", undefined, false],
-  ])("removes a double beside what it is the double of, %s", async (_, size, removed) => {
-    const [version, of] = [stamp(1, 2), stamp(1, 2, 700)].map((period) =>
-      versionOf("a", { stamp: period }),
-    ) as [Version, Version];
+    ["that is the same", 5, stamp(1, 2), true],
+    ["but not beside another", 4, stamp(1, 2), false],
+    ["but not where that has gone", undefined, stamp(1, 2), false],
+    ["marked with a date", 5, dateOrLive(20240228), true],
+    ["but not beside another, marked with a date", 4, dateOrLive(20240228), false],
+  ])("removes a double beside what it is the double of, %s", async (_, size, told, removed) => {
+    const [version, of] = [told, stamp(1, 2, 700)].map((one) => versionOf("a", { stamp: one })) as [
+      Version,
+      Version,
+    ];
     phase.storage.objects.set(version.key, at(1));
     if (size !== undefined) phase.storage.objects.set(of.key, at(1, size));
     purge({ doubles: [{ version, of }] });
