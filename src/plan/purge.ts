@@ -12,6 +12,8 @@ import type { History, Life } from "./history.ts";
 export interface Purge {
   /** Objects and tombstones to be removed, in this order. */
   readonly remove: readonly Version[];
+  /** Tombstones of objects that are not there any more, to be removed likewise if all is known that is there. */
+  readonly orphans: readonly Version[];
   /** Objects and tombstones to be given another stamp. */
   readonly restamp: readonly { readonly version: Version; readonly stamp: Period }[];
   /** Objects and tombstones to be removed as soon as those that they are the doubles of are seen. */
@@ -66,7 +68,7 @@ export function planPurge(
   const objects = told.filter(({ stamp }) => stamp.form !== "marker");
   const markers = told.filter(({ stamp }) => stamp.form === "marker");
   const unneeded = new Set([...objects.filter((version) => !needed.has(version)), ...markers]);
-  return { remove: [...unneeded, ...orphans], restamp, doubles, ended };
+  return { remove: [...unneeded], orphans, restamp, doubles, ended };
 }
 
 /** The objects of lives that are not about to end. */

@@ -357,6 +357,7 @@ class Backup {
       limit,
       dryRun,
       now,
+      isPartlyUnread: destination.isPartlyUnread(),
     };
     if (found.history.retires && !found.sawHistory && config.container === "classic")
       this.notes.add(NOT_FOR_THE_OLDER_TOOL);

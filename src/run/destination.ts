@@ -49,6 +49,8 @@ export interface OpenDestination {
   versions(sorted: boolean): AsyncIterable<Version[]>;
   /** All versions, in whatever order they are listed. */
   objects(): AsyncIterable<Version[]>;
+  /** Whether names have been met that could not be read. */
+  readonly isPartlyUnread: () => boolean;
   /** Whether to sort from the beginning. */
   readonly sealedNames: boolean;
 }
@@ -141,7 +143,13 @@ async function openListed(
     slowMs: options.calls.slowFrom,
   };
   const workers = poolFor(settings, threads, options, (bytes) => tally.partial(bytes));
-  const findings = reportOnce(tally, options, names);
+  const told = reportOnce(tally, options, names);
+  let isPartlyUnread = false;
+  const onUnreadable = (key: string) => {
+    isPartlyUnread = true;
+    told.onUnreadable(key);
+  };
+  const findings = { ...told, onUnreadable };
   const openNames = (listed: readonly string[]) => openEach(listed, names, workers);
   let begun: AsyncIterable<ListedObject[]> | undefined = whole;
   const listing = () => {
@@ -157,6 +165,7 @@ async function openListed(
     sealTombstone: tombstoneSealer(config, keys.segmented, salt),
     openNames,
     empty: first.length === 0,
+    isPartlyUnread: () => isPartlyUnread,
     sealedNames: hasSealedNames(first),
     versions: (sorted) => (sorted ? sortedVersions : streamedVersions)(listing(), openNames, findings, sizes),
     objects: () => readNames(listing(), openNames, findings),

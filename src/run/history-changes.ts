@@ -27,6 +27,8 @@ export interface HistoryContext extends RetireContext {
   readonly sealTombstone: TombstoneSealer;
   /** The storage's clock, in milliseconds since 1970. */
   readonly now: number;
+  /** Whether names are there that could not be read: then what a tombstone tells of may be under one of them. */
+  readonly isPartlyUnread: boolean;
 }
 
 /** What of a path goes, or gets another stamp. */
@@ -79,10 +81,10 @@ export class GroupOfChanges {
     }
   }
 
-  async end({ purge: { remove, restamp, doubles, ended }, isManifest }: Ending): Promise<void> {
-    const { tally, reporter, signal } = this.context;
+  async end({ purge: { remove, orphans, restamp, doubles, ended }, isManifest }: Ending): Promise<void> {
+    const { tally, reporter, signal, isPartlyUnread } = this.context;
     for (const double of doubles) await this.endDouble(double);
-    for (const version of remove) {
+    for (const version of isPartlyUnread ? remove : [...remove, ...orphans]) {
       const told = !isManifest && ended.some((life) => (life.marker ?? life.version).key === version.key);
       const done = () => {
         if (!told) return;

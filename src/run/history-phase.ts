@@ -23,8 +23,9 @@ export class HistoryPhase {
   }
 
   purge(purge: Purge, isManifest: boolean): void {
-    const { remove, restamp, doubles } = purge;
-    if (remove.length + restamp.length + doubles.length > 0) this.endings.append({ purge, isManifest });
+    const { remove, orphans, restamp, doubles } = purge;
+    if (remove.length + orphans.length + restamp.length + doubles.length > 0)
+      this.endings.append({ purge, isManifest });
   }
 
   /** Whether anything is to be retired. */

@@ -223,7 +223,7 @@ export class PlanPhase {
     const expired = retention.expired(history).filter((life) => !mayReturn(life));
     const purge = planPurge(history, expired, purgeDelaySeconds, now);
     this.found.history.purge(purge, isManifest);
-    return purge.remove.map(({ key }) => key);
+    return [...purge.remove, ...purge.orphans].map(({ key }) => key);
   }
 }
 

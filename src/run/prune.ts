@@ -66,6 +66,7 @@ export async function runPrune(config: Config, options: PruneOptions): Promise<R
         limit: limitOperations(filesInFlight(config, "backup"), calls),
         dryRun,
         now: moment,
+        isPartlyUnread: destination.isPartlyUnread(),
       });
       return tally.result();
     } finally {

@@ -60,7 +60,8 @@ export function retireVanished({ found, deletedKeepDays }: Deletions, isDelayed:
     const objects = left.filter(({ key, stamp }) => key !== version.key && stamp.form !== "marker");
     const markers = left.filter(({ stamp }) => stamp.form === "marker");
     const ended = historyOf(left).lives.filter(({ ceased }) => ceased !== undefined);
-    history.purge({ remove: [...objects, ...markers], restamp: [], doubles: [], ended }, why !== "deleted");
+    const remove = [...objects, ...markers];
+    history.purge({ remove, orphans: [], restamp: [], doubles: [], ended }, why !== "deleted");
   };
   for (const gone of vanishedManifests) end(gone, "outdated metadata");
   for (const gone of vanished) if (!unsettled.concern(gone.version, isRemoved)) end(gone, "deleted");

@@ -35,7 +35,7 @@ beforeEach(() => begin());
 const retire = (retiring: Partial<Retiring> & Pick<Retiring, "versions">) =>
   history.retire({ why: "replaced", retired: [], ...retiring });
 const purge = (given: Partial<Purge>, isManifest = false) =>
-  history.purge({ remove: [], restamp: [], doubles: [], ended: [], ...given }, isManifest);
+  history.purge({ remove: [], orphans: [], restamp: [], doubles: [], ended: [], ...given }, isManifest);
 async function carryOut(dryRun = false): Promise<string[]> {
   await history.carryOutRetirings({ ...phase.context, dryRun });
   await history.carryOutPurges({ ...phase.context, dryRun });
@@ -257,6 +257,15 @@ describe("ending", () => {
     purge({ remove: [object, mark], ended: [life] });
     expect((await carryOut()).filter((call) => call.startsWith("remove"))).toEqual([`remove ${mark.key}`]);
     expect(phase.told.errors).toEqual([]);
+  });
+
+  it("of a tombstone of nothing waits until every name was read: its object may be there", async () => {
+    for (const isPartlyUnread of [true, false]) {
+      begin();
+      purge({ orphans: [mark] });
+      await history.carryOutPurges({ ...phase.context, isPartlyUnread });
+      expect(phase.storage.calls).toEqual(isPartlyUnread ? ["flush"] : [`remove ${mark.key}`, "flush"]);
+    }
   });
 
   it("of manifests is not told", async () => {

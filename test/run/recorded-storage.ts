@@ -92,6 +92,7 @@ export function lastPhase(settings: Partial<Config> = {}, now = 0) {
     limit: (operation) => operation(),
     dryRun: false,
     now,
+    isPartlyUnread: false,
   };
   const outcomes = () =>
     Object.fromEntries([...tally.result().outcomes].map(([outcome, { files }]) => [outcome, files]));

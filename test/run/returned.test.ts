@@ -101,3 +101,22 @@ it("is live also where a clock was a year ahead when a tombstone told of its end
   expect(await clean(restore(config))).toEqual({ restored: 1 });
   expect(fs.readFileSync(path.join(world.restored, "file"), "utf8")).toBe("one");
 });
+
+it("does not come back for a name that could not be read once: its tombstone waits", async () => {
+  const settings = { container: "segmented", encryptFilenames: true, retire: "tombstone" } as const;
+  const config = world.config({ ...settings, versionsKeepDays: "forever" });
+  world.write("deleted", "content");
+  await clean(backup(config, on(0)));
+  const [name = ""] = world.stored();
+  world.write("stays", "here");
+  world.remove("deleted");
+  await clean(backup(config, on(1)));
+  const [object, unread] = [name, name.replace(/..\.enc$/, "00.enc")].map((key) =>
+    path.join(world.dest, key),
+  );
+  fs.renameSync(object as string, unread as string);
+  expect((await backup(config, on(2))).told.errors).toMatchObject([{ code: "ENAME" }]);
+  fs.renameSync(unread as string, object as string);
+  await clean(restore(config));
+  expect(Object.keys(treeOf(world.restored))).toEqual(["stays"]);
+});
