@@ -36,9 +36,9 @@ export async function* listFolder(
 ): AsyncGenerator<ListedObject[]> {
   let batch: ListedObject[] = [];
   for (const key of walk(root, "", identityOf(root), findings)) {
-    batch.push({ key });
-    if (batch.length < BATCH) continue;
-    yield batch;
+    if (key !== undefined) batch.push({ key });
+    if (key !== undefined && batch.length < BATCH) continue;
+    if (batch.length > 0) yield batch;
     batch = [];
     // The walk is synchronous, which is ten times cheaper; between batches everything else gets its turn.
     await setImmediate();
@@ -47,9 +47,15 @@ export async function* listFolder(
   if (batch.length > 0) yield batch;
 }
 
-function* walk(root: string, prefix: string, identity: string, findings: ListingFindings): Generator<string> {
+/** Keys in order; undefined is a pause. */
+function* walk(
+  root: string,
+  prefix: string,
+  identity: string,
+  findings: ListingFindings,
+): Generator<string | undefined> {
   let isEmpty = true;
-  for (const name of namesOrNone(root, prefix, identity, findings)) {
+  for (const name of yield* namesOrNone(root, prefix, identity, findings)) {
     isEmpty = false;
     if (name.endsWith("/")) yield* walk(root, prefix + name, identity, findings);
     else yield prefix + name;
@@ -61,14 +67,14 @@ function* walk(root: string, prefix: string, identity: string, findings: Listing
  * A folder that another run emptied and removed since its parent was read holds nothing. But when the root is not what
  * it was (unmounted, say), folders are missing for another reason, and the listing would be cut short in silence.
  */
-function namesOrNone(
+function* namesOrNone(
   root: string,
   prefix: string,
   identity: string,
   { onUnlistable }: ListingFindings,
-): Iterable<string> {
+): Generator<undefined, Iterable<string>> {
   try {
-    return sortedNames(root, prefix);
+    return yield* sortedNames(root, prefix);
   } catch (error) {
     if (prefix === "" || identityOf(root) !== identity) throw error;
     if (isGone(root, prefix, error)) return [];
@@ -89,9 +95,9 @@ function identityOf(folder: string): string {
 }
 
 /** The names in one folder, subfolders with a trailing slash, in byte order. All are read before the first is given. */
-function sortedNames(root: string, prefix: string): Iterable<string> {
+function* sortedNames(root: string, prefix: string): Generator<undefined, Iterable<string>> {
   const folder = `${root}/${prefix}`;
-  if (isLargeFolder(folder)) return sortedNamesOfLarge(folder, prefix);
+  if (isLargeFolder(folder)) return yield* sortedNamesOfLarge(folder, prefix);
   const names: string[] = [];
   for (const entry of readFolder(folder)) {
     const name = listedName(entry, folder, prefix);
@@ -100,16 +106,19 @@ function sortedNames(root: string, prefix: string): Iterable<string> {
   return sortPaths(names);
 }
 
-function sortedNamesOfLarge(folder: string, prefix: string): Iterable<string> {
+function* sortedNamesOfLarge(folder: string, prefix: string): Generator<undefined, Iterable<string>> {
   const names = new ExternalSorter<string>((name) => name, SORTED_IN_MEMORY);
+  let isWhole = false;
   try {
     for (const entry of readLargeFolder(folder)) {
       const name = listedName(entry, folder, prefix);
-      if (name !== undefined) names.add(name);
+      if (name === undefined) continue;
+      names.add(name);
+      if (names.length % BATCH === 0) yield;
     }
-  } catch (error) {
-    names.close();
-    throw error;
+    isWhole = true;
+  } finally {
+    if (!isWhole) names.close();
   }
   return givenBy(names);
 }
