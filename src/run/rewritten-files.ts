@@ -24,6 +24,12 @@ import type { StoreRequest } from "./store-phase.ts";
 import type { ManifestOutcome } from "./tasks.ts";
 import type { Workers } from "./workers.ts";
 
+/**
+ * As the sorter counts, which sees their paths alone: some ten thousand. They are many where names come before those of manifests,
+ * such as all that begin with a dash.
+ */
+const CANDIDATES_IN_MEMORY = 4 * 1024 * 1024;
+
 export interface RewrittenContext {
   readonly workers: Workers;
   store(request: StoreRequest): Promise<void>;
@@ -39,7 +45,10 @@ export class RewrittenFiles {
   private readonly manifests = new SpillList<StoreRequest>();
   /** Their folders. */
   private readonly folders = new Set<string>();
-  private readonly candidates = new ExternalSorter<StoreRequest>(({ file }) => file.path);
+  private readonly candidates = new ExternalSorter<StoreRequest>(
+    ({ file }) => file.path,
+    CANDIDATES_IN_MEMORY,
+  );
   /** Their folders. */
   private readonly concerned = new Set<string>();
   private readonly suspects = new Set<string>();
