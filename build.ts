@@ -37,7 +37,7 @@ const common: BuildOptions = {
 };
 await build({ ...common, entryPoints: { backup: "bin/backup.ts" } });
 // For itself, so that what every worker needs is in few files: each takes its time to be found and read.
-await build({ ...common, entryPoints: { worker: "src/run/worker-main.ts" } });
+await build({ ...common, entryPoints: { worker: "src/run/worker/worker-main.ts" } });
 if (modules.length > 0) await build({ ...common, entryPoints: Object.fromEntries(modules.map(named)) });
 chmodSync(`${out}bin/backup.js`, 0o755);
 

@@ -11,7 +11,7 @@ import { keepHeapsSmall } from "../src/memory/heaps.ts";
 import { sortPaths } from "../src/names/path-text.ts";
 import { LIVE } from "../src/names/stamp.ts";
 import { formatStoredName, md5ToBase36 } from "../src/names/stored-name.ts";
-import { runBackup } from "../src/run/backup.ts";
+import { runBackup } from "../src/run/backup/backup.ts";
 import type { ListedObject, ObjectStat, Storage } from "../src/storage/storage.ts";
 
 const CONTENT = Buffer.from("hello");

@@ -1,11 +1,11 @@
 /** The runs behind the command line. Loaded once the settings are known, while the key is derived. */
 import type { Config } from "../config/config.ts";
-import { runBackup } from "../run/backup.ts";
-import { withOriginalNames } from "../run/original-names.ts";
-import { runPrune } from "../run/prune.ts";
+import { runBackup } from "../run/backup/backup.ts";
+import { runPrune } from "../run/history/prune.ts";
+import { withOriginalNames } from "../run/look/original-names.ts";
+import { runVerify } from "../run/look/verify.ts";
 import type { RunOptions } from "../run/run-options.ts";
 import type { RunResult } from "../run/tally.ts";
-import { runVerify } from "../run/verify.ts";
 import { momentsOf } from "./choices.ts";
 import type { RunCommand } from "./main.ts";
 import { restore } from "./restoring.ts";

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import type { Config } from "../config/config.ts";
 import { BackupError, errorCode } from "../errors.ts";
-import { type OpenedFile, openFile } from "../run/decrypt.ts";
+import { type OpenedFile, openFile } from "../run/look/decrypt.ts";
 import type { Outlet } from "./outlet.ts";
 
 /**

@@ -6,13 +6,18 @@ import type { Config } from "../config/config.ts";
 import { hexOf } from "../plan/choice.ts";
 import { formatMoment, formatUtc } from "../plan/moment.ts";
 import { Selection } from "../plan/selection.ts";
-import { type Difference, type FileState, runDiff, runSourceDiff } from "../run/diff.ts";
-import { type ListedVersion, runList } from "../run/list.ts";
-import { type Explanation, explainSource, listSource, type SourceFileListed } from "../run/list-source.ts";
-import type { LookResult } from "../run/look.ts";
-import { nothingMatches } from "../run/nothing-matches.ts";
+import { nothingMatches } from "../run/destination/nothing-matches.ts";
+import { type Difference, type FileState, runDiff, runSourceDiff } from "../run/look/diff.ts";
+import { type ListedVersion, runList } from "../run/look/list.ts";
+import {
+  type Explanation,
+  explainSource,
+  listSource,
+  type SourceFileListed,
+} from "../run/look/list-source.ts";
+import type { LookResult } from "../run/look/look.ts";
+import { runStats } from "../run/look/stats.ts";
 import type { RunOptions } from "../run/run-options.ts";
-import { runStats } from "../run/stats.ts";
 import type { CommandLine } from "./command-line.ts";
 import { escapeText } from "./escape.ts";
 import { findSelection } from "./find-pattern.ts";

@@ -7,7 +7,7 @@ import { loadConfig } from "../config/load.ts";
 import { resolveFrom, workingFolder } from "../config/working-folder.ts";
 import { InterruptedError } from "../errors.ts";
 import { keepHeapsSmall } from "../memory/heaps.ts";
-import { deriveAhead } from "../run/derive-ahead.ts";
+import { deriveAhead } from "../run/object/derive-ahead.ts";
 import { CallStats } from "../storage/call-stats.ts";
 import { callReport, slowLine } from "./call-report.ts";
 import { takeEnvironment } from "./environment.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { loadConfig } from "../config/load.ts";
 import { workingFolder } from "../config/working-folder.ts";
 import { keepHeapsSmall } from "../memory/heaps.ts";
-import { runCat } from "../run/cat.ts";
+import { runCat } from "../run/look/cat.ts";
 import { checkLooking, choiceOf, momentsOf } from "./choices.ts";
 import type { CommandLine } from "./command-line.ts";
 import { takeEnvironment } from "./environment.ts";

@@ -2,8 +2,8 @@
 import type { Config } from "../config/config.ts";
 import { ConfigError, RefusedError } from "../errors.ts";
 import type { Reporter } from "../run/reporter.ts";
-import { runRestore } from "../run/restore.ts";
-import { restoreInPlace } from "../run/restore-in-place.ts";
+import { runRestore } from "../run/restore/restore.ts";
+import { restoreInPlace } from "../run/restore/restore-in-place.ts";
 import type { RunOptions } from "../run/run-options.ts";
 import type { RunResult } from "../run/tally.ts";
 import { choiceOf } from "./choices.ts";

@@ -1,5 +1,5 @@
 /** What `backup stats` prints, for people and for programs. */
-import type { Amount, GroupAmount, Groups, Stats } from "../run/stats.ts";
+import type { Amount, GroupAmount, Groups, Stats } from "../run/look/stats.ts";
 import { escapeText } from "./escape.ts";
 import { formatBytes, formatCount } from "./units.ts";
 

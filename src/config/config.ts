@@ -3,6 +3,8 @@
  * Everything below the command line takes its settings from here and never from `process.env`.
  */
 
+import type { EncryptionType } from "../crypto/aead.ts";
+
 export interface LocalStorageConfig {
   readonly kind: "local";
   /** As configured; relative paths are relative to the working directory. */
@@ -28,9 +30,6 @@ export interface S3StorageConfig {
 }
 
 export type StorageConfig = LocalStorageConfig | S3StorageConfig;
-
-/** `aes` = AES-256-GCM, `cha` = XChaCha20-Poly1305. */
-export type EncryptionType = "aes" | "cha";
 
 /** `classic` as the older tool writes it; `segmented` is our own (docs/format.md). */
 export type ContainerKind = "classic" | "segmented";
@@ -98,7 +97,7 @@ export interface Config {
   /** Exceptions from encryption, compression and the storage class: for each, the first that fits and names it decides. */
   readonly rules?: readonly ObjectRule[];
 
-  /** The most files in flight. Null: a usual number, or what the run finds out to be best (run/files-in-flight.ts). */
+  /** The most files in flight. Null: a usual number, or what the run finds out to be best (run/worker/files-in-flight.ts). */
   readonly backupProcesses: number | null;
   readonly restoreProcesses: number | null;
 

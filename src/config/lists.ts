@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { ConfigError, errorCode } from "../errors.ts";
 import { pathOfBytes } from "../names/path-text.ts";
-import { rulesIn } from "../scan/gitignore.ts";
+import { rulesIn } from "../patterns/gitignore.ts";
 import { quoted } from "./text.ts";
 import { resolveFrom } from "./working-folder.ts";
 

@@ -6,7 +6,7 @@
  */
 import { join } from "node:path";
 import { ConfigError } from "../errors.ts";
-import { GitignoreRules } from "../scan/gitignore.ts";
+import { GitignoreRules } from "../patterns/gitignore.ts";
 import type { Config, StorageConfig } from "./config.ts";
 import { describeSettings } from "./describe.ts";
 import { readConfigFile } from "./file.ts";

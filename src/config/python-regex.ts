@@ -5,6 +5,7 @@
  * on the rest (`$`, `\w`, `\s`, `(?i)`, references). What cannot be done alike is refused. The differences that a
  * reader has to know are in docs/configuration.md; the tests compare with Python itself.
  */
+
 import { ConfigError } from "../errors.ts";
 import { emitJavaScript } from "./python-regex/emit.ts";
 import { parsePythonRegex } from "./python-regex/parse.ts";

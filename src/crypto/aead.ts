@@ -10,8 +10,10 @@
  */
 
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
-import type { EncryptionType } from "../config/config.ts";
 import { BackupError, DamagedError } from "../errors.ts";
+
+/** `aes` = AES-256-GCM, `cha` = XChaCha20-Poly1305. */
+export type EncryptionType = "aes" | "cha";
 
 export const TAG_BYTES = 16;
 export const NONCE_BYTES: Readonly<Record<EncryptionType, number>> = { aes: 16, cha: 24 };

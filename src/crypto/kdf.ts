@@ -5,8 +5,8 @@
 
 import { pbkdf2, pbkdf2Sync } from "node:crypto";
 import { promisify } from "node:util";
-import type { EncryptionType } from "../config/config.ts";
 import { ConfigError } from "../errors.ts";
+import type { EncryptionType } from "./aead.ts";
 import { argon2id, argon2idAside } from "./argon2.ts";
 
 export const KEY_BYTES = 32;

@@ -4,8 +4,8 @@
  */
 
 import { createSecretKey, type KeyObject } from "node:crypto";
-import type { EncryptionType } from "../config/config.ts";
 import { BackupError } from "../errors.ts";
+import type { EncryptionType } from "./aead.ts";
 import { deriveKey, KEY_BYTES, SALT_BYTES } from "./kdf.ts";
 
 /** A derived key as plain data, for handing to worker threads. Secret. */

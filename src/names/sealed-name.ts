@@ -4,8 +4,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import type { EncryptionType } from "../config/config.ts";
-import { NONCE_BYTES, Opener, Sealer, TAG_BYTES } from "../crypto/aead.ts";
+import { type EncryptionType, NONCE_BYTES, Opener, Sealer, TAG_BYTES } from "../crypto/aead.ts";
 import { SALT_BYTES } from "../crypto/kdf.ts";
 import type { KeyRing } from "../crypto/key-ring.ts";
 import { DamagedError } from "../errors.ts";

@@ -3,8 +3,8 @@
  */
 import { CallStats } from "../storage/call-stats.ts";
 import { type OpenStorage, openStorage } from "../storage/open.ts";
-import { NO_KEYS } from "./derive-ahead.ts";
-import type { DerivedKeys } from "./keys.ts";
+import { NO_KEYS } from "./object/derive-ahead.ts";
+import type { DerivedKeys } from "./object/keys.ts";
 import type { Reporter } from "./reporter.ts";
 
 export interface RunOptions {
@@ -24,7 +24,7 @@ export interface RunOptions {
 
 /** The module worker threads start with: beside this file, as source or as built. */
 const WORKER_SCRIPT = import.meta.url.endsWith(".ts")
-  ? new URL("./worker-main.ts", import.meta.url)
+  ? new URL("./worker/worker-main.ts", import.meta.url)
   : new URL("./worker.js", import.meta.url);
 
 export function withDefaults(options: RunOptions): Required<RunOptions> {

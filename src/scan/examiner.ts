@@ -4,6 +4,7 @@ import { errorCode, reportOf } from "../errors.ts";
 import { escapePath } from "../names/manifest-name.ts";
 import { fsPath, pathOfBytes } from "../names/path-text.ts";
 import { sortKeyOf } from "../names/stored-name.ts";
+import { rulesIn } from "../patterns/gitignore.ts";
 import type { BackupFolder } from "../storage/local/backup-folder.ts";
 import type { FolderEntry } from "../storage/local/read-folder.ts";
 import { isTemporaryFolder } from "../storage/local/temporary.ts";
@@ -16,7 +17,6 @@ import {
   OURS,
   RULES_FILE,
 } from "./exclusions.ts";
-import { rulesIn } from "./gitignore.ts";
 import type { Sibling } from "./key-order.ts";
 import { exactStat, secondsOfNanoseconds, secondsOfStat } from "./mtime.ts";
 import { sourceError } from "./open-local-file.ts";

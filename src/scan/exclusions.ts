@@ -8,8 +8,8 @@
  */
 
 import { parentPrefixOf, prefixesOf } from "../names/folders.ts";
+import { GitignoreRules, type RuleProblem } from "../patterns/gitignore.ts";
 import type { FilesFrom } from "./files-from.ts";
-import { GitignoreRules, type RuleProblem } from "./gitignore.ts";
 
 export const RULES_FILE = ".backupignore";
 export const CACHE_TAG = "CACHEDIR.TAG";

@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
-import { runVerify } from "../../src/run/verify.ts";
+import { runVerify } from "../../src/run/look/verify.ts";
 import { backup, clean, restore, treeOf, verify, World } from "./world.ts";
 
 let world: World;

@@ -2,9 +2,9 @@ import { devNull } from "node:os";
 import { MessageChannel } from "node:worker_threads";
 import type { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
 import { Threads } from "../../src/pool/threads.ts";
-import { BlockThreads, type FromBlockThread } from "../../src/run/block-threads.ts";
+import { BlockThreads, type FromBlockThread } from "../../src/run/object/block-threads.ts";
 
-const SCRIPT = new URL("../../src/run/worker-main.ts", import.meta.url);
+const SCRIPT = new URL("../../src/run/worker/worker-main.ts", import.meta.url);
 
 /** Block threads as a worker has them, whose helpers have loaded: what is given to them they really do. */
 export interface HelpedThreads {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Threads } from "../../src/pool/threads.ts";
-import { runList } from "../../src/run/list.ts";
-import { runPrune } from "../../src/run/prune.ts";
+import { runPrune } from "../../src/run/history/prune.ts";
+import { runList } from "../../src/run/look/list.ts";
 import { backup, clean, Recorder, restore, verify, World } from "./world.ts";
 
 let world: World;

@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
-import { type InPlaceOptions, restoreInPlace } from "../../src/run/restore-in-place.ts";
+import { type InPlaceOptions, restoreInPlace } from "../../src/run/restore/restore-in-place.ts";
 import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { atTerminal, hasTerminals } from "../cli/terminal.ts";
 import { configure, start } from "./command.ts";

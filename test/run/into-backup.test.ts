@@ -2,8 +2,8 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Config, S3StorageConfig } from "../../src/config/config.ts";
-import { openTarget } from "../../src/run/open-target.ts";
-import { restoreInPlace } from "../../src/run/restore-in-place.ts";
+import { restoreInPlace } from "../../src/run/restore/restore-in-place.ts";
+import { openTarget } from "../../src/run/target/open-target.ts";
 import type { Storage } from "../../src/storage/storage.ts";
 import { backup, clean, configOf, Recorder, restore, treeOf, verify, World } from "./world.ts";
 

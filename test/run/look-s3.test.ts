@@ -1,9 +1,9 @@
 /** Looking at a bucket: times and sizes come with its listing, so nothing is asked of single objects. */
 import { afterEach, describe, expect, it } from "vitest";
 import type { Config, S3StorageConfig } from "../../src/config/config.ts";
-import { runDiff } from "../../src/run/diff.ts";
-import { runList } from "../../src/run/list.ts";
-import { runStats } from "../../src/run/stats.ts";
+import { runDiff } from "../../src/run/look/diff.ts";
+import { runList } from "../../src/run/look/list.ts";
+import { runStats } from "../../src/run/look/stats.ts";
 import { CallStats } from "../../src/storage/call-stats.ts";
 import { openStorage } from "../../src/storage/open.ts";
 import { dropBucket, freshBucket, whyNoServer } from "../s3-server/s3-server.ts";

@@ -3,11 +3,11 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { StorageError } from "../../src/errors.ts";
-import { runCat } from "../../src/run/cat.ts";
-import { runDiff, runSourceDiff } from "../../src/run/diff.ts";
-import { runList } from "../../src/run/list.ts";
-import { runPrune } from "../../src/run/prune.ts";
-import { runStats } from "../../src/run/stats.ts";
+import { runPrune } from "../../src/run/history/prune.ts";
+import { runCat } from "../../src/run/look/cat.ts";
+import { runDiff, runSourceDiff } from "../../src/run/look/diff.ts";
+import { runList } from "../../src/run/look/list.ts";
+import { runStats } from "../../src/run/look/stats.ts";
 import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { backup, clean, filesIn, md5, Recorder, restore, T0, treeOf, verify, World } from "./world.ts";
 

@@ -3,7 +3,7 @@ import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { formatStoredName, parseStoredName, type StoredVersion } from "../../src/names/stored-name.ts";
-import { runPrune } from "../../src/run/prune.ts";
+import { runPrune } from "../../src/run/history/prune.ts";
 import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { Script } from "./month/script.ts";
 import { backup, clean, Recorder, treeOf, World } from "./world.ts";

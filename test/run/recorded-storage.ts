@@ -4,9 +4,9 @@ import { SegmentedKeyRing } from "../../src/crypto/segmented-key-ring.ts";
 import { StorageError } from "../../src/errors.ts";
 import type { NameFields } from "../../src/names/stored-name.ts";
 import { formatStoredName } from "../../src/names/stored-name.ts";
-import type { HistoryContext } from "../../src/run/history-changes.ts";
-import type { LastPhaseStorage } from "../../src/run/out-of-reach.ts";
+import type { HistoryContext } from "../../src/run/history/history-changes.ts";
 import { Tally } from "../../src/run/tally.ts";
+import type { LastPhaseStorage } from "../../src/run/worker/out-of-reach.ts";
 import type { ObjectStat, PublishResult, StagedObject } from "../../src/storage/storage.ts";
 import { configOf, Recorder } from "./world.ts";
 

@@ -2,8 +2,8 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
-import { runSourceDiff } from "../../src/run/diff.ts";
-import { explainSource, listSource } from "../../src/run/list-source.ts";
+import { runSourceDiff } from "../../src/run/look/diff.ts";
+import { explainSource, listSource } from "../../src/run/look/list-source.ts";
 import { backup, clean, Recorder, restore, treeOf, World } from "./world.ts";
 
 const NONE = { exclude: [], include: [], caches: false, oneFileSystem: false };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { StorageError } from "../../src/errors.ts";
 import { UnsortedListingError } from "../../src/plan/order.ts";
-import { type OpenDestination, withSortedFallback } from "../../src/run/destination.ts";
+import { type OpenDestination, withSortedFallback } from "../../src/run/destination/destination.ts";
 
 /** Runs with so many passes that fail; gives how each was asked for. */
 async function run(sealedNames: boolean, failures: number, error: Error): Promise<boolean[]> {

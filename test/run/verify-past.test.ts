@@ -3,7 +3,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { parseStoredName } from "../../src/names/stored-name.ts";
-import { runList } from "../../src/run/list.ts";
+import { runList } from "../../src/run/look/list.ts";
 import { backup, clean, Recorder, verify, World } from "./world.ts";
 
 const DAY = 86_400;

@@ -4,7 +4,7 @@ import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { StorageError } from "../../src/errors.ts";
-import { runPrune } from "../../src/run/prune.ts";
+import { runPrune } from "../../src/run/history/prune.ts";
 import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { backup, clean, Recorder, restore, verify, World } from "./world.ts";
 

@@ -7,14 +7,14 @@ import os from "node:os";
 import path from "node:path";
 import type { Config, StorageConfig } from "../../src/config/config.ts";
 import type { ErrorReport } from "../../src/errors.ts";
-import { type BackupOptions, runBackup } from "../../src/run/backup.ts";
-import { deriveAhead } from "../../src/run/derive-ahead.ts";
-import type { DerivedKeys } from "../../src/run/keys.ts";
+import { type BackupOptions, runBackup } from "../../src/run/backup/backup.ts";
+import { runVerify, type VerifyOptions } from "../../src/run/look/verify.ts";
+import { deriveAhead } from "../../src/run/object/derive-ahead.ts";
+import type { DerivedKeys } from "../../src/run/object/keys.ts";
 import type { Progress, Reporter } from "../../src/run/reporter.ts";
-import { type RestoreOptions, runRestore } from "../../src/run/restore.ts";
+import { type RestoreOptions, runRestore } from "../../src/run/restore/restore.ts";
 import type { RunOptions } from "../../src/run/run-options.ts";
 import type { RunResult } from "../../src/run/tally.ts";
-import { runVerify, type VerifyOptions } from "../../src/run/verify.ts";
 import { WORKER_SCRIPT } from "../built.ts";
 
 /** Each run starts threads; two thirds of their start go into compiling the same sources again (170 ms against 60). */

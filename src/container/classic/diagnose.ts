@@ -5,8 +5,7 @@
 
 import { deflateRawSync } from "node:zlib";
 import { isGzip } from "../../compression/gunzip.ts";
-import type { EncryptionType } from "../../config/config.ts";
-import { TAG_BYTES } from "../../crypto/aead.ts";
+import { type EncryptionType, TAG_BYTES } from "../../crypto/aead.ts";
 import type { KeyRing } from "../../crypto/key-ring.ts";
 import { ConfigError, DamagedError } from "../../errors.ts";
 import type { StoredVersion } from "../../names/stored-name.ts";

@@ -2,8 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { gzipBound } from "../../compression/gzip.ts";
-import type { EncryptionType } from "../../config/config.ts";
-import { NONCE_BYTES, Opener, Sealer, TAG_BYTES } from "../../crypto/aead.ts";
+import { type EncryptionType, NONCE_BYTES, Opener, Sealer, TAG_BYTES } from "../../crypto/aead.ts";
 import { SALT_BYTES } from "../../crypto/kdf.ts";
 import type { KeyRing } from "../../crypto/key-ring.ts";
 import { BackupError } from "../../errors.ts";

@@ -2,7 +2,7 @@
 
 import { gunzipStream, isGzip } from "../../compression/gunzip.ts";
 import { XzDecoder } from "../../compression/xz.ts";
-import type { EncryptionType } from "../../config/config.ts";
+import type { EncryptionType } from "../../crypto/aead.ts";
 import type { KeyRing } from "../../crypto/key-ring.ts";
 import { DamagedError } from "../../errors.ts";
 import { type ClassicSettings, headBytes, openerFor } from "./layout.ts";

@@ -4,7 +4,7 @@
  */
 import * as fs from "node:fs";
 import { getEnvironmentData } from "node:worker_threads";
-import { startWorker } from "../../../src/run/worker.ts";
+import { startWorker } from "../../../src/run/worker/worker.ts";
 import { openStorage } from "../../../src/storage/open.ts";
 
 export interface Change {

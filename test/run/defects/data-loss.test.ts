@@ -4,7 +4,7 @@ import path from "node:path";
 import { setEnvironmentData } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { S3StorageConfig, StorageConfig } from "../../../src/config/config.ts";
-import type { BackupOptions } from "../../../src/run/backup.ts";
+import type { BackupOptions } from "../../../src/run/backup/backup.ts";
 import { openStorage } from "../../../src/storage/open.ts";
 import { FaultProxy } from "../../s3-server/fault-proxy.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../../s3-server/s3-server.ts";

@@ -1,5 +1,5 @@
 /** Worker threads that die over certain files: at once, or for want of memory. */
-import { startWorker } from "../../../src/run/worker.ts";
+import { startWorker } from "../../../src/run/worker/worker.ts";
 import { openStorage } from "../../../src/storage/open.ts";
 
 startWorker(async (config, side) => {

@@ -1,6 +1,6 @@
 /** Worker threads whose destination neither takes nor gives any object. */
 import { StorageError } from "../../../src/errors.ts";
-import { startWorker } from "../../../src/run/worker.ts";
+import { startWorker } from "../../../src/run/worker/worker.ts";
 import { openStorage } from "../../../src/storage/open.ts";
 
 startWorker(async (config, side) => {

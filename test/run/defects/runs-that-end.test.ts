@@ -8,7 +8,7 @@ import { KeyRing } from "../../../src/crypto/key-ring.ts";
 import { bytesOfPath } from "../../../src/names/path-text.ts";
 import { LIVE } from "../../../src/names/stamp.ts";
 import { md5ToBase36, parseStoredName } from "../../../src/names/stored-name.ts";
-import { ClassicSealer } from "../../../src/run/classic-sealer.ts";
+import { ClassicSealer } from "../../../src/run/object/classic-sealer.ts";
 import { LocalStorage } from "../../../src/storage/local/local-storage.ts";
 import { backup, clean, md5, restore, T0, treeOf, verify, World } from "../world.ts";
 import { makeUnreadable } from "./unreadable.ts";

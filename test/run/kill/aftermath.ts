@@ -7,9 +7,14 @@ import { isLive, parseStoredName } from "../../../src/names/stored-name.ts";
 import { chooseLife } from "../../../src/plan/choice.ts";
 import type { Version } from "../../../src/plan/group.ts";
 import { historyOf } from "../../../src/plan/history.ts";
-import { openKeys, type RunKeys } from "../../../src/run/keys.ts";
-import { type OpenContext, opensWhole, readOriginal, streamOriginal } from "../../../src/run/open-object.ts";
-import { withStoredTimes } from "../../../src/run/stored-groups.ts";
+import { withStoredTimes } from "../../../src/run/destination/stored-groups.ts";
+import { openKeys, type RunKeys } from "../../../src/run/object/keys.ts";
+import {
+  type OpenContext,
+  opensWhole,
+  readOriginal,
+  streamOriginal,
+} from "../../../src/run/object/open-object.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
 import { type Expectation, MOVES } from "./scenario.ts";
 

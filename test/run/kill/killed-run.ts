@@ -4,8 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { setEnvironmentData } from "node:worker_threads";
-import { runBackup } from "../../../src/run/backup.ts";
-import { runRestore } from "../../../src/run/restore.ts";
+import { runBackup } from "../../../src/run/backup/backup.ts";
+import { runRestore } from "../../../src/run/restore/restore.ts";
 import { CallCounter } from "./call-counter.ts";
 import { beginCounting, type Job } from "./job.ts";
 

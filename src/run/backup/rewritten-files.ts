@@ -1,0 +1,168 @@
+/**
+ * Files that are others than those stored, of the same size and of the same second: they were written once more within the
+ * second of their backup, or a file of that second (a copy saved beside them, say) was moved to their place, however long after.
+ *
+ * Names hold whole seconds, so such a file looks unchanged by time and size. Manifests hold nanoseconds: where one has changed,
+ * it is compared with the one before, and the content of a file whose entry is another is looked at. (The entry is of when the
+ * folder was scanned, the file's name of when it was read: between the two it may have been written as well.)
+ *
+ * Only then is the new manifest stored: a run that is cut off, or cannot read the file, leaves it to the next one to find the
+ * same again. That of a folder which lost files, be it in folders below, waits longer, until they may be marked as deleted: what a
+ * guard keeps keeps its metadata, and links, which are nowhere else.
+ */
+
+import { type Manifest, type ManifestEntry, parseManifest } from "../../metadata/manifest.ts";
+import { folderOf, foldersOf } from "../../names/folders.ts";
+import { escapePath, isBeforeManifests } from "../../names/manifest-name.ts";
+import { comparePaths } from "../../names/path-text.ts";
+import { isLive } from "../../names/stored-name.ts";
+import type { Version } from "../../plan/group.ts";
+import { ExternalSorter } from "../../spill/external-sorter.ts";
+import { SpillList } from "../../spill/spill-list.ts";
+import { below } from "../target/restored-tree.ts";
+import type { ManifestOutcome } from "../worker/tasks.ts";
+import type { Workers } from "../worker/workers.ts";
+import type { StoreRequest } from "./store-phase.ts";
+
+/**
+ * As the sorter counts, which sees their paths alone: some ten thousand. They are many where names come before those of manifests,
+ * such as all that begin with a dash.
+ */
+const CANDIDATES_IN_MEMORY = 4 * 1024 * 1024;
+
+export interface RewrittenContext {
+  readonly workers: Workers;
+  store(request: StoreRequest): Promise<void>;
+  /** Of a file that counted as unchanged so far. */
+  onSuspect(request: StoreRequest): void;
+  /** Resolves when all that was stored is durable. */
+  settle(): Promise<void>;
+  /** Files that are not in the source any more. */
+  readonly vanished: Iterable<{ readonly version: Version }>;
+}
+
+export class RewrittenFiles {
+  private readonly manifests = new SpillList<StoreRequest>();
+  /** Their folders. */
+  private readonly folders = new Set<string>();
+  private readonly candidates = new ExternalSorter<StoreRequest>(
+    ({ file }) => file.path,
+    CANDIDATES_IN_MEMORY,
+  );
+  /** Their folders. */
+  private readonly concerned = new Set<string>();
+  private readonly suspects = new Set<string>();
+  /** Folders with a suspect, or what may be one, of which nothing could be stored. */
+  private readonly unread = new Set<string>();
+  /** Manifests of folders that lost files, in whatever folder below. */
+  private readonly late = new SpillList<StoreRequest>();
+
+  /** Keeps a manifest that takes the place of another until files of its folder were looked at. */
+  hold(request: StoreRequest): void {
+    this.manifests.append(request);
+    this.folders.add(folderOf(request.file.path));
+  }
+
+  /** Whether the manifest of an unchanged file may be another than it was. */
+  mayConcern(path: string): boolean {
+    return isBeforeManifests(path) || (this.folders.size > 0 && this.folders.has(folderOf(path)));
+  }
+
+  /** Notes an unchanged file that may concern it. */
+  consider(request: StoreRequest): void {
+    this.candidates.add(request);
+    this.concerned.add(folderOf(request.file.path));
+  }
+
+  /** Notes a file of which nothing could be stored, or that nobody could read. */
+  lose(path: string): void {
+    if (this.suspects.has(path)) this.unread.add(folderOf(path));
+  }
+
+  /** Notes a file about which nothing could be decided, so that nobody knows whether it is a suspect. */
+  leave(path: string): void {
+    this.unread.add(folderOf(path));
+  }
+
+  /** Stores what was rewritten, and then the manifests, but for those of folders that lost files. */
+  async storeAll({ workers, store, onSuspect, settle, vanished }: RewrittenContext): Promise<void> {
+    const changed = await this.changedEntries(workers);
+    try {
+      for (const request of among(this.candidates.sorted(), changed.sorted())) {
+        this.suspects.add(request.file.path);
+        onSuspect(request);
+        await store(request);
+      }
+    } finally {
+      changed.close();
+    }
+    if (this.suspects.size > 0) await settle();
+    const losers = new Set<string>();
+    for (const { version } of vanished) {
+      for (const folder of ["", ...foldersOf(version.path)]) if (this.folders.has(folder)) losers.add(folder);
+    }
+    for (const request of this.manifests) {
+      const folder = folderOf(request.file.path);
+      if (this.unread.has(folder)) continue;
+      if (losers.has(folder)) this.late.append(request);
+      else await store(request);
+    }
+  }
+
+  /** Stores the others. As long as nothing may be marked as deleted the metadata of what is missing stay, too. */
+  async storeLate(store: RewrittenContext["store"]): Promise<void> {
+    for (const request of this.late) await store(request);
+  }
+
+  close(): void {
+    this.manifests.close();
+    this.candidates.close();
+    this.late.close();
+  }
+
+  /** Stored paths of files whose entries are others than before. */
+  private async changedEntries(workers: Workers): Promise<ExternalSorter<string>> {
+    const changed = new ExternalSorter<string>((path) => path);
+    for (const { file, previous } of this.concerned.size > 0 ? this.manifests : []) {
+      const folder = folderOf(file.path);
+      if (file.manifest === undefined || !this.concerned.has(folder)) continue;
+      const { text } = file.manifest;
+      // More than one is what a kill left.
+      for (const version of previous.filter(isLive)) {
+        await workers.submit({ do: "read-manifest", version }, (outcome) => {
+          const read = outcome as ManifestOutcome;
+          if (read.kind !== "manifest") return; // what cannot be read tells nothing, and is replaced
+          for (const name of changedIn(read.manifest, text)) changed.add(escapePath(below(folder, name)));
+        });
+      }
+    }
+    await workers.drain();
+    return changed;
+  }
+}
+
+/** Names of files whose size or time is not as before, or was not recorded. */
+function* changedIn(before: Manifest, text: string): Generator<string> {
+  const entries = new Map(before.entries.map((entry) => [entry.name, entry]));
+  for (const entry of parseManifest(Buffer.from(text, "utf8")).entries) {
+    if (entry.kind === "file" && !isSame(entry, entries.get(entry.name))) yield entry.name;
+  }
+}
+
+function isSame(entry: ManifestEntry, other: ManifestEntry | undefined): boolean {
+  return (
+    other?.kind === entry.kind &&
+    other.size === entry.size &&
+    other.seconds === entry.seconds &&
+    other.nanoseconds === entry.nanoseconds
+  );
+}
+
+/** The requests whose paths are among those given; both ascend. */
+function* among(requests: Iterable<StoreRequest>, paths: Generator<string>): Generator<StoreRequest> {
+  let path = paths.next();
+  for (const request of requests) {
+    while (!path.done && comparePaths(path.value, request.file.path) < 0) path = paths.next();
+    if (!path.done && path.value === request.file.path) yield request;
+  }
+}
