@@ -13,32 +13,26 @@
  */
 
 import type { Config } from "../../config/config.ts";
-import { BackupError, errorCode, InterruptedError, RefusedError, reportOf } from "../../errors.ts";
+import { InterruptedError, reportOf } from "../../errors.ts";
 import type { Version } from "../../plan/group.ts";
-import { guardAgainstLoss } from "../../plan/guard.ts";
 import { secondsOf } from "../../plan/history.ts";
 import { join } from "../../plan/join.ts";
-import { ascending } from "../../plan/order.ts";
 import type { PlanSettings } from "../../plan/plan-path.ts";
 import { dateStamp, Retention } from "../../plan/retention.ts";
-import type { Entry } from "../../scan/entry.ts";
 import { openSource, reservesNames } from "../../scan/open-source.ts";
-import type { ScanFindings, Source } from "../../scan/source.ts";
-import { sortedBatches } from "../../spill/sorted-batches.ts";
+import type { Source } from "../../scan/source.ts";
 import { clocksAgree } from "../clock.ts";
 import { type OpenDestination, openDestination, withSortedFallback } from "../destination/destination.ts";
-import { limitOperations } from "../limit-operations.ts";
 import { type RunOptions, withDefaults } from "../run-options.ts";
 import { type RunResult, Tally } from "../tally.ts";
-import { filesInFlight } from "../worker/files-in-flight.ts";
-import { untilOutOfReach } from "../worker/out-of-reach.ts";
 import { JoinFindings } from "./backup-state.ts";
 import { MovePhase } from "./move-phase.ts";
 import { PlanPhase } from "./plan-phase.ts";
 import { Publisher } from "./publisher.ts";
+import { retire } from "./retire-phase.ts";
+import { SourceListing } from "./source-listing.ts";
 import { StorePhase } from "./store-phase.ts";
 import { UnfinishedUploads } from "./unfinished-uploads.ts";
-import { markVanished, retireVanished } from "./vanished.ts";
 
 export interface BackupOptions extends RunOptions {
   /** Mark and remove however much is missing (`--allow-mass-delete`). */
@@ -91,10 +85,8 @@ class Backup {
   private readonly unfinished: UnfinishedUploads;
   private readonly plan: PlanSettings;
   private readonly retention: Retention | undefined;
-  private readonly told = new Set<string>();
-  private readonly notes = new Set<string>();
+  private readonly listing: SourceListing;
   private found: JoinFindings;
-  private partial = false;
 
   constructor(
     config: Config,
@@ -111,7 +103,8 @@ class Backup {
     this.found = this.nothingFound();
     const keepsHistory = config.versionsKeepDays !== null;
     const { storage, workers, sealer } = destination;
-    const { reporter, dryRun } = options;
+    const { reporter, signal, dryRun } = options;
+    this.listing = new SourceListing({ source, tally, reporter, signal });
     // The end of one version's life is the time of the next one: both by one clock.
     this.publisher = new Publisher(storage, keepsHistory ? () => this.storageTime() : undefined);
     this.unfinished = new UnfinishedUploads(storage, reporter);
@@ -153,7 +146,7 @@ class Backup {
       this.checkPlace();
       if (!dryRun) await this.unfinished.finish();
       this.tellExcluded();
-      for (const note of this.notes) this.options.reporter.info(note);
+      for (const note of this.listing.notes) this.options.reporter.info(note);
     } finally {
       signal.removeEventListener("abort", stop);
       // Whatever ended the run: what is staged completely is worth keeping, and the rest must not go on.
@@ -194,8 +187,7 @@ class Backup {
     this.found.close();
     this.found = this.nothingFound();
     const phase = this.planPhase();
-    const entries = this.scan(sorted);
-    for await (const groups of join(entries, versions)) {
+    for await (const groups of join(this.listing.entries(sorted), versions)) {
       for (const group of groups) {
         const taking = phase.take(group);
         if (taking !== undefined) await taking;
@@ -246,28 +238,6 @@ class Backup {
     );
   }
 
-  private scan(sorted: boolean): AsyncIterable<Entry[]> {
-    const findings: ScanFindings = {
-      onError: (report) => {
-        this.partial = true;
-        this.once(`${report.path}\0${report.message}`, () => this.tally.error(report));
-      },
-      onSkipped: (path, reason) => {
-        this.once(path, () => this.options.reporter.warning(`skipped, ${reason}`, path));
-      },
-      onNote: (text) => this.notes.add(text),
-    };
-    const entries = refuseMissing(this.source.scan(findings, this.options.signal), this.source.location);
-    const sortKey = (entry: Entry) => entry.sortKey;
-    return sorted ? sortedBatches(entries, sortKey) : ascending(entries, "source", sortKey);
-  }
-
-  private once(key: string, tell: () => void): void {
-    if (this.told.has(key)) return;
-    this.told.add(key);
-    tell();
-  }
-
   private countUnchanged(): void {
     const { unchangedFiles, unchangedBytes } = this.found;
     if (unchangedFiles > 0) this.tally.countMany("unchanged", unchangedFiles, unchangedBytes);
@@ -282,7 +252,7 @@ class Backup {
       deletedKeepDays === 0
         ? "removed"
         : `marked as deleted, and kept ${deletedKeepDays === null ? "for ever" : `for ${deletedKeepDays} days`}`;
-    this.notes.add(
+    this.listing.notes.add(
       `${excludedFiles} files that are stored are excluded now, and stay as they are; with --retire-excluded they are ${fate}`,
     );
   }
@@ -322,66 +292,22 @@ class Backup {
 
   /** Phases 4 and 5. */
   private async retire(): Promise<void> {
-    const { found, config, options, destination, tally } = this;
-    const { all, parts } = found.presence;
-    const gone = tally.of("vanished while running").files;
-    const replaced = !this.source.isStillThere();
-    const refusals = guardAgainstLoss(
-      { all, parts, partial: this.partial, replaced, toRead: tally.changing, gone },
-      { massDeleteShare: config.massDeleteShare, allowMassDelete: options.allowMassDelete },
-    );
-    const { deletedKeepDays, today } = this.plan;
-    const deletions = { found, deletedKeepDays, today };
-    for (const refusal of refusals) tally.error(reportOf(refusal, "source"));
-    const mayMark = refusals.length === 0;
-    if (mayMark) {
-      await found.rewritten.storeLate((request) => this.storePhase.store(request, found));
-      await this.settle();
-      if (this.plan.keepsHistory) retireVanished(deletions, config.purgeDelayDays > 0);
-      else markVanished(deletions);
-    }
-    const { keys, sealer, sealTombstone } = destination;
-    const { reporter, dryRun, calls } = options;
-    const { storage, signal } = untilOutOfReach(destination.storage, options.signal);
-    const limit = limitOperations(filesInFlight(config, "backup"), calls);
-    const now = this.storageTime();
-    const context = {
+    const { found, config, options, destination, tally, source, plan, storePhase } = this;
+    await retire({
       config,
-      storage,
-      keys,
-      sealer,
-      sealTombstone,
+      options,
       tally,
-      reporter,
-      signal,
-      limit,
-      dryRun,
-      now,
-      isPartlyUnread: destination.isPartlyUnread(),
-    };
-    if (found.history.retires && !found.sawHistory && config.container === "classic")
-      this.notes.add(NOT_FOR_THE_OLDER_TOOL);
-    await found.history.carryOutRetirings(context);
-    await found.retirements.carryOut(context);
-    if (mayMark) await found.history.carryOutPurges(context);
-  }
-}
-
-const NOT_FOR_THE_OLDER_TOOL =
-  "This destination now has a history: the older tool would take retired versions for conflicts and remove them";
-
-/** A source that is not there is refused: an empty listing of it would mean that everything was deleted. */
-async function* refuseMissing(entries: AsyncIterable<Entry[]>, location: string): AsyncGenerator<Entry[]> {
-  try {
-    yield* entries;
-  } catch (error) {
-    if (!(error instanceof BackupError) || error.side !== "source" || errorCode(error) !== "ENOENT")
-      throw error;
-    throw new RefusedError("source", `the source ${error.message}: nothing was marked deleted`, {
-      path: location,
-      code: "ENOENT",
-      cause: error,
-      ...(error.remedy !== undefined && { remedy: error.remedy }),
+      source,
+      destination,
+      plan,
+      found,
+      isPartial: this.listing.isPartial,
+      now: () => this.storageTime(),
+      note: (text) => this.listing.notes.add(text),
+      storeLate: async () => {
+        await found.rewritten.storeLate((request) => storePhase.store(request, found));
+        await this.settle();
+      },
     });
   }
 }
