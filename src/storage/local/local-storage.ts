@@ -1,15 +1,12 @@
 /**
  * A folder as a storage.
  *
- * Objects are staged in this process's temporary folder below the same root and published in groups: flush the data
- * of all, rename each to its key, flush every folder that changed. A power cut at any moment leaves for each key the
- * old object or the new one, whole (docs/architecture.md, "The order of writing").
+ * Objects are staged in this process's temporary folder below the same root and published in groups (`placement.ts`;
+ * docs/architecture.md, "The order of writing").
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { setImmediate as turn } from "node:timers/promises";
 import { errorCode, type Side, StorageError } from "../../errors.ts";
-import { folderOf } from "../../names/folders.ts";
 import { bytesOfPath, fsPath } from "../../names/path-text.ts";
 import type {
   ByteRange,
@@ -24,22 +21,19 @@ import type {
   Writer,
   WriterOptions,
 } from "../storage.ts";
-import { flushFiles } from "./durability.ts";
 import { readPieces, readUpTo, removeQuietly, writeFully } from "./file-io.ts";
 import { Folders } from "./folders.ts";
 import { localKeyProblem } from "./key-problem.ts";
-import { LetterCase } from "./letter-case.ts";
 import { listFolder } from "./list.ts";
 import { listingError, localError } from "./local-error.ts";
 import { LocalWriter, type WriterPlace } from "./local-writer.ts";
 import { makeFolder } from "./make-folder.ts";
-import { RootDevice, wentAway } from "./root-device.ts";
+import { Placement } from "./placement.ts";
+import { RootDevice } from "./root-device.ts";
 import { sweepTemporaryFolders, TemporaryFolder } from "./temporary.ts";
 
 /** Opening an object, copying it and looking at the copy takes as long as sealing so much anew. */
 const WORTH_COPYING = 64 * 1024;
-/** Some 3 ms. */
-const MOVED_AT_ONCE = 200;
 
 export class LocalStorage implements Storage {
   readonly kind = "local";
@@ -51,9 +45,8 @@ export class LocalStorage implements Storage {
   private readonly folders: Folders;
   private readonly temporary: TemporaryFolder;
   private readonly device: RootDevice;
-  private hasPublished = false;
-  private readonly letterCase: LetterCase;
-  private readonly place: WriterPlace = {
+  private readonly placement: Placement;
+  private readonly writerPlace: WriterPlace = {
     pathOf: (key) => this.pathOf(key),
     wrap: (error, key) => this.wrap(error, "cannot be written", key),
   };
@@ -65,8 +58,9 @@ export class LocalStorage implements Storage {
     this.rootBytes = bytesOfPath(this.location).length;
     this.folders = new Folders(this.location);
     this.device = new RootDevice(this.location);
-    this.letterCase = new LetterCase(this.location);
     this.temporary = new TemporaryFolder(this.location);
+    const { location, folders, temporary, device } = this;
+    this.placement = new Placement({ side, location, folders, temporary, device });
   }
 
   keyProblem(key: string): string | undefined {
@@ -168,7 +162,7 @@ export class LocalStorage implements Storage {
 
   async createWriter(key: string, options: WriterOptions): Promise<Writer> {
     try {
-      return new LocalWriter(key, this.temporary.newPath(), this.place, options);
+      return new LocalWriter(key, this.temporary.newPath(), this.writerPlace, options);
     } catch (error) {
       throw this.wrap(error, "cannot be written", key);
     }
@@ -189,30 +183,8 @@ export class LocalStorage implements Storage {
     }
   }
 
-  async publish(staged: readonly StagedObject[], at?: number): Promise<PublishResult[]> {
-    if (at !== undefined) {
-      for (const { temporary, notBefore = at } of staged) setTime(temporary, Math.max(at, notBefore));
-    }
-    const flushed = await flushFiles(
-      this.location,
-      staged.map((object) => temporaryOf(object)),
-    );
-    const problem = this.device.problem(this.side);
-    const failures = problem === undefined ? flushed : staged.map(() => problem);
-    const results: PublishResult[] = [];
-    for (const [i, object] of staged.entries()) {
-      // Others wait for this thread: workers for their next files.
-      if (i % MOVED_AT_ONCE === MOVED_AT_ONCE - 1) await turn();
-      results.push(this.moveIntoPlace(object, failures[i]));
-    }
-    this.hasPublished ||= results.some(({ error }) => error === undefined);
-    try {
-      await this.folders.flush();
-      return results;
-    } catch (error) {
-      const failure = this.wrap(error, "could not be made durable");
-      return results.map((result) => ({ error: failure, ...result }));
-    }
+  publish(staged: readonly StagedObject[], at?: number): Promise<PublishResult[]> {
+    return this.placement.publish(staged, at);
   }
 
   async discard(staged: readonly StagedObject[]): Promise<void> {
@@ -256,10 +228,7 @@ export class LocalStorage implements Storage {
   async rename(from: string, to: string): Promise<void> {
     if (from === to) throw new StorageError(this.side, "cannot be renamed to itself", { path: from });
     try {
-      this.renameIntoPlace(this.pathOf(from), to);
-      // Between two names of one file (hard links, as `copy` makes them) rename(2) does nothing, and says it did.
-      fs.rmSync(this.pathOf(from), { force: true });
-      this.folders.touch(from, true);
+      this.placement.rename(from, to);
     } catch (error) {
       throw this.wrap(error, "cannot be renamed", from);
     }
@@ -284,10 +253,8 @@ export class LocalStorage implements Storage {
     return 0;
   }
 
-  /** Our temporary folder is in the root as long as we are: nobody else removes it. */
   placeProblem(): StorageError | undefined {
-    if (!this.hasPublished || this.temporary.isThere()) return undefined;
-    return wentAway(this.side, this.location);
+    return this.placement.problem();
   }
 
   async flush(): Promise<void> {
@@ -322,52 +289,6 @@ export class LocalStorage implements Storage {
     this.temporary.remove();
   }
 
-  /** `failure`: why the disk did not take the data; such an object never gets its name. */
-  private moveIntoPlace(object: StagedObject, failure: unknown): PublishResult {
-    try {
-      if (failure !== undefined) throw failure;
-      this.checkFolder(object.key);
-      this.renameIntoPlace(temporaryOf(object), object.key);
-      return { staged: object };
-    } catch (error) {
-      removeQuietly(temporaryOf(object));
-      const what = failure === undefined ? "cannot be put in its place" : "could not be made durable";
-      return { staged: object, error: this.wrap(error, what, object.key) };
-    }
-  }
-
-  /** In a folder of another name it would be listed as another file. */
-  private checkFolder(key: string): void {
-    const folder = folderOf(key);
-    if (folder === "" || !this.letterCase.isIgnoredAt(path.basename(this.temporary.path))) return;
-    const there = this.letterCase.namesakeOf(folder);
-    if (there === undefined) return;
-    throw new StorageError(this.side, `cannot be stored: its folder is called ${there} there already`, {
-      path: key,
-      code: "ECASE",
-      remedy:
-        "this file system does not tell upper from lower case: set encrypt_filenames, or store on another",
-    });
-  }
-
-  private renameIntoPlace(from: string | Buffer, key: string): void {
-    this.folders.ensureFor(key);
-    try {
-      fs.renameSync(from, this.pathOf(key));
-    } catch (error) {
-      if (errorCode(error) !== "ENOENT") throw error;
-      // Another run may have removed the folder while it was empty; if not, the second try fails the same way.
-      this.folders.forget(key);
-      this.folders.ensureFor(key);
-      try {
-        fs.renameSync(from, this.pathOf(key));
-      } catch (second) {
-        this.folders.touch(key, true); // a folder made for nothing goes with the next flush
-        throw second;
-      }
-    }
-  }
-
   private pathOf(key: string): string | Buffer {
     return fsPath(`${this.location}/${key}`);
   }
@@ -375,20 +296,6 @@ export class LocalStorage implements Storage {
   private wrap(error: unknown, what: string, key?: string): StorageError {
     return localError(this.side, error, what, key ?? this.location);
   }
-}
-
-/** Before the flush, which makes it durable with the data. A failure shows when the object is put in its place. */
-function setTime(temporary: string | undefined, at: number): void {
-  try {
-    if (temporary !== undefined) fs.utimesSync(temporary, at / 1000, at / 1000);
-  } catch {
-    // Then it keeps the moment at which it was written, which is nearly the same.
-  }
-}
-
-function temporaryOf(object: StagedObject): string {
-  if (object.temporary === undefined) throw new Error("not staged by a local storage");
-  return object.temporary;
 }
 
 function absoluteRange(range: ByteRange | undefined, size: number): { start: number; end: number } {
