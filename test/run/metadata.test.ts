@@ -10,11 +10,10 @@ import type { ManifestEntry } from "../../src/metadata/manifest.ts";
 import { MetadataApplier } from "../../src/run/restore/apply-metadata.ts";
 import type { FolderMetadata } from "../../src/run/restore/restored-metadata.ts";
 import { Tally } from "../../src/run/tally.ts";
-import { COMMAND, KILLED_RUN } from "../built.ts";
+import { COMMAND } from "../built.ts";
 import { withFs } from "../with-fs.ts";
 import { configure, PASSWORD } from "./command.ts";
 import { withUnexaminable } from "./defects/unreadable.ts";
-import type { Job } from "./kill/job.ts";
 import { backup, clean, filesIn, Recorder, restore, T0, verify, World } from "./world.ts";
 
 const lacking = ["rsync", "getfattr", "setfattr", "setfacl", "mkfifo", "perl"].filter(
@@ -613,44 +612,6 @@ describe("hostile manifests", () => {
     const inode = (name: string) => fs.statSync(path.join(world.restored, name)).ino;
     expect(inode("c")).toBe(inode("a"));
     expect(inode("b")).not.toBe(inode("a"));
-  });
-});
-
-describe("a backup with metadata that is killed", () => {
-  it("leaves every file restorable, and metadata that the next run makes good", {
-    timeout: 120_000,
-  }, async () => {
-    world.write("folder/a", "a");
-    world.write("folder/b", "b");
-    const config = segmented();
-    await clean(backup(config));
-    const before = world.at("before");
-    fs.cpSync(world.dest, before, { recursive: true, preserveTimestamps: true });
-    fs.chmodSync(path.join(world.src, "folder/a"), 0o600);
-    world.write("folder/new", "new");
-    const { ignore: _, salt = new Uint8Array(), ...rest } = config;
-    for (let at = 1; ; at += 3) {
-      fs.rmSync(world.dest, { recursive: true });
-      fs.cpSync(before, world.dest, { recursive: true, preserveTimestamps: true });
-      const job: Job = {
-        command: "backup",
-        config: { ...rest, salt: [...salt] },
-        now: Date.now(),
-        layer: "storage",
-        at,
-        moment: "before",
-      };
-      const { signal } = spawnSync(process.execPath, [KILLED_RUN], { input: JSON.stringify(job) });
-      fs.rmSync(world.restored, { recursive: true, force: true });
-      const { outcomes, told } = await restore(config);
-      expect(told.errors).toEqual([]);
-      expect(outcomes.restored).toBeGreaterThanOrEqual(2);
-      await clean(backup(config));
-      expect(world.stored().filter((key) => key.includes(".backup-meta"))).toHaveLength(2);
-      await clean(restore(config));
-      expect(modeOf(path.join(world.restored, "folder/a"))).toBe(0o600);
-      if (signal !== "SIGKILL") break;
-    }
   });
 });
 
