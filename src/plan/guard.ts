@@ -26,7 +26,7 @@ export interface GuardFacts {
   readonly replaced: boolean;
   /** Files that had to be read. */
   readonly toRead: number;
-  /** Of these, how many were not there any more. */
+  /** Of these, how many were not there any more, and seem not to have been removed one by one. */
   readonly gone: number;
 }
 

@@ -70,6 +70,11 @@ export class CombinedSource implements Source {
     return part?.source.cameSince(rest) ?? false;
   }
 
+  wasRemoved(path: string): boolean {
+    const [part, rest] = this.partOf(path);
+    return part?.source.wasRemoved(rest) ?? false;
+  }
+
   isStillThere(): boolean {
     return this.parts.every(({ name, source }) => this.unknown.has(name) || source.isStillThere());
   }

@@ -58,6 +58,10 @@ export class ListedSource implements Source {
     return this.source.cameSince(path);
   }
 
+  wasRemoved(path: string): boolean {
+    return this.source.wasRemoved(path);
+  }
+
   isStillThere(): boolean {
     return this.source.isStillThere();
   }

@@ -18,7 +18,7 @@ import type { Exclusions } from "./exclusions.ts";
 import { OpenLocalFile, sourceError } from "./open-local-file.ts";
 import { PreparedScan } from "./prepared-scan.ts";
 import { RealPlace } from "./real-place.ts";
-import { cameSince } from "./second-look.ts";
+import { cameSince, changedSince } from "./second-look.ts";
 import type { ScanFindings, Source, SourceFile } from "./source.ts";
 
 export interface LocalSourceOptions {
@@ -92,6 +92,12 @@ export class LocalSource implements Source {
     if (this.exclusions.reasonFor(path) !== undefined) return false;
     const isTooLarge = (file: string, size: number) => this.exclusions.isTooLarge(file, size);
     return cameSince(path, { root, followsLinks: !metadata, since: this.since, isTooLarge });
+  }
+
+  wasRemoved(stored: string): boolean {
+    const { root, metadata, escapes } = this.settings;
+    const folder = folderOf(escapes ? unescapePath(stored) : stored);
+    return changedSince(folder, { root, followsLinks: !metadata, since: this.since });
   }
 
   async excludedBy(file: string): Promise<string | undefined> {

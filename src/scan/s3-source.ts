@@ -66,6 +66,10 @@ export class S3Source implements Source {
     return false; // it would take a request for each file that has gone
   }
 
+  wasRemoved(): boolean {
+    return false; // nothing tells
+  }
+
   isStillThere(): boolean {
     return true; // a bucket that is not fails each read by itself
   }

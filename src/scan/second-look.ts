@@ -46,6 +46,23 @@ export function cameSince(path: string, { root, followsLinks, since, isTooLarge 
   }
 }
 
+/**
+ * Whether a folder is there whose entries became others since the scan began. The mount point of a file system that was taken
+ * away is there, too, but has not changed.
+ */
+export function changedSince(
+  folder: string,
+  { root, followsLinks, since }: Pick<SecondLook, "root" | "followsLinks" | "since">,
+): boolean {
+  const look = followsLinks ? fs.statSync : fs.lstatSync;
+  try {
+    const stat = look(fsPath(`${root}/${folder}`));
+    return stat.isDirectory() && stat.mtimeMs >= since - SLACK_MS;
+  } catch {
+    return false; // not there, or out of reach
+  }
+}
+
 function canBeScanned(path: string): boolean {
   return (
     !path.includes("\0") && path.split("/").every((part) => part !== "" && part !== "." && part !== "..")

@@ -33,6 +33,11 @@ export interface Source {
   /** Whether a file that the scan did not meet came since it began, as far as that can be seen. Valid likewise. */
   cameSince(path: string): boolean;
   /**
+   * Of a file that the scan met and that is not there any more: whether its folder is, and changed since. Then the file was
+   * removed, and it is not the whole place that went away.
+   */
+  wasRemoved(path: string): boolean;
+  /**
    * The rule of `exclude` and the like that leaves out a path (as it is stored), for people; undefined where there is
    * none, and of `ignore_regex`, which treats what is stored already like deleted files. Valid once the scan has passed
    * its place.

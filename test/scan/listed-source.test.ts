@@ -29,6 +29,7 @@ it.each<[string, string, () => Source]>([
   fs.writeFileSync(`${root}/src/new`, "content");
   expect(source.cameSince(`${prefix}new`)).toBe(true);
   expect(source.cameSince(`${prefix}none`)).toBe(false);
+  expect(source.wasRemoved(`${prefix}none`)).toBe(true);
   fs.renameSync(`${root}/src`, `${root}/aside`);
   expect(source.isStillThere()).toBe(false);
   fs.mkdirSync(`${root}/src`);

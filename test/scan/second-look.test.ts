@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { cameSince, type SecondLook } from "../../src/scan/second-look.ts";
+import { cameSince, changedSince, type SecondLook } from "../../src/scan/second-look.ts";
 
 const HOUR = 3_600_000;
 let root: string;
@@ -69,5 +69,30 @@ describe("a second look", () => {
     ]) {
       expect(look(path, { root: path.startsWith("../") ? `${root}/below` : root }), path).toBe(false);
     }
+  });
+});
+
+describe("a folder that a file is gone from", () => {
+  const changed = (folder: string, since = Date.now(), followsLinks = false) =>
+    changedSince(folder, { root, followsLinks, since });
+
+  it("has changed since it was removed", () => {
+    put("a/file");
+    fs.rmSync(`${root}/a/file`);
+    expect(changed("a")).toBe(true);
+    expect(changed("")).toBe(true);
+  });
+
+  it("has not where it is the mount point of what is not mounted any more, or is gone as well", () => {
+    fs.mkdirSync(`${root}/mount`);
+    expect(changed("mount", Date.now() + HOUR)).toBe(false);
+    expect(changed("none")).toBe(false);
+  });
+
+  it("is no other one behind a link, unless links are followed", () => {
+    put("a/file");
+    fs.symlinkSync("a", `${root}/link`);
+    expect(changed("link")).toBe(false);
+    expect(changed("link", Date.now(), true)).toBe(true);
   });
 });

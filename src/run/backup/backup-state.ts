@@ -43,6 +43,8 @@ export class JoinFindings {
   excludedBytes = 0;
   unchangedFiles = 0;
   unchangedBytes = 0;
+  /** Files that were gone when they were to be read, and of which it does not show that they alone were removed. */
+  goneFiles = 0;
 
   /** @param sourceNames where there are several. */
   constructor(sourceNames?: readonly string[]) {

@@ -184,8 +184,10 @@ class Backup {
     await this.settle();
     const storedBefore = this.tally.of("new").files + this.tally.of("changed").files;
     const bytesBefore = this.tally.of("new").bytes + this.tally.of("changed").bytes;
+    const { goneFiles } = this.found;
     this.found.close();
     this.found = this.nothingFound();
+    this.found.goneFiles = goneFiles;
     const phase = this.planPhase();
     for await (const groups of join(this.listing.entries(sorted), versions)) {
       for (const group of groups) {

@@ -59,10 +59,9 @@ export async function retire(context: RetirePhaseContext): Promise<void> {
 
 function guardPasses({ found, config, options, tally, source, isPartial }: RetirePhaseContext): boolean {
   const { all, parts } = found.presence;
-  const gone = tally.of("vanished while running").files;
   const replaced = !source.isStillThere();
   const refusals = guardAgainstLoss(
-    { all, parts, partial: isPartial, replaced, toRead: tally.changing, gone },
+    { all, parts, partial: isPartial, replaced, toRead: tally.changing, gone: found.goneFiles },
     { massDeleteShare: config.massDeleteShare, allowMassDelete: options.allowMassDelete },
   );
   for (const refusal of refusals) tally.error(reportOf(refusal, "source"));

@@ -120,12 +120,13 @@ export class StorePhase {
 
   /** Counts a file of which there is nothing. */
   settleLoss(file: SourceRef, outcome: Loss, found: JoinFindings): void {
-    const { tally, reporter } = this.context;
+    const { source, tally, reporter } = this.context;
     if (outcome.kind !== "stopped") found.unsettled.addUnread(file.size);
     found.rewritten.lose(file.path);
     if (outcome.kind === "vanished") {
       reporter.warning("vanished before it could be read", file.path);
       tally.count("vanished while running", file.size);
+      if (!source.wasRemoved(file.path)) found.goneFiles++;
     } else if (outcome.kind === "failed") {
       tally.error({ ...outcome.report, path: file.path });
       if (file.manifest === undefined) tally.count("failed", file.size);

@@ -227,6 +227,17 @@ describe("a source that went away during the run was a lot of files that vanishe
     expect(errors).toEqual({ refused: 1 });
     expect(told.errors[0]?.message).toContain("20 of 20 files were gone");
   });
+
+  it("but where files were removed from folders that are there, as logs and mails are, the run goes on", async () => {
+    world.remove("old");
+    const { outcomes, told } = await backup(world.config(), {
+      openStorage: whileListing(() => {
+        for (let i = 0; i < 20; i++) world.remove(`folder/${i}`);
+      }),
+    });
+    expect(told.errors).toEqual([]);
+    expect(outcomes).toEqual({ "vanished while running": 20, deleted: 1 });
+  });
 });
 
 it("with --allow-mass-delete an emptied source is marked deleted, and everything can come back", async () => {
