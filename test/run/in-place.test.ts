@@ -5,6 +5,8 @@ import type { Config } from "../../src/config/config.ts";
 import { type InPlaceOptions, restoreInPlace } from "../../src/run/restore/restore-in-place.ts";
 import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { atTerminal, hasTerminals } from "../cli/terminal.ts";
+import { FaultProxy } from "../s3-server/fault-proxy.ts";
+import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
 import { configure, start } from "./command.ts";
 import { backup, clean, filesIn, Recorder, restore, T0, treeOf, World } from "./world.ts";
 
@@ -216,6 +218,58 @@ describe("a restore in place", () => {
     const { told } = await inPlace(config, { ...yesterday, delete: true });
     expect(told.errors.length).toBeGreaterThan(0);
     expect(fs.readdirSync(world.at("elsewhere"))).toEqual(["surplus"]);
+  });
+
+  it("nor through one that came after the listing, and removes nothing more once it is to stop", async () => {
+    const config = world.config();
+    world.write("file", "x");
+    await clean(backup(config));
+    for (const surplus of ["a", "b/surplus", "c", "d"]) world.write(surplus, "x");
+    fs.mkdirSync(world.at("elsewhere"));
+    fs.writeFileSync(world.at("elsewhere/surplus"), "mine");
+    const stop = new AbortController();
+    const reporter = new Recorder();
+    reporter.file = (_, file) => {
+      if (file === "c") stop.abort();
+      if (file !== "a") return;
+      fs.rmSync(path.join(world.src, "b"), { recursive: true });
+      fs.symlinkSync(world.at("elsewhere"), path.join(world.src, "b"));
+    };
+    const options = { delete: true, allowMassDelete: true, reporter, signal: stop.signal };
+    await expect(inPlace(config, options)).rejects.toThrow("interrupted");
+    expect(reporter.errors).toMatchObject([{ path: "b/surplus", side: "restore" }]);
+    expect(fs.readdirSync(world.at("elsewhere"))).toEqual(["surplus"]);
+    expect(fs.readdirSync(world.src)).toEqual(["b", "d", "file"]);
+  });
+});
+
+const skip = whyNoServer();
+describe.skipIf(skip !== undefined)(`a bucket as the source${skip ? ` (${skip})` : ""}`, () => {
+  it("loses what is too much, not in a dry run, and what could not be removed is told of", async () => {
+    const proxy = await FaultProxy.start((await s3Server()).endpoint);
+    const src = await freshBucket({ endpointUrl: proxy.url });
+    const source = await openStorage(src, "destination");
+    try {
+      await source.create();
+      await source.write("kept", Buffer.from("kept"));
+      const config = { ...world.config(), src };
+      await clean(backup(config));
+      for (const key of ["refused", "surplus"]) await source.write(key, Buffer.from(key));
+      const dry = await inPlace(config, { delete: true, allowMassDelete: true, dryRun: true });
+      expect(dry.outcomes).toEqual({ identical: 1, removed: 2 });
+      expect(await source.stat("surplus")).toBeDefined();
+      const effect = { kind: "status", status: 403, code: "AccessDenied" } as const;
+      proxy.fail({ operation: "DeleteObject", effect });
+      const { outcomes, told } = await inPlace(config, { delete: true, allowMassDelete: true });
+      expect(outcomes).toEqual({ identical: 1, removed: 1 });
+      expect(told.errors).toMatchObject([{ path: "refused", side: "source" }]);
+      expect(await source.stat("surplus")).toBeUndefined();
+      expect(await source.stat("kept")).toBeDefined();
+    } finally {
+      await source.close();
+      await dropBucket(src);
+      await proxy.stop();
+    }
   });
 });
 
