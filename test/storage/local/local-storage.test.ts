@@ -171,6 +171,24 @@ import { LocalStorage } from ${JSON.stringify(module)};
 });
 
 describe("removing", () => {
+  it("and renaming are durable after the next flush", async () => {
+    for (const key of ["a/x", "a/y", "b/x", "b/y"]) await put(key);
+    const flushed: string[] = [];
+    const open = fs.promises.open;
+    fs.promises.open = async (file, ...rest) => {
+      flushed.push(path.relative(root, String(file)));
+      return open(file, ...rest);
+    };
+    try {
+      await storage.remove(["a/x"]);
+      await storage.rename("b/x", "c/x");
+      await storage.flush();
+    } finally {
+      fs.promises.open = open;
+    }
+    expect(flushed.sort()).toEqual(["", "a", "b", "c"]);
+  });
+
   it("says what could not be removed, and goes on with the rest", async () => {
     for (const key of ["a", "folder/b", "c"]) await put(key);
     const failures = await storage.remove(["a", "folder", "none", "c/below", "c"]);
@@ -239,6 +257,15 @@ describe("folders that became empty", () => {
     await storage.flush();
     expect(fs.readdirSync(path.join(root, "a"))).toEqual([".hidden"]);
     expect(fs.existsSync(root)).toBe(true);
+  });
+
+  it("go where a killed run left them, but not the one that is the file system's", async () => {
+    for (const left of ["left/behind", "lost+found"])
+      fs.mkdirSync(path.join(root, left), { recursive: true });
+    await put("a");
+    expect(await keys()).toEqual(["a"]);
+    await storage.flush();
+    expect(fs.readdirSync(root).filter((name) => !name.startsWith("."))).toEqual(["a", "lost+found"]);
   });
 
   it("are not left by a renaming that failed", async () => {
