@@ -15,7 +15,10 @@ const NAMES_PER_CALL = 500;
 /** Of one entry, in characters of base64; of more nothing is recorded, so that a manifest has a length. */
 const XATTRS_MOST = 1024 * 1024;
 const OUTPUT_MOST = 1024 * 1024 * 1024;
-/** Of xargs: what it ran failed with some of the names, as it does with those that have gone meanwhile. */
+/**
+ * Of xargs: what it ran failed with some of the names, as it does with those that have gone meanwhile. Any other status,
+ * lower ones too, says that not all were asked: 1 that no process could be made.
+ */
 const SOME_FAILED = 123;
 
 export type Xattrs = Readonly<Record<string, string>>;
@@ -131,14 +134,14 @@ export function writeXattrs(root: string, files: readonly XattrsToSet[]): string
     : [...complaints, `${failure}: not all extended attributes are set`];
 }
 
-/** Why a process did not do its work to the end; undefined when it ended by itself, with no higher status than this. */
+/** Why a process did not do its work to the end; undefined when it ended by itself, with the status 0 or this one. */
 function failureOf(
   command: string,
   { error, signal, status }: SpawnSyncReturns<Buffer>,
-  highest: number,
+  allowed: number,
 ): string | undefined {
   if (signal !== null) return `${command} was ended by ${signal}`;
-  if (status !== null && status > highest) return `${command} failed with status ${status}`;
+  if (status !== null && status !== 0 && status !== allowed) return `${command} failed with status ${status}`;
   return error === undefined ? undefined : `${command}: ${errorCode(error) ?? error.message}`;
 }
 

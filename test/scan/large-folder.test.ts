@@ -52,6 +52,7 @@ describe("a folder with more names than memory should hold", () => {
   it("is scanned as any other, with all that can be in it", async () => {
     for (const file of ["a", "a-b", "a.b", "c/x", "c.d", "c-d/y", ".backup-meta.0.0", ".backup-metb"])
       put(file);
+    put("before manifests/-x");
     for (const file of ["\udcff", "é", "sub/CACHEDIR.TAG", "sub/deep/z", "rules/x.tmp", "rules/y"]) put(file);
     put("sub/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55");
     put("rules/.backupignore", "*.tmp\n[\n");
@@ -117,15 +118,28 @@ describe("a folder with more names than memory should hold", () => {
   });
 
   it("that cannot be read to its end is unknown, not gone, and leaves nothing open", async () => {
-    for (const file of ["a/x", "b/x", "c/x"]) put(file);
+    for (const file of ["a/x", "b/x", "b/y", "c/x"]) put(file);
     const { opendirSync } = fs;
     const broken = (at: string, ...rest: []) => {
       const folder = opendirSync(at, ...rest);
-      return at === `${root}/b/` ? Object.assign(folder, { readSync: failing("EIO") }) : folder;
+      if (at !== `${root}/b/`) return folder;
+      const first = folder.readSync();
+      const readSync = () => {
+        Object.assign(folder, { readSync: failing("EIO") });
+        return first;
+      };
+      return Object.assign(folder, { readSync });
     };
     const files = openFiles();
-    const { entries, told, source } = await withFs({ ...allLarge, opendirSync: broken }, () => scan(false));
-    expect(entries.map(({ path }) => path)).toEqual(["a/x", "c/x"]);
+    const { entries, told, source } = await withFs({ ...allLarge, opendirSync: broken }, () => scan(true));
+    const manifest = ".backup-meta.0.0";
+    expect(entries.map(({ path }) => path)).toEqual([
+      manifest,
+      `a/${manifest}`,
+      "a/x",
+      `c/${manifest}`,
+      "c/x",
+    ]);
     expect(told).toEqual(["b/,EIO"]);
     expect([source.isUnknown("b/x"), source.isUnknown("a/x")]).toEqual([true, false]);
     expect(openFiles()).toBe(files);
@@ -140,6 +154,31 @@ describe("a folder with more names than memory should hold", () => {
     expect(entries.map(({ path }) => path)).toEqual([".backup-meta.0.0", "a/.backup-meta.0.0", "a/x", "b/x"]);
     expect(told).toEqual(["b/,EIO"]);
     expect(source.isUnknown("b/.backup-meta.0.0")).toBe(true);
+  });
+
+  // What xargs said then was taken for a failure of single names: a manifest without any attributes was stored in silence.
+  it.runIf(hasXattrs)("has no manifest where no process can be made that reads attributes", async () => {
+    for (const file of ["a/x", "b/x"]) put(file);
+    spawnSync("setfattr", ["-n", "user.one", "-v", "1", `${root}/b/x`]);
+    const tools = process.env.PATH;
+    const bin = fs.mkdtempSync(path.join(os.tmpdir(), "large-folder-bin-"));
+    fs.writeFileSync(`${bin}/xargs`, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    process.env.PATH = `${bin}:${tools}`;
+    try {
+      const expected = await scan(true);
+      const { entries, told } = await scanLarge(true);
+      expect(entries).toEqual(expected.entries);
+      expect(entries.map(({ path }) => path)).toEqual([
+        ".backup-meta.0.0",
+        "a/.backup-meta.0.0",
+        "a/x",
+        "b/x",
+      ]);
+      expect(told).toEqual(expected.told);
+    } finally {
+      process.env.PATH = tools;
+      fs.rmSync(bin, { recursive: true });
+    }
   });
 
   it("says of its manifests that something is missing, as any other does", async () => {
