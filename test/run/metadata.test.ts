@@ -54,6 +54,11 @@ const shell = (script: string, cwd = world.src) =>
   execFileSync("bash", ["-ec", script], { cwd, encoding: "utf8" });
 const modeOf = (file: string) => fs.lstatSync(file).mode & 0o7777;
 
+/** A file that has it may bind to low ports. */
+const CAPABILITY = "0x0100000200040000000000000000000000000000";
+const hasCapability = (file: string) =>
+  spawnSync("getfattr", ["-n", "security.capability", file]).status === 0;
+
 /** Every kind of entry, with all that a file system may know of it. */
 const EVERYTHING = `
   mkdir -p a/b empty deep/er/est $'odd\\nname' $'lat\\xe9in' ignored
@@ -65,7 +70,7 @@ const EVERYTHING = `
   mkfifo pipe; chmod 640 pipe
   perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => "socket", Listen => 1)'
   mknod null c 1 3 && mknod loop b 7 300
-  setfattr -n user.k -v v a/one; setfattr -n user.root -v v .; setfattr -h -n trusted.x -v y dangling
+  setfattr -n user.k -v v a/one; setfattr -n security.capability -v ${CAPABILITY} a/one; setfattr -n user.root -v v .; setfattr -h -n trusted.x -v y dangling
   setfattr -n 'user.we=ird\\x' -v '' zzz
   setfacl -m u:1000:r a/b; setfacl -d -m u:1000:r deep
   truncate -s 4M sparse; echo data | dd of=sparse bs=1 seek=2000000 conv=notrunc status=none
@@ -231,15 +236,20 @@ describe("a classic destination whose metadata are not recorded any more", () =>
 });
 
 describe("a restore of metadata", () => {
-  it("leaves setuid and setgid bits out unless asked for", async () => {
+  it("leaves setuid and setgid bits and file capabilities out unless asked for", async () => {
     world.write("a", "a");
-    fs.chmodSync(path.join(world.src, "a"), 0o6755);
+    const [file, restored] = [path.join(world.src, "a"), path.join(world.restored, "a")];
+    fs.chmodSync(file, 0o6755);
+    spawnSync("setfattr", ["-n", "security.capability", "-v", CAPABILITY, file]); // not everyone may
+    const capable = hasCapability(file);
     await clean(backup(segmented()));
     const { told } = await restore(segmented());
-    expect(modeOf(path.join(world.restored, "a"))).toBe(0o755);
+    expect(modeOf(restored)).toBe(0o755);
+    expect(hasCapability(restored)).toBe(false);
     expect(told.infos.join()).toContain("--setid");
     await clean(restore(segmented(), { setid: true }));
-    expect(modeOf(path.join(world.restored, "a"))).toBe(0o6755);
+    expect(modeOf(restored)).toBe(0o6755);
+    expect(hasCapability(restored)).toBe(capable);
   });
 
   it("restores files without the manifest that is lost, and says so", async () => {

@@ -56,5 +56,20 @@ describe("blocks of a large file in another thread", () => {
     damaged[5_000] = (damaged[5_000] as number) ^ 1;
     const reads = gather(openStream(object, rangesOf(damaged, 1_000_000), { parallel: 3, opener }));
     await expect(reads).rejects.toThrow("EBLOCK");
+
+    // Of several that fail at once each is minded: a rejection that nobody handles ends the thread.
+    const fail = async () => {
+      throw new Error("failed");
+    };
+    const failing = new FileSealer({ ...META, size }, { ...settings, sealer: () => fail });
+    const noRange = async function* () {
+      yield await fail();
+    };
+    for (const work of [
+      failing.seal(piecesOf(plain, 1_000_000)),
+      openStream(object, ranges, { parallel: 3, opener: fail }),
+      openStream(object, noRange, { parallel: 3 }),
+    ])
+      await expect(gather(work)).rejects.toThrow("failed");
   });
 });
