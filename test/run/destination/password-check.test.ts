@@ -8,6 +8,7 @@ import { sealSmall } from "../../../src/container/segmented/seal-small.ts";
 import { passwordSource } from "../../../src/crypto/key-source.ts";
 import { SegmentedKeyRing } from "../../../src/crypto/segmented-key-ring.ts";
 import { StorageError } from "../../../src/errors.ts";
+import { encodeBase32 } from "../../../src/names/base32.ts";
 import { LIVE } from "../../../src/names/stamp.ts";
 import { formatStoredName, parseStoredName } from "../../../src/names/stored-name.ts";
 import { NameOpener } from "../../../src/run/destination/name-opener.ts";
@@ -19,6 +20,8 @@ import type { ListedObject } from "../../../src/storage/storage.ts";
 vi.setConfig({ testTimeout: 60_000 }); // key derivations, on machines that may be busy
 
 const FIXTURES = path.join(import.meta.dirname, "../../fixtures/classic");
+/** By its name an object of the segmented container. */
+const SEALED = { key: `_${encodeBase32(Buffer.alloc(60))}.enc` };
 const PASSWORDS = new Map<string, string>();
 let folder: string;
 
@@ -232,7 +235,17 @@ describe("checking the settings against a destination", () => {
     storage.readWhole = async () => {
       throw new StorageError("destination", "is archived", { code: "InvalidObjectState" });
     };
-    await expect(check(storage, good("aes-salt"))).rejects.toMatchObject({ code: "InvalidObjectState" });
+    const unreadable = { code: "InvalidObjectState" };
+    await expect(check(storage, good("aes-salt"))).rejects.toMatchObject(unreadable);
+    storage.list = async function* () {};
+    await expect(check(storage, good("aes-salt"), [SEALED])).rejects.toMatchObject(unreadable);
+  });
+
+  it("needs a password for names that are encrypted, in the segmented container, too", async () => {
+    const storage = new LocalStorage(folder, "destination");
+    await expect(check(storage, { encrypt: false }, [SEALED])).rejects.toMatchObject({
+      path: "encryption_password",
+    });
   });
 
   it("asks no more than a few objects of a large destination with a wrong password", async () => {
