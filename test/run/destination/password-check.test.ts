@@ -259,6 +259,17 @@ describe("checking the settings against a destination", () => {
     expect(read.mock.calls.length).toBeLessThan(100);
   });
 
+  it("believes a segmented object that opens where new ones are to be classic, and the one that is there is damaged", async () => {
+    const keys = new SegmentedKeyRing("p").keysFor(passwordSource("aes", new Uint8Array(16)), "aes");
+    const meta = { type: "file", path: "a", mtime: 0 } as const;
+    const { bytes, md5 } = sealSmall(Buffer.from("a"), meta, { keys, compression: DEFAULT_COMPRESSION });
+    const fields = { path: "a", mtime: 0, size: 1, md5, stamp: LIVE };
+    fs.writeFileSync(path.join(folder, formatStoredName(fields)), bytes);
+    fs.writeFileSync(path.join(folder, formatStoredName({ ...fields, path: "b" })), Buffer.alloc(100));
+    const storage = new LocalStorage(folder, "destination");
+    expect(await check(storage, { container: "classic", password: "p" })).toEqual({});
+  });
+
   it("adopts the salt of a segmented object for new ones, but not where its key costs less than today's", async () => {
     const salt = new Uint8Array(16).fill(7);
     const today = passwordSource("aes", salt);
