@@ -244,6 +244,17 @@ describe("a restore of a part", () => {
     expect(filesIn(world.restored)).toEqual(["file"]);
   });
 
+  it("names what was asked for and lies beside the folder that is stripped", async () => {
+    const config = world.config();
+    world.write("a/b/file", "x");
+    world.write("a/c/file", "y");
+    await clean(backup(config));
+    const { told, outcomes } = await restore(config, { stripPrefix: "a/b", only: ["a/c", "a/*/file"] });
+    expect(told.errors.map(({ path: file, code }) => [file, code])).toEqual([["a/c", "ENOMATCH"]]);
+    expect(outcomes).toEqual({ restored: 1 });
+    expect(filesIn(world.restored)).toEqual(["file"]);
+  });
+
   it("shows with a dry run what it would do, and does nothing", async () => {
     const config = await threeDays();
     const planned = await restore(config, { ...at(0.5), dryRun: true });

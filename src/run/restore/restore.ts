@@ -33,6 +33,8 @@ import { RestoredMetadata } from "./restored-metadata.ts";
 
 const REMEDY =
   "give a path as it is stored, a folder, or a glob; --restore-deleted looks among deleted files too";
+const REMEDY_STRIPPED =
+  "give whole paths, as they are stored, in the folder of --strip-prefix; --restore-deleted looks among deleted files too";
 
 export interface RestoreOptions extends RunOptions {
   /** Which version of each path: without, what is live. */
@@ -199,7 +201,8 @@ class Restore {
 
   private tellUnmatched(): void {
     const { selection, matches, tally, options } = this;
-    for (const text of selection.unmatched()) tally.error(nothingMatches(text, REMEDY));
+    const remedy = options.stripPrefix === undefined ? REMEDY : REMEDY_STRIPPED;
+    for (const text of selection.unmatched()) tally.error(nothingMatches(text, remedy));
     const { md5 } = this.choice;
     if (md5 === undefined) {
       for (const text of matches.notThere()) options.reporter.warning("nothing of it was there then", text);
@@ -211,9 +214,7 @@ class Restore {
 
   private async restoreGroup(listed: PathGroup): Promise<void> {
     const manifest = parseManifestPath(listed.path);
-    const isSelected = (file: string) =>
-      this.selection.selects(file) || this.selection.selects(unescapePath(file));
-    if (manifest === undefined ? !isSelected(listed.path) : !this.selection.maySelectIn(manifest.folder))
+    if (manifest === undefined ? !this.isSelected(listed.path) : !this.selection.maySelectIn(manifest.folder))
       return;
     if (manifest !== undefined && this.choice.md5 !== undefined && listed.versions.some(mayBeManifest)) {
       this.metadata.noteRecorded(listed.path); // no manifest has that md5
@@ -225,7 +226,7 @@ class Restore {
     if (group === undefined) return;
     const history = historyOf(group.versions);
     if (this.choice.md5 !== undefined && isAmbiguous(history, this.choice.md5)) {
-      if (isSelected(listed.path)) this.tally.error(ambiguousVersion(listed.path));
+      if (this.isSelected(listed.path)) this.tally.error(ambiguousVersion(listed.path));
       if (manifest === undefined) this.matches.note(unescapePath(listed.path), true);
       return;
     }
@@ -234,10 +235,19 @@ class Restore {
     if (life === undefined) return;
     const isCurrent = this.choice.at !== undefined || life.ceased === undefined;
     if (mayBeManifest(life.version)) {
-      if (manifest !== undefined || isSelected(listed.path)) await this.readManifest(life.version, isCurrent);
-    } else if (isSelected(listed.path)) {
+      if (manifest !== undefined || this.isSelected(listed.path))
+        await this.readManifest(life.version, isCurrent);
+    } else if (this.isSelected(listed.path)) {
       await this.restoreFile(life.version, isCurrent);
     }
+  }
+
+  /** Whether a stored path is to be restored; what lies beside the folder that is stripped is not, and meets no text. */
+  private isSelected(stored: string): boolean {
+    return [stored, unescapePath(stored)].some(
+      (file) =>
+        stripPrefixOfFile(file, this.options.stripPrefix) !== undefined && this.selection.selects(file),
+    );
   }
 
   private async readManifest(version: Version, isCurrent: boolean): Promise<void> {
@@ -246,8 +256,7 @@ class Restore {
       const read = outcome as ManifestOutcome;
       if (read.kind === "manifest" && isCurrent) this.takeManifest(version, read.manifest);
       // Workers are not to be waited for here.
-      if (read.kind === "file" && this.selection.selects(version.path))
-        this.large.append({ version, isCurrent });
+      if (read.kind === "file" && this.isSelected(version.path)) this.large.append({ version, isCurrent });
       if (read.kind === "failed" && isCurrent) {
         this.tally.error({ ...read.report, path: version.path });
       }

@@ -47,7 +47,7 @@ async function restoreOne(
 ): Promise<RestoreOutcome> {
   const original = await originalPath(stored, context);
   const path = stripPrefixOfFile(original, context.stripPrefix);
-  if (path === undefined) return { kind: "stopped" }; // selected, but not of the folder that is restored
+  if (path === undefined) return { kind: "stopped" }; // selected by the name that it is stored under
   const version = { ...stored, path };
   const existing = await context.target.examine(version.path);
   const found = existing && (await verdictOn(existing, version, context));
