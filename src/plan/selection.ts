@@ -1,7 +1,7 @@
 /**
  * Which paths a restore takes: exact paths, whole folders, and globs. Pure.
  */
-import picomatch from "picomatch";
+import { globOf } from "../patterns/globs.ts";
 
 interface Pattern {
   readonly text: string;
@@ -82,21 +82,6 @@ export class PastMatches {
     const notMet = new Set(this.notThen.unmatched());
     return this.there.unmatched().filter((text) => !notMet.has(text));
   }
-}
-
-/**
- * Parentheses stand for themselves (`Photos (2020)/*.jpg`), `[!a]` is the shell's "not a", and a newline in a name is
- * a character like any other.
- */
-export function globOf(text: string): (path: string) => boolean {
-  const literalParentheses = text.replace(/(?<!\\)[()]/g, "\\$&");
-  return picomatch(literalParentheses, {
-    dot: true,
-    nonegate: true,
-    noextglob: true,
-    posix: true,
-    flags: "s",
-  });
 }
 
 function mayMatchIn({ text, glob }: Pattern, folder: string): boolean {

@@ -28,6 +28,9 @@ const PATHS = [
   "!bang",
   "#hash",
   "two  spaces",
+  '"quoted"',
+  "a|b",
+  "dot.",
 ];
 const picked = (...texts: string[]) => PATHS.filter((path) => new Selection(texts).selects(path));
 
@@ -71,6 +74,21 @@ describe("a selection", () => {
     ["back\\slash", ["back\\slash"]],
     ["two  spaces", ["two  spaces"]],
     ["A", []], // case counts
+    // What means something in a regular expression, or to other programs, is a character here.
+    ['"quo*', ['"quoted"']],
+    ["a|*", ["a|b"]],
+    ["plus[+]", ["plus+"]],
+    ["[p]lus+", ["plus+"]],
+    ["?.txt", ["a.txt", "\u{1f600}.txt"]],
+    ["*.*", PATHS.filter((path) => path.includes(".") && !path.includes("/"))],
+    ["[[:alpha:]]", ["a"]],
+    ["[a\\-c]b", ["ab"]],
+    ["{star,plus}[+*]", ["plus+", "star*"]],
+    ["{a,{ab,dot}{.,}}", ["a", "ab", "dot."]],
+    ["{{x},y*}", ["{x}"]],
+    ["file[1*", ["file[1].txt"]],
+    ["fi**", ["file[1].txt", "file1.txt"]],
+    ["**", PATHS],
   ])("%j", (text, expected) => {
     expect(picked(text)).toEqual(expected);
   });
