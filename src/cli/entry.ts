@@ -1,6 +1,7 @@
 /**
  * The first module behind the command: what needs nothing is answered before anything else is loaded.
  */
+import { asGiven } from "./arguments.ts";
 import { type Streams, settle, standardStreams } from "./streams.ts";
 import { version } from "./version.ts";
 
@@ -20,7 +21,7 @@ async function carryOut(argv: readonly string[], streams: Streams): Promise<numb
   const { runCommand, runDecrypt } = await import("./main.ts");
   const { printError } = await import("./print-error.ts");
   try {
-    const commandLine = await parseCommandLine(argv);
+    const commandLine = await parseCommandLine(asGiven(argv));
     switch (commandLine.command) {
       case "version":
         return print(`${version()}\n`);

@@ -1,6 +1,7 @@
 /** The folder in which the command was started: what relative paths mean. It may have been removed since. */
 import { isAbsolute, resolve } from "node:path";
 import { ConfigError, errorCode } from "../errors.ts";
+import { isUtf8 } from "../names/path-text.ts";
 
 /**
  * Undefined where it was removed; to be asked once. The process goes to the root then: Node starts no thread in a folder that
@@ -16,8 +17,12 @@ export function workingFolder(): string | undefined {
   }
 }
 
-/** The absolute path. Throws ConfigError where that would need a working folder, and there is none. */
+/** The absolute path. Throws ConfigError where that would need a working folder, and there is none, or for a path that is not UTF-8. */
 export function resolveFrom(cwd: string | undefined, path: string): string {
+  if (!isUtf8(path)) {
+    // Node would make another folder of it, with a replacement in its name.
+    throw new ConfigError("is not UTF-8", { path, remedy: "give a path that is: a link to it, for one" });
+  }
   if (isAbsolute(path)) return resolve(path);
   if (cwd !== undefined) return resolve(cwd, path);
   throw new ConfigError("is a relative path, and the folder in which the command was started was removed", {
