@@ -62,13 +62,14 @@ export class Retention {
         : CLASSES.map((name) => [name, momentsOf({ ...NONE, [name]: keep[name] }, now)]);
   }
 
-  expired({ lives }: History): Life[] {
+  /** @param isBack the run that asks stores the file, so that its last life does not end its history */
+  expired({ lives }: History, isBack = false): Life[] {
     if (this.rules.versionsKeepDays === null) return [];
     const retired = lives.filter(({ ceased }) => ceased !== undefined);
     const newest = lives.at(-1);
     if (newest === undefined) return [];
     if (newest.ceased === undefined) return retired.filter((life) => !this.isKept(life));
-    if (this.isForgotten(newest)) return retired;
+    if (this.isForgotten(newest)) return isBack ? retired.filter((life) => !this.isKept(life)) : retired;
     return retired.filter((life) => life !== newest && !this.isKept(life));
   }
 

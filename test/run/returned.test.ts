@@ -87,6 +87,35 @@ it.each(["rename", "tombstone"] as const)(
   },
 );
 
+it.each(["rename", "tombstone"] as const)(
+  "keeps its history where it returns when that would have been forgotten, retired by %s",
+  async (retire) => {
+    const config = world.config({
+      retire,
+      versionsKeepDays: "forever",
+      deletedKeepDays: 2,
+      purgeDelayDays: 0,
+    });
+    world.write("stays", "here");
+    world.write("file", "version 1");
+    await clean(backup(config, on(0)));
+    world.write("file", "another version");
+    await clean(backup(config, on(1)));
+    world.remove("file");
+    await clean(backup(config, on(2)));
+    world.write("file", "back, and changed");
+    expect(await clean(backup(config, on(9)))).toEqual({ unchanged: 1, new: 1 });
+    for (const [day, content] of ["version 1", "another version"].entries()) {
+      await clean(restore(config, { choice: { at: START + day * DAY } }));
+      expect(fs.readFileSync(path.join(world.restored, "file"), "utf8")).toBe(content);
+    }
+    world.remove("file");
+    await clean(backup(config, on(10)));
+    await clean(backup(config, on(13)));
+    expect(world.stored().map((name) => name.split(".")[0])).toEqual(["stays"]);
+  },
+);
+
 it("is live also where a clock was a year ahead when a tombstone told of its end", async () => {
   const config = world.config({ container: "segmented", versionsKeepDays: 30, retire: "tombstone" });
   for (const [day, content] of [

@@ -217,10 +217,10 @@ export class PlanPhase {
     const { retention, purgeDelaySeconds, now } = this.context;
     if (retention === undefined || versions.every(isLive)) return [];
     const history = historyOf(versions);
+    const isStored = kind === "upload";
     // What is stored in this run may get the very key that a tombstone marks.
-    const mayReturn = ({ version }: Life) =>
-      kind === "upload" && entry !== undefined && isVersionOf(version, entry);
-    const expired = retention.expired(history).filter((life) => !mayReturn(life));
+    const mayReturn = ({ version }: Life) => isStored && entry !== undefined && isVersionOf(version, entry);
+    const expired = retention.expired(history, isStored).filter((life) => !mayReturn(life));
     const purge = planPurge(history, expired, purgeDelaySeconds, now);
     this.found.history.purge(purge, isManifest);
     return [...purge.remove, ...purge.orphans].map(({ key }) => key);
