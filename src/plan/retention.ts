@@ -79,8 +79,10 @@ export class Retention {
     const { versionsKeepDays } = this.rules;
     const newest = lives.at(-1);
     if (life === newest) return this.isForgotten(life) ? "expired" : "deleted";
+    // Without the setting what was retired under it stays as well.
+    if (versionsKeepDays === null) return "versions_keep_days";
     if (newest?.ceased !== undefined && this.isForgotten(newest)) return "expired";
-    if (versionsKeepDays === null || versionsKeepDays === "forever") return "versions_keep_days";
+    if (versionsKeepDays === "forever") return "versions_keep_days";
     const { began, ceased } = life;
     if (this.now - ceased <= versionsKeepDays * DAY_SECONDS) return "versions_keep_days";
     for (const [name, moments] of this.classes) {
@@ -91,10 +93,10 @@ export class Retention {
 
   /** Whether a deleted file, of which this was the last, is beyond `deletedKeepDays`. */
   private isForgotten({ version, ceased = this.now }: Life): boolean {
-    const { deletedKeepDays } = this.rules;
+    const { versionsKeepDays, deletedKeepDays } = this.rules;
     if (deletedKeepDays === null) return false;
     if (version.stamp.form === "date") return isExpired(version.stamp, this.today, deletedKeepDays);
-    return this.now - ceased > deletedKeepDays * DAY_SECONDS;
+    return versionsKeepDays !== null && this.now - ceased > deletedKeepDays * DAY_SECONDS;
   }
 
   private isKept({ began, ceased = this.now }: Life): boolean {

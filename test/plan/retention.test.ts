@@ -144,7 +144,7 @@ describe("retention", () => {
       fc.property(
         anyLives,
         fc.boolean(),
-        fc.oneof(fc.constant("forever" as const), fc.integer({ min: 0, max: 60 })),
+        fc.oneof(fc.constantFrom("forever" as const, null), fc.integer({ min: 0, max: 60 })),
         anyDays,
         (lives, isThere, versionsKeepDays, deletedKeepDays) => {
           const history = historyOf(isThere ? [...lives, live] : lives);
