@@ -63,6 +63,10 @@ export async function runCommand(commandLine: RunCommand, { out, err }: Streams)
     });
     for (const warning of warnings) output.warning(warning);
     output.info(`${STARTING[command]}: ${describeSettings(config)}`);
+    const { restore, restoreIsDefault } = config;
+    if (command === "restore" && !commandLine.inPlace && restoreIsDefault && restore.kind === "local") {
+      output.info(`To ${restore.path}, since neither the settings nor --to say where`);
+    }
     if (onlyTells) output.info("Dry run: nothing is changed");
     const keysAhead = deriveAhead(config);
     const { carryOut } = await import("./carry-out.ts");

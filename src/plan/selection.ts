@@ -18,7 +18,7 @@ export class Selection {
    */
   constructor(texts: readonly string[]) {
     this.patterns = texts.map((given) => {
-      const text = given.replace(/^\.\//, "").replace(/\/+$/, "");
+      const text = plainPath(given);
       const glob = /[*?[{]/.test(text) ? globOf(text) : undefined;
       return { text, glob, matched: false };
     });
@@ -55,6 +55,11 @@ export class Selection {
   unmatched(): string[] {
     return this.patterns.filter(({ matched }) => !matched).map(({ text }) => text);
   }
+}
+
+/** A path as people write it, as one of the backup: without `./` in front, and slashes behind, unless there is nothing else. */
+export function plainPath(given: string): string {
+  return given.replace(/^\.\//, "").replace(/\/+$/, "") || given;
 }
 
 /** Which texts of a selection meet only files that were not there at the moment, or not in the version, that is asked for. */

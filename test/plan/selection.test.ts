@@ -125,6 +125,7 @@ describe("a selection", () => {
   });
 
   it("tells which texts selected nothing, each by itself", () => {
+    expect(new Selection(["/", "./"]).unmatched()).toEqual(["/", "./"]);
     const selection = new Selection(["a", "none/", "*.png", "*.txt"]);
     expect(selection.unmatched()).toEqual(["a", "none", "*.png", "*.txt"]);
     for (const path of PATHS) selection.selects(path);

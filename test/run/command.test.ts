@@ -173,6 +173,11 @@ it("the environment alone is enough, and is laid over the file key by key", asyn
   });
   expect(alone).toMatchObject({ status: 0, stderr: "" });
   expect(world.stored().map((name) => name.split(".")[0])).toEqual(["keep/file"]);
+  const known = { DEST_LOCAL_PATH: world.dest, ENCRYPTION_PASSWORD: PASSWORD };
+  const nowhere = spawned({ ...known, TMPDIR: world.root }, "restore");
+  const place = path.join(world.root, "encrypted_s3_backup_restore");
+  expect(nowhere.stdout).toContain(`To ${place}, since neither the settings nor --to say where\n`);
+  expect(treeOf(place)).toEqual({ "keep/file": expect.anything() });
   // A stray variable does not put the file aside.
   const over = spawned({ COMPRESS: "1" }, "--config", config);
   expect(over).toMatchObject({ status: 0, stderr: "" });

@@ -7,6 +7,7 @@ import { openRange, openStream } from "../../container/segmented.ts";
 import { DamagedError, type ErrorReport, StorageError } from "../../errors.ts";
 import { type Choice, chooseLife, isAmbiguous } from "../../plan/choice.ts";
 import type { Version } from "../../plan/group.ts";
+import { plainPath } from "../../plan/selection.ts";
 import type { OpenDestination } from "../destination/destination.ts";
 import { withDestination } from "../destination/with-destination.ts";
 import { explainMisfit } from "../object/misfit.ts";
@@ -52,9 +53,14 @@ export async function runCat(
 
 /** The version that is meant; the listing is read to its end only where names have no order. */
 async function find(config: Config, destination: OpenDestination, options: CatOptions): Promise<Version> {
-  const { path, choice, signal } = options;
+  const { choice, signal } = options;
+  const path = plainPath(options.path);
   const versions = await versionsInOrder(destination, signal);
-  const selects = (file: string) => file === path;
+  let isFolder = false;
+  const selects = (file: string) => {
+    isFolder ||= file.startsWith(`${path}/`);
+    return file === path;
+  };
   const onFailure = ({ message, ...report }: ErrorReport) => {
     throw new StorageError("destination", message, report);
   };
@@ -67,7 +73,7 @@ async function find(config: Config, destination: OpenDestination, options: CatOp
     if (life !== undefined) return life.version;
     throw missing(path, "has no such version: backup list --all-versions shows those it has");
   }
-  throw missing(path, "is not in the backup");
+  throw missing(path, isFolder ? "is a folder: cat writes one file" : "is not in the backup");
 }
 
 /** The content; an object that was made with other settings says so. */

@@ -1,5 +1,6 @@
 /** What a run would consider of the source, and why not more. */
 import type { Config } from "../../config/config.ts";
+import { plainPath } from "../../plan/selection.ts";
 import { openSource } from "../../scan/open-source.ts";
 import type { ScanFindings, Source } from "../../scan/source.ts";
 import { type RunOptions, withDefaults } from "../run-options.ts";
@@ -48,7 +49,7 @@ export async function explainSource(
   options: RunOptions,
   path: string,
 ): Promise<{ explanation: Explanation; result: LookResult }> {
-  const wanted = path.replace(/^\.\//, "").replace(/\/+$/, "");
+  const wanted = plainPath(path);
   let considered = false;
   let skipped: string | undefined;
   const visit = (file: SourceFileListed) => {

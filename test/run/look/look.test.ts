@@ -225,6 +225,10 @@ describe.each(["segmented", "classic"] as const)("a file to standard output (%s)
     expect(String(await cat(config, { path: "small" }))).toBe("two!");
     expect(String(await cat(config, { path: "small", choice: { at: moment(0.5) } }))).toBe("one");
     expect(String(await cat(config, { path: "small", choice: { md5: md5("one").slice(0, 4) } }))).toBe("one");
+    world.write("folder/file", "three");
+    await clean(backup(config, on(1)));
+    expect(String(await cat(config, { path: "./folder/file" }))).toBe("three");
+    await expect(cat(config, { path: "folder/" })).rejects.toThrow("is a folder");
     await expect(cat(config, { path: "none" })).rejects.toMatchObject({ code: "ENOENT", path: "none" });
     await expect(cat(config, { path: "small", choice: { at: moment(-1) } })).rejects.toMatchObject({
       code: "ENOENT",
