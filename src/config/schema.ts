@@ -180,6 +180,7 @@ const storageKeys = {
 
 const A_STORAGE = 'must be a block { ... } with "local_path" or "s3_bucket"';
 const storageSchema = v.object(storageKeys, A_STORAGE);
+const NEEDS_NAME = 'must be given, "photos" say: the files of this source are stored below it';
 
 /** Several sources, each with a name. */
 const sourcesSchema = v.pipe(
@@ -188,14 +189,15 @@ const sourcesSchema = v.pipe(
       {
         ...storageKeys,
         name: v.pipe(
-          v.string('needs a name, "photos" say: its files are stored below it'),
+          v.string(NEEDS_NAME),
           v.check(
             (name) => name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name),
             "must be one component of a path",
           ),
         ),
       },
-      A_STORAGE,
+      // A key that is not there is an issue of the block.
+      ({ expected }) => (expected === '"name"' ? NEEDS_NAME : A_STORAGE),
     ),
   ),
   v.minLength(1, "must hold a source at least"),

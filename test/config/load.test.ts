@@ -943,6 +943,18 @@ describe("source, destination and restore target", () => {
   });
 });
 
+it("one of several sources that has no name is told to get one", async () => {
+  const settings = { ...BASE, src: [{ local_path: "a" }, { name: 1, local_path: "b" }, "c"] };
+  const name = 'must be given, "photos" say: the files of this source are stored below it';
+  await expect(load(settings)).rejects.toMatchObject({
+    message: [
+      `"config.json": src[0].name ${name}`,
+      `"config.json": src[1].name ${name}`,
+      '"config.json": src[2] must be a block { ... } with "local_path" or "s3_bucket"',
+    ].join("\n"),
+  });
+});
+
 it("everything that is wrong is reported at once, a line each", async () => {
   const settings = {
     ...BASE,
