@@ -255,6 +255,18 @@ describe("a restore of a part", () => {
     expect(filesIn(world.restored)).toEqual(["file"]);
   });
 
+  it("makes no empty folder of one that a glob meets, and nothing that is in it", async () => {
+    const config = world.config({ container: "segmented", metadata: true });
+    world.write("letters/file", "x");
+    fs.mkdirSync(path.join(world.src, "letters/empty"));
+    await clean(backup(config));
+    const { told } = await restore(config, { only: ["let*"] });
+    expect(told.errors.map(({ path: file, code }) => [file, code])).toEqual([["let*", "ENOMATCH"]]);
+    expect(fs.readdirSync(world.restored)).toEqual([]);
+    await clean(restore(config, { only: ["letters/e*"] }));
+    expect(filesIn(world.restored)).toEqual(["letters/empty/"]);
+  });
+
   it("shows with a dry run what it would do, and does nothing", async () => {
     const config = await threeDays();
     const planned = await restore(config, { ...at(0.5), dryRun: true });

@@ -57,8 +57,10 @@ export class RestoredMetadata {
     const below = (name: string) => (folder === "" ? name : `${folder}/${name}`);
     const selected = entries.filter(({ name }) => selection.selects(below(name)));
     for (const { name, sparse } of selected) if (sparse) this.sparse.add(below(name));
-    const withFolder =
-      own !== undefined && (folder === "" ? selection.everything : selection.selects(folder));
+    // A glob that meets the folder and nothing in it would leave it there as if it had been empty.
+    const isEmptied = entries.length > 0 && selected.length === 0;
+    const isSelected = () => (folder === "" ? selection.everything : selection.selects(folder));
+    const withFolder = own !== undefined && !isEmptied && isSelected();
     if (!withFolder && selected.length === 0) return;
     for (let at = 0; at === 0 || at < selected.length; at += ENTRIES_MOST) {
       const entries = selected.slice(at, at + ENTRIES_MOST);
