@@ -190,6 +190,16 @@ describe.skipIf(skip !== undefined)(`an upload that was cut off${skip ? ` (${ski
     expect(await finish()).toBe(0);
   });
 
+  it("begins anew where another run took it away, in the classic container, too", async () => {
+    const settings = { container: "classic", compress: false } as const;
+    await dropBucket(bucket);
+    world.write("large.img", content("large", 11 * MIB));
+    const effect = { kind: "status", status: 404, code: "NoSuchUpload" } as const;
+    proxy.fail({ operation: "CompleteMultipartUpload", effect });
+    expect(await clean(backup(config(settings)))).toEqual({ new: 2 });
+    await finish(settings);
+  });
+
   it("of a delta is never continued, but begins anew", async () => {
     await clean(backup(config()));
     const changed = content("large");

@@ -21,8 +21,10 @@ import {
   watched,
 } from "./store-context.ts";
 
-/** The upload is gone, or of another shape than it seemed: without it all is sent anew. */
-const RESUME_FAILURES: ReadonlySet<string | undefined> = new Set(["ERESUME", "NoSuchUpload", "InvalidPart"]);
+/** An upload that was gone on with is of another shape than it seemed. */
+const RESUME_FAILURES: ReadonlySet<string | undefined> = new Set(["ERESUME", "InvalidPart"]);
+/** Another run has completed it, or taken it for litter. */
+const GONE = "NoSuchUpload";
 
 /**
  * Stages the file.
@@ -43,7 +45,9 @@ export async function storeWhole(
   try {
     return await sealInto(key, fields, headers, md5, file, resume, context);
   } catch (error) {
-    if (resume === undefined || !RESUME_FAILURES.has(errorCode(error))) throw error;
+    const code = errorCode(error);
+    if (code !== GONE && !(resume !== undefined && RESUME_FAILURES.has(code))) throw error;
+    // Without it all is sent anew.
     return sealInto(key, fields, headers, md5, file, undefined, context);
   }
 }
