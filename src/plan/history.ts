@@ -114,8 +114,9 @@ function byStoring(a: Version, b: Version): number {
 }
 
 /**
- * The same lives, each once: told by what lasts, else by what is not condemned, else by what was condemned first. On its own a
- * double would be subject to the rules of retention, and could go together with what it is the double of.
+ * The same lives, each once: told by what lasts, else by what is not condemned, else by what was condemned first; of these by
+ * what ceased last. On its own a double would be subject to the rules of retention, and could go together with what it is the
+ * double of.
  */
 function withoutDoubles(lives: readonly Life[]): readonly Life[] {
   if (lives.length < 2) return lives;
@@ -127,7 +128,8 @@ function withoutDoubles(lives: readonly Life[]): readonly Life[] {
     const goesOn = form === "stamp" && ceased !== began ? lasting.get(beginningOf(life)) : undefined;
     // What a date marks becomes a stamp where it is condemned.
     const told = form === "marker" ? "marker" : "name";
-    const which = ceased === undefined ? life : (goesOn ?? `${beginningOf(life)}.${ceased}.${told}`);
+    const end = isUnique(life) ? "" : ceased;
+    const which = ceased === undefined ? life : (goesOn ?? `${beginningOf(life)}.${end}.${told}`);
     alike.set(which, [...(alike.get(which) ?? []), life]);
   }
   if (alike.size === lives.length) return lives;
@@ -139,12 +141,22 @@ function isDated({ version, ceased }: Life): boolean {
   return ceased === undefined && version.storedAt !== undefined;
 }
 
+/**
+ * Whether its beginning tells it from all others of its content: what has begun is not there once more before it has ceased.
+ * Of such a life two ends are told where two runs retired it at once, each as of its own moment.
+ */
+function isUnique({ began, ceased = began, marker, version }: Life): boolean {
+  return (marker ?? version).stamp.form !== "date" && began > 1 && ceased > began;
+}
+
 function beginningOf({ version, began }: Life): string {
   return `${contentOf(version)}.${began}`;
 }
 
 function joined(lives: readonly Life[]): Life {
-  const [life, ...others] = [...lives].sort((a, b) => claimOf(a) - claimOf(b)) as [Life, ...Life[]];
+  const [life, ...others] = [...lives].sort(
+    (a, b) => claimOf(a) - claimOf(b) || (b.ceased ?? 0) - (a.ceased ?? 0),
+  ) as [Life, ...Life[]];
   if (others.length === 0) return life;
   const told = others.map(({ marker, version }) => marker ?? version);
   return { ...life, doubles: [...told, ...[life, ...others].flatMap(({ doubles = [] }) => doubles)] };

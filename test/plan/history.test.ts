@@ -128,6 +128,23 @@ describe("the history of a path", () => {
     ]);
   });
 
+  it.each([stamp, marker])(
+    "tells a life once that two runs at once ended, each at its own moment",
+    (form) => {
+      const object = form === marker ? [live(100)] : [];
+      const [early, late] = [200, 201].map((ceased) => versionOf("f", { stamp: form(100, ceased) }));
+      const other = versionOf("f", { md5: "2", stamp: stamp(100, 202) });
+      const again = versionOf("f", { stamp: stamp(201, 300) });
+      const { lives } = historyOf([early as Version, other, again, late as Version, ...object]);
+      const told = lives.map(({ began, ceased, doubles }) => [began, ceased, doubles]);
+      expect(told).toEqual([
+        [100, 201, [early]],
+        [100, 202, undefined],
+        [201, 300, undefined],
+      ]);
+    },
+  );
+
   it("takes what began with the live one, and is of its content, for a double: its retirement was cut off", () => {
     const now = live(100);
     const copy = versionOf("f", { stamp: stamp(100, 200) });
