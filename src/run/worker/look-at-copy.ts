@@ -4,6 +4,7 @@
  */
 import { randomInt } from "node:crypto";
 import { type OpenedObject, openObject, openRange, type ReadRange } from "../../container/segmented.ts";
+import { DamagedError } from "../../errors.ts";
 import type { NameFields, StoredVersion } from "../../names/stored-name.ts";
 import type { StagedObject } from "../../storage/storage.ts";
 import { type OpenContext, rangesOf, readingOf } from "../object/open-object.ts";
@@ -15,7 +16,7 @@ const SAMPLES = 4;
  * A local object is not under its key yet; what was copied is looked at where it came from.
  *
  * @param from where the body came from, and what it is.
- * @throws DamagedError, or the storage's error; the staged object is thrown away then.
+ * @throws DamagedError, or the storage's error; the staged object is thrown away then, if nobody else can have come to need it.
  */
 export async function lookAtCopy(
   staged: StagedObject,
@@ -33,8 +34,28 @@ export async function lookAtCopy(
     const object = await openObject(staged.size, ranges, fields, readingOf(context));
     await openSamples(object, old, ranges);
   } catch (error) {
-    await context.destination.discard([staged]);
+    if (await mayGo(staged, from, error, context)) await context.destination.discard([staged]);
     throw error;
+  }
+}
+
+/**
+ * Whether the copy may go. In a bucket it has its key already: another run may have listed it, and let go what it was copied from.
+ * Then it goes only where it is damaged for certain.
+ */
+async function mayGo(
+  { temporary }: StagedObject,
+  from: StoredVersion,
+  error: unknown,
+  { destination }: OpenContext,
+): Promise<boolean> {
+  if (temporary !== undefined || error instanceof DamagedError) return true;
+  try {
+    // Unlike a HEAD this is asked also while the run stops.
+    await destination.readWhole(from.key, { range: { start: 0, end: 1 } });
+    return true;
+  } catch {
+    return false;
   }
 }
 
