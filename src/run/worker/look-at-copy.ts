@@ -11,6 +11,8 @@ import { type OpenContext, rangesOf, readingOf } from "../object/open-object.ts"
 
 /** Blocks that are opened. */
 const SAMPLES = 4;
+/** So long is waited for whether the original is still there. */
+const ASKED_MS = 10_000;
 
 /**
  * A local object is not under its key yet; what was copied is looked at where it came from.
@@ -51,8 +53,9 @@ async function mayGo(
 ): Promise<boolean> {
   if (temporary !== undefined || error instanceof DamagedError) return true;
   try {
-    // Unlike a HEAD this is asked also while the run stops.
-    await destination.readWhole(from.key, { range: { start: 0, end: 1 } });
+    // Unlike a HEAD this is asked also while the run stops, which must not wait long.
+    const signal = AbortSignal.timeout(ASKED_MS);
+    await destination.readWhole(from.key, { range: { start: 0, end: 1 }, signal });
     return true;
   } catch {
     return false;
