@@ -110,10 +110,14 @@ export class Examiner {
   private lookAtFolder(prefix: string, name: string): string | undefined {
     const folder = `${prefix}${name}/`;
     if (prefix === "" && isTemporaryFolder(name)) return this.skip(folder, "a folder of temporary files");
-    if (this.exclusions.skipsFolder(folder) || !this.isOnThisFileSystem(folder)) return undefined;
-    if (!this.isBackup(`${prefix}${name}`)) return folder;
-    this.exclusions.leaveOutOurs(folder);
-    return this.skip(folder, OURS);
+    if (this.exclusions.skipsFolder(folder)) return undefined;
+    const isMounted = !this.isOnThisFileSystem(folder);
+    if (this.isBackup(`${prefix}${name}`)) {
+      this.exclusions.leaveOutOurs(folder);
+      return this.skip(folder, OURS);
+    }
+    // A restored system needs its mount points: they are recorded as folders without anything in them.
+    return isMounted && !this.settings.metadata ? undefined : folder;
   }
 
   private isBackup(folder: string): boolean {

@@ -97,6 +97,11 @@ export class Exclusions {
     this.settings.only?.passOver(folder, why);
   }
 
+  /** Whether another file system was found to be mounted at a folder, which is left out. */
+  isMountPoint(folder: string): boolean {
+    return this.leftOut.get(folder) === OTHER_FILE_SYSTEM;
+  }
+
   /** Notes that the destination was found in a folder, which is left out like one that the settings tell of. */
   leaveOutOurs(folder: string): void {
     this.prefixes.push(folder);

@@ -8,6 +8,7 @@ import {
   attributesOf,
   completeEntry,
   type LinkTable,
+  MOUNT_POINT_TIME,
   type RecordedEntry,
   type Recorder,
   type Xattrs,
@@ -27,12 +28,17 @@ export interface OwnRecord {
 
 export class FolderRecord implements Recorder {
   private readonly folder: string;
+  private readonly isMountPoint: boolean;
   private readonly recorded: RecordedEntry[] = [];
   private isPartial = false;
 
-  /** @param folder without a trailing slash; the root's is empty. */
-  constructor(folder: string) {
+  /**
+   * @param folder without a trailing slash; the root's is empty.
+   * @param isMountPoint of a file system that is left out: its time is that of what is mounted there, and changes with it.
+   */
+  constructor(folder: string, isMountPoint = false) {
     this.folder = folder;
+    this.isMountPoint = isMountPoint;
   }
 
   add(recorded: RecordedEntry): void {
@@ -49,13 +55,13 @@ export class FolderRecord implements Recorder {
     xattrs: ReadonlyMap<string, Xattrs>,
     { links, accounts }: ScanKnowledge,
   ): Entry[] {
-    const { folder, isPartial } = this;
+    const { folder, isPartial, isMountPoint } = this;
     this.recorded.sort((a, b) => comparePaths(a.entry.name, b.entry.name));
     const entries = this.recorded.map((recorded) =>
       completeEntry(recorded, folder, xattrs.get(recorded.entry.name), links),
     );
     const log = logFor(entries);
-    const attributes = attributesOf(own.stat, own.xattrs);
+    const attributes = { ...attributesOf(own.stat, own.xattrs), ...(isMountPoint && MOUNT_POINT_TIME) };
     const manifests = spread(entries, log).map((part, index) =>
       manifestOf(folder, attributes, { log, index, entries: part, isPartial }, accounts),
     );

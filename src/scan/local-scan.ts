@@ -126,14 +126,17 @@ export class LocalScan {
   }
 
   private isRecorded(prefix: string): boolean {
-    return prefix === "" || this.exclusions.reasonFor(prefix) === undefined;
+    const { exclusions } = this;
+    return prefix === "" || exclusions.isMountPoint(prefix) || exclusions.reasonFor(prefix) === undefined;
   }
 
   /** Undefined of a folder with more names than memory should hold. */
   private readOne(prefix: string): FoundFolder | undefined {
     const { examiner } = this;
-    const record = new FolderRecord(prefix.slice(0, -1));
+    const isMountPoint = this.exclusions.isMountPoint(prefix);
+    const record = new FolderRecord(prefix.slice(0, -1), isMountPoint);
     const found = new Map<string, Sibling>();
+    if (isMountPoint) return { listed: [], found, record };
     const folder = prefix === "" ? this.settings.root : `${this.settings.root}/${prefix}`;
     let listed: readonly FolderEntry[];
     try {

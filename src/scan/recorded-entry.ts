@@ -5,6 +5,8 @@ import type { Attributes, Kind, ManifestEntry } from "../metadata/manifest.ts";
 /** A file with fewer bytes is not worth holes. */
 export const SPARSE_LEAST = 64 * 1024;
 const HOLE_LEAST = 4096;
+/** Recorded of a mount point whose file system is left out. */
+export const MOUNT_POINT_TIME = { seconds: 0, nanoseconds: 0 };
 const BILLION = 1_000_000_000n;
 
 export type Xattrs = Attributes["xattrs"];

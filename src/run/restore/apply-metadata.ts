@@ -12,6 +12,7 @@
 import * as fs from "node:fs";
 import { ExactTimes } from "../../metadata/exact-times.ts";
 import type { Attributes, ManifestEntry } from "../../metadata/manifest.ts";
+import { MOUNT_POINT_TIME } from "../../scan/recorded-entry.ts";
 import { ExternalSorter } from "../../spill/external-sorter.ts";
 import { SpillList } from "../../spill/spill-list.ts";
 import type { BackupFolder } from "../../storage/local/backup-folder.ts";
@@ -179,6 +180,7 @@ export class MetadataApplier {
       this.context.signal.throwIfAborted();
       this.report.attempt(folder, () => {
         if (!this.tree.isRealFolder(folder)) return;
+        if (isOfMountPoint(own) && this.tree.isMounted(folder)) return; // what is mounted there has its own
         const stat = fs.lstatSync(this.tree.locate(folder), { bigint: true });
         targets.push(this.setter.targetOf(folder, own, stat, names));
       });
@@ -194,6 +196,10 @@ export class MetadataApplier {
     if (!times.exact)
       this.report.note("without perl or GNU touch, times are exact to a quarter of a microsecond");
   }
+}
+
+function isOfMountPoint({ seconds, nanoseconds }: Attributes): boolean {
+  return seconds === MOUNT_POINT_TIME.seconds && nanoseconds === MOUNT_POINT_TIME.nanoseconds;
 }
 
 /** Sorts deeper folders first, the root last. */

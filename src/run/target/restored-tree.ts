@@ -58,6 +58,12 @@ export class RestoredTree {
     }
   }
 
+  /** Whether something is mounted at a real folder below the root. */
+  isMounted(folder: string): boolean {
+    if (folder === "") return false;
+    return fs.lstatSync(this.locate(folder)).dev !== fs.lstatSync(this.locate(folderOf(folder))).dev;
+  }
+
   /** What is at a path, if it is what the manifest tells of: size and time of a file, target of a link. */
   statIfMatching(path: string, entry: ManifestEntry): fs.BigIntStats | undefined {
     const location = this.locate(path);
