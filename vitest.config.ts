@@ -7,7 +7,8 @@ export default defineConfig({
     globalSetup: ["test/built-setup.ts", "test/s3-server/global-setup.ts"],
     // Worker threads of ours and signals need processes of their own.
     pool: "forks",
-    maxWorkers: 2,
+    // Two cores are enough for three: some tests wait for a server most of the time.
+    maxWorkers: 3,
     testTimeout: 60_000 * Math.max(1, RUNS_FACTOR),
     hookTimeout: 120_000,
   },

@@ -8,7 +8,7 @@ import { backup, clean, configOf, restore, treeOf, verify } from "./world.ts";
 
 const FILES = 250;
 /** More than a setting allows at once. */
-const FEW_FILES = 60;
+const FEW_FILES = 40;
 const SLOW: Effect = { kind: "delay", ms: 50 };
 const ALWAYS = Number.POSITIVE_INFINITY;
 const skip = whyNoServer();
@@ -67,6 +67,7 @@ describe.skipIf(skip !== undefined)(`files in flight${skip === undefined ? "" : 
   it.each([1, 3])("are never more than the setting says: %i", async (most) => {
     const config = configWith({ backupProcesses: most, restoreProcesses: most });
     writeFiles(FEW_FILES);
+    slowDown();
     expect(await clean(backup(config))).toEqual({ new: FEW_FILES });
     expect(await clean(restore(config))).toEqual({ restored: FEW_FILES });
     expect(s3.proxy.atOnce("PutObject").most).toBe(most);
