@@ -13,12 +13,12 @@ export class Selection {
   private readonly patterns: readonly Pattern[];
 
   /**
-   * Each text selects the file of that very path, every file below a folder of that path, and, where it holds `*`,
+   * Each text selects the file of that very path, every file below a folder of that path (`.`: every file), and, where it holds `*`,
    * `?`, `[` or `{`, what it matches as a glob (`*` stays within a folder, `**` does not). No texts select all.
    */
   constructor(texts: readonly string[]) {
-    this.patterns = texts.map((given) => {
-      const text = plainPath(given);
+    const paths = texts.map(plainPath);
+    this.patterns = (paths.includes(ROOT) ? [] : paths).map((text) => {
       const glob = /[*?[{]/.test(text) ? globOf(text) : undefined;
       return { text, glob, matched: false };
     });
@@ -57,8 +57,12 @@ export class Selection {
   }
 }
 
+/** All that there is, seen from where it is stored. */
+const ROOT = ".";
+
 /** A path as people write it, as one of the backup: without `./` in front, and slashes behind, unless there is nothing else. */
 export function plainPath(given: string): string {
+  if (/^\.\/+$/.test(given)) return ROOT;
   return given.replace(/^\.\//, "").replace(/\/+$/, "") || given;
 }
 

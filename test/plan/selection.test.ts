@@ -44,6 +44,8 @@ describe("a selection", () => {
     ["a", ["a", "a/b", "a/b/c.jpg"]], // a file, and all below a folder, but nothing that merely begins so
     ["a/", ["a", "a/b", "a/b/c.jpg"]],
     ["./a/b", ["a/b", "a/b/c.jpg"]],
+    [".", PATHS],
+    ["./", PATHS],
     ["a/b/c.jpg", ["a/b/c.jpg"]],
     ["b", []],
     ["*.txt", ["a.txt", "file[1].txt", "file1.txt", "\u{1f600}.txt", "bad\udcff.txt"]],
@@ -125,7 +127,7 @@ describe("a selection", () => {
   });
 
   it("tells which texts selected nothing, each by itself", () => {
-    expect(new Selection(["/", "./"]).unmatched()).toEqual(["/", "./"]);
+    expect(new Selection(["/", "//"]).unmatched()).toEqual(["/", "//"]);
     const selection = new Selection(["a", "none/", "*.png", "*.txt"]);
     expect(selection.unmatched()).toEqual(["a", "none", "*.png", "*.txt"]);
     for (const path of PATHS) selection.selects(path);

@@ -59,8 +59,8 @@ export class MetadataReport {
   }
 
   tell(): void {
-    const parts = [...this.counts].map(([what, count]) => `${count} ${what}`);
-    this.reporter.info(`Metadata restored${parts.length > 0 ? `: ${parts.join(", ")}` : ""}`);
+    const parts = [...this.counts].map(([what, count]) => `${what}: ${count}`);
+    this.reporter.info(`Metadata restored${parts.length > 0 ? ` (${parts.join("; ")})` : ""}`);
     for (const note of this.notes) this.reporter.info(note);
   }
 }
