@@ -17,7 +17,7 @@ import { availableParallelism } from "node:os";
 import * as path from "node:path";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { compressData, DEFAULT_COMPRESSION, decompressData } from "../src/compression/codecs.ts";
-import { surveyXattrs } from "../src/metadata/xattrs.ts";
+import { EVERYTHING, surveyXattrs } from "../src/metadata/xattrs.ts";
 
 const KEY = Buffer.alloc(32, 7);
 const NONCE = Buffer.alloc(12);
@@ -63,14 +63,14 @@ async function main(folder: string | undefined, parent: string): Promise<void> {
       list(store);
     });
     least[WITH_METADATA] = await timed(async () => {
-      const surveyed = surveyXattrs(folder);
+      const surveyed = surveyXattrs(folder, EVERYTHING);
       describeAll(folder);
       list(store);
       await surveyed;
     });
     const tool = await ours(folder, scratch);
     least[WITH_NAMES] = await timed(async () => {
-      const surveyed = surveyXattrs(folder);
+      const surveyed = surveyXattrs(folder, EVERYTHING);
       describeAll(folder, beginningsOf(list(path.join(scratch, "dest"))));
       await surveyed;
     });

@@ -23,6 +23,16 @@ const SOME_FAILED = 123;
 
 export type Xattrs = Readonly<Record<string, string>>;
 
+/** Paths are relative to the root, without a trailing slash; the root is empty. */
+export interface SurveyPlan {
+  /** Folders to be walked through with all that is in them. */
+  readonly walked: readonly string[];
+  /** Folders on the way to these, whose own entries are to be asked one by one. */
+  readonly asked: ReadonlySet<string>;
+}
+
+export const EVERYTHING: SurveyPlan = { walked: [""], asked: new Set() };
+
 /** Where below `root` there are attributes. */
 export interface XattrSurvey {
   readonly available: boolean;
@@ -34,10 +44,14 @@ export interface XattrSurvey {
 
 const ANYWHERE: XattrSurvey = { available: true, mayHaveSomeIn: () => true, root: true };
 
-export async function surveyXattrs(root: string, signal?: AbortSignal): Promise<XattrSurvey> {
-  const folders = new Set<string>();
-  let ofRoot = false;
-  const child = startSurvey(root, signal);
+export async function surveyXattrs(
+  root: string,
+  { walked, asked }: SurveyPlan,
+  signal?: AbortSignal,
+): Promise<XattrSurvey> {
+  const folders = new Set(asked);
+  let ofRoot = asked.has("");
+  const child = startSurvey(root, walked, signal);
   if (child === undefined) return ANYWHERE;
   const ended = new Promise<{ available: boolean; complete: boolean }>((resolve) => {
     child.once("error", (error) => {
@@ -60,13 +74,20 @@ export async function surveyXattrs(root: string, signal?: AbortSignal): Promise<
   const { available, complete } = await ended;
   // Of what it did not come to, each folder is to be asked: none may lose its attributes because a process was killed.
   if (!complete) return { ...ANYWHERE, available };
-  return { available, mayHaveSomeIn: (folder) => folders.has(folder), root: ofRoot };
+  return {
+    available,
+    mayHaveSomeIn: (folder) => available && folders.has(folder),
+    root: available && ofRoot,
+  };
 }
 
 /** Undefined where the root cannot be entered (a lost connection, say): what is wrong with it is for the scan to tell. */
-function startSurvey(root: string, signal: AbortSignal | undefined) {
+function startSurvey(root: string, walked: readonly string[], signal: AbortSignal | undefined) {
+  const places = walked.map((folder) => (folder === "" ? "." : `./${folder}`));
   try {
-    return spawn("getfattr", ["-R", "-P", "-h", "-m", WANTED, "."], {
+    // Without a place it only says how it is used; so it does nothing, and tells whether it is there.
+    const some = places.length > 0 ? places : ["/dev/null"];
+    return spawn("getfattr", ["-R", "-P", "-h", "-m", WANTED, "--", ...some], {
       cwd: root,
       stdio: ["ignore", "pipe", "ignore"],
       ...(signal !== undefined && { signal }),

@@ -116,6 +116,16 @@ export class Exclusions {
     return text === undefined ? undefined : { text, classic: false };
   }
 
+  /** Whether a folder may be skipped before a scan has found anything. */
+  get mayLeaveOutFolders(): boolean {
+    return !this.exclude.isEmpty || this.prefixes.length > 0 || this.settings.only !== undefined;
+  }
+
+  /** Folders that are the tool's own, with a trailing slash. */
+  get ownFolders(): readonly string[] {
+    return this.prefixes;
+  }
+
   /** Whether sizes matter at all. */
   get limitsSize(): boolean {
     return this.settings.largerThan !== undefined;

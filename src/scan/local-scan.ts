@@ -24,7 +24,7 @@ const TURN = 500;
 
 /** One folder as it was found. */
 interface FoundFolder {
-  /** Undefined when it could not be read. */
+  /** But for folders that are left out, and are not to be touched. Undefined when it could not be read. */
   readonly listed: readonly FolderEntry[] | undefined;
   readonly found: Map<string, Sibling>;
   readonly record: FolderRecord;
@@ -147,11 +147,13 @@ export class LocalScan {
       return { listed: undefined, found, record };
     }
     for (const entry of listed) if (examiner.isRules(entry)) examiner.takeRules(prefix, entry.name);
+    const considered: FolderEntry[] = [];
     for (const entry of listed) {
       const sibling = examiner.lookAt(prefix, entry, record);
       if (sibling !== undefined) found.set(keyOf(sibling), sibling);
+      if (sibling !== undefined || entry.kind !== "folder") considered.push(entry);
     }
-    return { listed, found, record };
+    return { listed: considered, found, record };
   }
 
   private tellNotes(survey: XattrSurvey | undefined): void {

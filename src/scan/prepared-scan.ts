@@ -8,6 +8,7 @@ import type { Entry } from "./entry.ts";
 import type { LocalFindings, LocalScanSettings } from "./examiner.ts";
 import type { Exclusions } from "./exclusions.ts";
 import { LocalScan } from "./local-scan.ts";
+import { planSurvey } from "./survey-plan.ts";
 
 export class PreparedScan {
   private readonly scan: LocalScan;
@@ -22,7 +23,9 @@ export class PreparedScan {
   constructor(settings: LocalScanSettings, exclusions: Exclusions, signal: AbortSignal) {
     this.scan = new LocalScan(settings, exclusions, this.findings);
     this.signal = signal;
-    this.survey = settings.metadata ? surveyXattrs(settings.root, signal) : Promise.resolve(undefined);
+    this.survey = settings.metadata
+      ? surveyXattrs(settings.root, planSurvey(settings.root, exclusions), signal)
+      : Promise.resolve(undefined);
     const surveyed = () => {
       this.surveyed = true;
     };

@@ -1,0 +1,97 @@
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { EVERYTHING, surveyXattrs } from "../../src/metadata/xattrs.ts";
+import { planSurvey } from "../../src/scan/survey-plan.ts";
+import { withFs } from "../with-fs.ts";
+import { exclusionsOf } from "./exclusions.ts";
+
+let root: string;
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(os.tmpdir(), "survey-plan-"));
+  for (const folder of ["a/x/deep", "a/y", "b", "mnt/nas/files", "mnt/disk"])
+    fs.mkdirSync(`${root}/${folder}`, { recursive: true });
+  fs.writeFileSync(`${root}/file`, "");
+});
+afterEach(() => fs.rmSync(root, { recursive: true }));
+
+const plan = (settings: Parameters<typeof exclusionsOf>[0], mounts: string[] = []) => {
+  const { walked, asked } = planSurvey(root, exclusionsOf(settings), () => mounts);
+  return { walked: [...walked].sort(), asked: [...asked].sort() };
+};
+
+describe("a survey of extended attributes", () => {
+  it("goes everywhere where nothing is left out", () => {
+    expect(planSurvey(root, exclusionsOf())).toEqual(EVERYTHING);
+    expect(plan({ exclude: ["*.tmp"] })).toEqual({ walked: [""], asked: [] });
+  });
+
+  it("does not go into folders that a rule leaves out, nor into what is the tool's own", () => {
+    expect(plan({ exclude: ["/mnt/nas/"] })).toEqual({
+      walked: ["a", "b", "mnt/disk"],
+      asked: ["", "mnt"],
+    });
+    expect(plan({ exclude: ["/mnt/", "x"] })).toEqual({ walked: ["a/y", "b"], asked: ["", "a"] });
+    expect(plan({ prefixes: ["a/x/deep/"] })).toEqual({
+      walked: ["a/y", "b", "mnt"],
+      asked: ["", "a", "a/x"],
+    });
+  });
+
+  it("does not go into other file systems where these are left out", async () => {
+    const { lstatSync } = fs;
+    const elsewhere = (at: string, ...rest: []) => {
+      const stat = lstatSync(at, ...rest);
+      return at === `${root}/a/x/deep` ? Object.assign(stat, { dev: stat.dev + 1 }) : stat;
+    };
+    const mounts = ["a/x/deep", "mnt/disk"]; // the latter of the same file system
+    await withFs({ lstatSync: elsewhere }, async () => {
+      expect(plan({ oneFileSystem: true }, mounts)).toEqual({
+        walked: ["a/y", "b", "mnt"],
+        asked: ["", "a", "a/x"],
+      });
+      expect(plan({}, mounts)).toEqual({ walked: [""], asked: [] });
+    });
+  });
+
+  it("goes into all of a folder where it would have too much to ask", () => {
+    for (let i = 0; i < 101; i++) fs.mkdirSync(`${root}/b/${i}/left/out`, { recursive: true });
+    const prefixes = Array.from({ length: 101 }, (_, i) => `b/${i}/left/out/`);
+    expect(plan({ prefixes })).toEqual({ walked: [""], asked: [] });
+    expect(plan({ prefixes: ["a/x/", ...prefixes] })).toEqual({
+      walked: ["a/y", "b", "mnt"],
+      asked: ["", "a"],
+    });
+  });
+
+  it("goes into all of a folder of which a part cannot be given on a command line", () => {
+    fs.mkdirSync(Buffer.concat([Buffer.from(`${root}/b/`), Buffer.of(0xff)]));
+    expect(plan({ exclude: ["/b/none", "/a/x"] })).toEqual({ walked: ["a/y", "b", "mnt"], asked: ["", "a"] });
+    fs.mkdirSync(`${root}/b/none`);
+    expect(plan({ exclude: ["/b/none", "/a/x"] })).toEqual({ walked: ["a/y", "b", "mnt"], asked: ["", "a"] });
+  });
+
+  const canSet = (() => {
+    const probe = fs.mkdtempSync(path.join(os.tmpdir(), "survey-plan-"));
+    try {
+      execFileSync("setfattr", ["-n", "user.k", "-v", "v", probe], { stdio: "ignore" });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      fs.rmdirSync(probe);
+    }
+  })();
+
+  it.runIf(canSet)("finds what is where it goes, and asks the folders on its way", async () => {
+    for (const at of ["a/y", "mnt/nas/files"])
+      execFileSync("setfattr", ["-n", "user.k", "-v", "v", `${root}/${at}`]);
+    const survey = await surveyXattrs(root, { walked: ["a"], asked: new Set(["", "mnt"]) });
+    const folders = ["", "a", "a/x", "mnt", "mnt/nas"].filter((folder) => survey.mayHaveSomeIn(folder));
+    expect(folders).toEqual(["", "a", "mnt"]);
+    const nowhere = await surveyXattrs(root, { walked: [], asked: new Set() });
+    expect([nowhere.available, nowhere.root, nowhere.mayHaveSomeIn("a")]).toEqual([true, false, false]);
+  });
+});
