@@ -19,6 +19,9 @@ export const OURS = "the destination lies there";
 /** The first bytes of a tag (Cache Directory Tagging Specification). */
 export const CACHE_SIGNATURE = "Signature: 8a477f597d28d172789f06886806bc55";
 
+/** A rule that is a path from the root on: with a slash that is not its last character. */
+const PLACE = /^(?![#!])[^*?[\\]*\/[^*?[\\]+$/;
+
 export interface ExclusionSettings {
   /** Match at the start of the path. */
   readonly expressions: readonly RegExp[];
@@ -121,9 +124,11 @@ export class Exclusions {
     return !this.exclude.isEmpty || this.prefixes.length > 0 || this.settings.only !== undefined;
   }
 
-  /** Folders that are the tool's own, with a trailing slash. */
-  get ownFolders(): readonly string[] {
-    return this.prefixes;
+  /** The places of folders that may be left out, where settings name them: without wildcards, and from the root on. */
+  get namedPlaces(): readonly string[] {
+    const { exclude } = this.settings;
+    const named = exclude.filter((line) => PLACE.test(line)).map((line) => line.replace(/^\//, ""));
+    return [...this.prefixes, ...named].map((place) => place.replace(/\/$/, ""));
   }
 
   /** Whether sizes matter at all. */

@@ -36,14 +36,14 @@ class Planner {
   private readonly root: string;
   private readonly exclusions: Exclusions;
   private readonly mounts: ReadonlySet<string>;
-  /** Folders on the way to mount points, and to what is the tool's own. */
+  /** Folders on the way to mount points, and to what the settings name. */
   private readonly towards: ReadonlySet<string>;
 
   constructor(root: string, exclusions: Exclusions, mounts: readonly string[]) {
     this.root = root;
     this.exclusions = exclusions;
     this.mounts = new Set(mounts);
-    this.towards = new Set([...mounts, ...exclusions.ownFolders].flatMap(foldersOf));
+    this.towards = new Set([...mounts, ...exclusions.namedPlaces].flatMap(foldersOf));
   }
 
   /** Undefined of a folder that is to be walked through as a whole. */

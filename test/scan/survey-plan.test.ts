@@ -34,10 +34,10 @@ describe("a survey of extended attributes", () => {
       asked: ["", "mnt"],
     });
     expect(plan({ exclude: ["/mnt/", "x"] })).toEqual({ walked: ["a/y", "b"], asked: ["", "a"] });
-    expect(plan({ prefixes: ["a/x/deep/"] })).toEqual({
-      walked: ["a/y", "b", "mnt"],
-      asked: ["", "a", "a/x"],
-    });
+    for (const deep of [{ prefixes: ["a/x/deep/"] }, { exclude: ["/a/x/deep/"] }, { exclude: ["a/x/deep"] }])
+      expect(plan(deep)).toEqual({ walked: ["a/y", "b", "mnt"], asked: ["", "a", "a/x"] });
+    // Such a rule is not looked for as deep as it might apply.
+    expect(plan({ exclude: ["deep/", "/a/*/deep"] })).toEqual({ walked: [""], asked: [] });
   });
 
   it("does not go into other file systems where these are left out", async () => {
