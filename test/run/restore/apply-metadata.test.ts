@@ -1,0 +1,149 @@
+/** What manifests may do to what a restore has made, and what they may not. */
+import * as fs from "node:fs";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { ManifestEntry } from "../../../src/metadata/manifest.ts";
+import { MetadataApplier } from "../../../src/run/restore/apply-metadata.ts";
+import type { FolderMetadata } from "../../../src/run/restore/restored-metadata.ts";
+import { Tally } from "../../../src/run/tally.ts";
+import { withFs } from "../../with-fs.ts";
+import { filesIn, Recorder, T0, World } from "../world.ts";
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(() => world.dispose());
+
+const modeOf = (file: string) => fs.lstatSync(file).mode & 0o7777;
+
+describe("hostile manifests", () => {
+  const shared = { mode: 0o777, uid: 12_345, gid: 12_345, seconds: T0, nanoseconds: 0, xattrs: {} };
+  const plain = (name: string, size: number, more: Partial<ManifestEntry> = {}): ManifestEntry => ({
+    name,
+    kind: "file",
+    size,
+    ...shared,
+    ...more,
+  });
+  const apply = (...folders: Partial<FolderMetadata>[]) => applyAfter([], ...folders);
+  const applyAfter = async (made: string[], ...folders: Partial<FolderMetadata>[]) => {
+    const reporter = new Recorder();
+    fs.mkdirSync(world.restored, { recursive: true });
+    const applier = new MetadataApplier({
+      root: world.restored,
+      overwrite: "always",
+      owner: true,
+      setid: true,
+      tally: new Tally(reporter),
+      reporter,
+      signal: new AbortController().signal,
+      files: made.length,
+      made,
+      current: [],
+      isRecorded: () => true,
+    });
+    await applier.run(
+      folders.map((folder) => ({ folder: "", users: {}, groups: {}, entries: [], ...folder })),
+    );
+    return reporter;
+  };
+
+  it("reach nothing through a link that they made themselves", async () => {
+    world.write("victim", "1234");
+    const before = modeOf(world.src);
+    // No link has such a mode: to set it would go through the link.
+    const other = { kind: "symlink", target: world.src, mode: 0o701 } as const;
+    const link = (name: string): ManifestEntry => ({ ...plain(name, 0), ...other });
+    const first = await apply(
+      { entries: [link("a")] },
+      { folder: "a", own: shared, entries: [plain("victim", 4)] },
+    );
+    expect(first.errors).toEqual([expect.objectContaining({ path: "a", code: "EREFUSED" })]);
+    const second = await apply(
+      { entries: [link("b")] },
+      {
+        folder: "b",
+        entries: [plain("victim", 4, { linkGroup: "x" }), { ...plain("made", 0), kind: "fifo" }],
+      },
+    );
+    expect(second.errors).toEqual([expect.objectContaining({ path: "b/made", code: "EREFUSED" })]);
+    const third = await apply({ folder: "b", own: shared }, { folder: "b/c", own: shared });
+    expect(third.errors).not.toEqual([]);
+    expect(filesIn(world.src)).toEqual(["victim"]);
+    expect(modeOf(path.join(world.src, "victim"))).not.toBe(0o777);
+    expect(modeOf(world.src)).toBe(before);
+  });
+
+  it("give folders their modes from the inside out, since one may close its way", async () => {
+    const { chmodSync } = fs;
+    const changed: string[] = [];
+    const noting = (at: string, mode: number) => {
+      changed.push(path.relative(world.restored, at));
+      chmodSync(at, mode);
+    };
+    const folders = ["", "a", "a/b", "c"].map((folder) => ({ folder, own: shared }));
+    await withFs({ chmodSync: noting }, () => apply(...folders));
+    expect(changed).toEqual(["a/b", "a", "c", ""]);
+  });
+
+  it.runIf(process.getuid?.() === 0)(
+    "give owners by their names, and by number what has none here",
+    async () => {
+      fs.mkdirSync(world.restored);
+      const owners = () => ["a", "b"].map((name) => fs.statSync(path.join(world.restored, name)));
+      for (const name of ["a", "b"]) {
+        fs.writeFileSync(path.join(world.restored, name), "");
+        fs.utimesSync(path.join(world.restored, name), T0, T0);
+      }
+      const entries = [plain("a", 0), plain("b", 0, { uid: 23_456, gid: 23_456 })];
+      const names = { 12345: "root", 23456: "no such name" };
+      await apply({ entries, users: names, groups: names });
+      expect(owners().map(({ uid, gid }) => [uid, gid])).toEqual([
+        [0, 0],
+        [23_456, 23_456],
+      ]);
+    },
+  );
+
+  it("change no file of another size or time", async () => {
+    fs.mkdirSync(world.restored);
+    fs.writeFileSync(path.join(world.restored, "a"), "1234");
+    await apply({ entries: [plain("a", 4)] });
+    fs.utimesSync(path.join(world.restored, "a"), T0, T0);
+    await apply({ entries: [plain("a", 5)] });
+    expect(modeOf(path.join(world.restored, "a"))).not.toBe(0o777);
+    await apply({ entries: [plain("a", 4)] });
+    expect(modeOf(path.join(world.restored, "a"))).toBe(0o777);
+  });
+
+  it("keep no file that they do not fit open to others, whatever else they tell of", async () => {
+    const file = path.join(world.restored, "new");
+    fs.mkdirSync(world.restored);
+    fs.writeFileSync(file, "1234", { mode: 0o644 });
+    const tooLong = "x".repeat(300);
+    const { errors, warnings } = await applyAfter(["gone", "new"], {
+      entries: [plain(tooLong, 4), plain("new", 5)],
+    });
+    expect(modeOf(file)).toBe(0o600);
+    expect(errors.map(({ path }) => path)).toEqual([tooLong, "gone"]);
+    expect(warnings).toHaveLength(1);
+  });
+
+  it("join only files whose content is equal", async () => {
+    fs.mkdirSync(world.restored);
+    for (const [name, content] of [
+      ["a", "1234"],
+      ["b", "5678"],
+      ["c", "1234"],
+    ] as const) {
+      fs.writeFileSync(path.join(world.restored, name), content);
+      fs.utimesSync(path.join(world.restored, name), T0, T0);
+    }
+    const told = await apply({ entries: ["a", "b", "c"].map((name) => plain(name, 4, { linkGroup: "g" })) });
+    expect(told.errors).toEqual([expect.objectContaining({ path: "b" })]);
+    const inode = (name: string) => fs.statSync(path.join(world.restored, name)).ino;
+    expect(inode("c")).toBe(inode("a"));
+    expect(inode("b")).not.toBe(inode("a"));
+  });
+});
