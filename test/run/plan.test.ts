@@ -72,6 +72,21 @@ describe("a plan", () => {
     },
   );
 
+  it.each([
+    ["classic", true],
+    ["segmented", false],
+  ] as const)("shows whose name is too long to be stored (%s)", async (container, encryptFilenames) => {
+    world = new World();
+    for (const length of [60, 160, 250]) world.write("n".repeat(length), "content");
+    const config = world.config({ container, encryptFilenames });
+    const planned = await backup(config, { dryRun: true });
+    const done = await backup(config);
+    expect(done.outcomes.failed).toBeGreaterThan(0);
+    expect(planned.outcomes).toEqual(done.outcomes);
+    const failures = ({ told }: typeof done) => told.errors.map(({ path, code }) => [path, code]).sort();
+    expect(failures(planned)).toEqual(failures(done));
+  });
+
   it("shows what the guard would refuse", async () => {
     world = new World();
     for (let i = 0; i < 20; i++) world.write(`file ${i}`, "x");

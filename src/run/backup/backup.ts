@@ -111,6 +111,7 @@ class Backup {
     const { publisher, unfinished } = this;
     this.storePhase = new StorePhase({
       source,
+      destination: storage,
       workers,
       publisher,
       tally,

@@ -4,15 +4,16 @@
 
 import { reportOf } from "../../errors.ts";
 import { LIVE } from "../../names/stamp.ts";
-import { isLive, type StoredVersion } from "../../names/stored-name.ts";
+import { isLive, md5ToBase36, type StoredVersion } from "../../names/stored-name.ts";
 import type { Version } from "../../plan/group.ts";
 import type { Source } from "../../scan/source.ts";
-import type { StagedObject } from "../../storage/storage.ts";
+import type { StagedObject, Storage } from "../../storage/storage.ts";
 import type { Successor } from "../history/retirements.ts";
 import type { ObjectSealer } from "../object/object-sealer.ts";
 import type { Reporter } from "../reporter.ts";
 import type { Tally } from "../tally.ts";
 import { goesByEtag } from "../worker/by-etag.ts";
+import { keyFor } from "../worker/store-context.ts";
 import type { HashOutcome, Loss, ReadFile, SourceRef, StoreOutcome } from "../worker/tasks.ts";
 import type { Workers } from "../worker/workers.ts";
 import type { JoinFindings } from "./backup-state.ts";
@@ -29,8 +30,12 @@ export interface StoreRequest {
   readonly retired: readonly StoredVersion[];
 }
 
+/** That of a file that was not read yet may be as long. */
+const LONGEST_MD5 = md5ToBase36(Buffer.alloc(16, 0xff));
+
 export interface StoreContext {
   readonly source: Source;
+  readonly destination: Storage;
   readonly workers: Workers;
   readonly publisher: Publisher;
   readonly tally: Tally;
@@ -206,11 +211,19 @@ export class StorePhase {
   /** Of a file whose content may be there already, only its md5 tells what would be done. */
   private async foresee(request: StoreRequest, found: JoinFindings): Promise<void> {
     const { file, sameSize, previous } = request;
+    const { source, destination, workers, sealer, tally } = this.context;
     if (sameSize.length === 0) {
-      this.foresaw(actionOf(request), request);
+      try {
+        keyFor(
+          { path: file.path, size: file.size, mtime: file.mtime, md5: LONGEST_MD5, stamp: LIVE },
+          { sealer, destination },
+        );
+        this.foresaw(actionOf(request), request);
+      } catch (error) {
+        this.settleLoss(file, { kind: "failed", report: reportOf(error, "destination") }, found);
+      }
       return;
     }
-    const { source, workers, sealer } = this.context;
     await workers.submit({ do: "hash", file, ...(await goesByEtag(source, file)) }, (outcome) => {
       const hashed = outcome as HashOutcome;
       if (hashed.kind !== "hashed") {
@@ -222,7 +235,7 @@ export class StorePhase {
       const wasLive = previous.some(({ key, stamp }) => key === version?.key && stamp.form === "live");
       if (version !== undefined && !wasLive) found.returned.append({ md5: read.md5, size: read.size });
       if (version !== undefined && wasLive && version.mtime === read.mtime) {
-        this.context.tally.count("unchanged", read.size);
+        tally.count("unchanged", read.size);
         return;
       }
       // What a tombstone marks is stored anew, as in keep-content.ts.

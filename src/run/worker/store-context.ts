@@ -105,8 +105,11 @@ export class Progress {
 /** At least as much as stands between the key of a live version and the longest that its path can get. */
 const GROWTH = "x".repeat(40);
 
+/** What decides about keys. */
+type KeyContext = Pick<StoreContext, "sealer" | "destination">;
+
 /** The key of a new object; throws when the destination cannot hold it, or not once the version is retired. */
-export function keyFor(fields: NameFields, context: StoreContext): string {
+export function keyFor(fields: NameFields, context: KeyContext): string {
   return checked(context.sealer.keyFor(fields), fields, context);
 }
 
@@ -115,7 +118,7 @@ export function keyOver(fields: NameFields, header: Header | undefined, context:
   return checked(context.sealer.keyOver(fields, header), fields, context);
 }
 
-function checked(key: string, fields: NameFields, { sealer, destination }: StoreContext): string {
+function checked(key: string, fields: NameFields, { sealer, destination }: KeyContext): string {
   const isClose = destination.keyProblem(key + GROWTH) !== undefined;
   const longest = isClose ? sealer.longestKeyFor?.(fields) : undefined;
   const problem = destination.keyProblem(key) ?? (longest && destination.keyProblem(longest));
