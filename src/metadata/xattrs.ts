@@ -6,7 +6,7 @@
  */
 import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
 import { errorCode } from "../errors.ts";
-import { folderOf } from "../names/folders.ts";
+import { folderOf, foldersOf } from "../names/folders.ts";
 import { bytesOfPath, pathOfBytes } from "../names/path-text.ts";
 
 /** All but what the system gives by itself (security.selinux) and what is not stored (system.nfs4_acl). */
@@ -23,15 +23,10 @@ const SOME_FAILED = 123;
 
 export type Xattrs = Readonly<Record<string, string>>;
 
-/** Paths are relative to the root, without a trailing slash; the root is empty. */
-export interface SurveyPlan {
-  /** Folders to be walked through with all that is in them. */
-  readonly walked: readonly string[];
-  /** Folders on the way to these, whose own entries are to be asked one by one. */
-  readonly asked: ReadonlySet<string>;
-}
+/** The folders to be walked through, with all that is in them: relative to the root, which is empty, without a trailing slash. */
+export type SurveyPlan = readonly string[];
 
-export const EVERYTHING: SurveyPlan = { walked: [""], asked: new Set() };
+export const EVERYTHING: SurveyPlan = [""];
 
 /** Where below `root` there are attributes. */
 export interface XattrSurvey {
@@ -46,11 +41,12 @@ const ANYWHERE: XattrSurvey = { available: true, mayHaveSomeIn: () => true, root
 
 export async function surveyXattrs(
   root: string,
-  { walked, asked }: SurveyPlan,
+  walked: SurveyPlan,
   signal?: AbortSignal,
 ): Promise<XattrSurvey> {
-  const folders = new Set(asked);
-  let ofRoot = asked.has("");
+  const folders = new Set<string>();
+  const places = new Set(walked);
+  let ofRoot = !places.has("");
   const child = startSurvey(root, walked, signal);
   if (child === undefined) return ANYWHERE;
   const ended = new Promise<{ available: boolean; complete: boolean }>((resolve) => {
@@ -76,13 +72,18 @@ export async function surveyXattrs(
   if (!complete) return { ...ANYWHERE, available };
   return {
     available,
-    mayHaveSomeIn: (folder) => available && folders.has(folder),
+    // What was not walked through is asked: it may be considered after all, or be newer than the plan.
+    mayHaveSomeIn: (folder) => available && (folders.has(folder) || !isWithin(folder, places)),
     root: available && ofRoot,
   };
 }
 
+function isWithin(folder: string, places: ReadonlySet<string>): boolean {
+  return places.has("") || places.has(folder) || foldersOf(folder).some((outer) => places.has(outer));
+}
+
 /** Undefined where the root cannot be entered (a lost connection, say): what is wrong with it is for the scan to tell. */
-function startSurvey(root: string, walked: readonly string[], signal: AbortSignal | undefined) {
+function startSurvey(root: string, walked: SurveyPlan, signal: AbortSignal | undefined) {
   const places = walked.map((folder) => (folder === "" ? "." : `./${folder}`));
   try {
     // Without a place it only says how it is used; so it does nothing, and tells whether it is there.

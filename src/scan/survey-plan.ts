@@ -22,14 +22,13 @@ const MOUNTS = "/proc/self/mountinfo";
 export function planSurvey(root: string, exclusions: Exclusions, mountPoints = mountPointsOf): SurveyPlan {
   const mounts = exclusions.oneFileSystem ? mountPoints(root) : [];
   if (mounts.length === 0 && !exclusions.mayLeaveOutFolders) return EVERYTHING;
-  const plan = new Planner(root, exclusions, mounts).visit("", 0);
-  return plan === undefined ? EVERYTHING : { walked: plan.walked, asked: new Set(plan.asked) };
+  return new Planner(root, exclusions, mounts).visit("", 0)?.walked ?? EVERYTHING;
 }
 
-/** As in a plan. */
 interface Part {
-  readonly walked: readonly string[];
-  readonly asked: readonly string[];
+  readonly walked: SurveyPlan;
+  /** Folders on the way to these: their own entries will be asked. */
+  readonly asked: number;
 }
 
 class Planner {
@@ -50,7 +49,7 @@ class Planner {
   visit(folder: string, depth: number): Part | undefined {
     const prefix = folder === "" ? "" : `${folder}/`;
     const walked: string[] = [];
-    const asked = [folder];
+    let asked = 1;
     let isWhole = true;
     for (const name of this.foldersIn(folder)) {
       const path = prefix + name;
@@ -59,11 +58,11 @@ class Planner {
       const below = isLookedInto ? this.visit(path, depth + 1) : undefined;
       if (isLeftOut || below !== undefined) isWhole = false;
       if (!isLeftOut) walked.push(...(below?.walked ?? [path]));
-      asked.push(...(below?.asked ?? []));
+      asked += below?.asked ?? 0;
     }
     // Arguments are strings to Node: what is not UTF-8 cannot be given.
     const cannotBeGiven = walked.some((path) => bytesOfPath(path).toString() !== path);
-    const isTooMuch = walked.length > WALKED_MOST || asked.length > ASKED_MOST;
+    const isTooMuch = walked.length > WALKED_MOST || asked > ASKED_MOST;
     return isWhole || isTooMuch || cannotBeGiven ? undefined : { walked, asked };
   }
 

@@ -4,6 +4,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { EVERYTHING, surveyXattrs } from "../../src/metadata/xattrs.ts";
+import { LocalSource } from "../../src/scan/local-source.ts";
 import { planSurvey } from "../../src/scan/survey-plan.ts";
 import { withFs } from "../with-fs.ts";
 import { exclusionsOf } from "./exclusions.ts";
@@ -18,26 +19,22 @@ beforeEach(() => {
 afterEach(() => fs.rmSync(root, { recursive: true }));
 
 const plan = (settings: Parameters<typeof exclusionsOf>[0], mounts: string[] = []) => {
-  const { walked, asked } = planSurvey(root, exclusionsOf(settings), () => mounts);
-  return { walked: [...walked].sort(), asked: [...asked].sort() };
+  return [...planSurvey(root, exclusionsOf(settings), () => mounts)].sort();
 };
 
 describe("a survey of extended attributes", () => {
   it("goes everywhere where nothing is left out", () => {
     expect(planSurvey(root, exclusionsOf())).toEqual(EVERYTHING);
-    expect(plan({ exclude: ["*.tmp"] })).toEqual({ walked: [""], asked: [] });
+    expect(plan({ exclude: ["*.tmp"] })).toEqual([""]);
   });
 
   it("does not go into folders that a rule leaves out, nor into what is the tool's own", () => {
-    expect(plan({ exclude: ["/mnt/nas/"] })).toEqual({
-      walked: ["a", "b", "mnt/disk"],
-      asked: ["", "mnt"],
-    });
-    expect(plan({ exclude: ["/mnt/", "x"] })).toEqual({ walked: ["a/y", "b"], asked: ["", "a"] });
+    expect(plan({ exclude: ["/mnt/nas/"] })).toEqual(["a", "b", "mnt/disk"]);
+    expect(plan({ exclude: ["/mnt/", "x"] })).toEqual(["a/y", "b"]);
     for (const deep of [{ prefixes: ["a/x/deep/"] }, { exclude: ["/a/x/deep/"] }, { exclude: ["a/x/deep"] }])
-      expect(plan(deep)).toEqual({ walked: ["a/y", "b", "mnt"], asked: ["", "a", "a/x"] });
+      expect(plan(deep)).toEqual(["a/y", "b", "mnt"]);
     // Such a rule is not looked for as deep as it might apply.
-    expect(plan({ exclude: ["deep/", "/a/*/deep"] })).toEqual({ walked: [""], asked: [] });
+    expect(plan({ exclude: ["deep/", "/a/*/deep"] })).toEqual([""]);
   });
 
   it("does not go into other file systems where these are left out", async () => {
@@ -48,29 +45,23 @@ describe("a survey of extended attributes", () => {
     };
     const mounts = ["a/x/deep", "mnt/disk"]; // the latter of the same file system
     await withFs({ lstatSync: elsewhere }, async () => {
-      expect(plan({ oneFileSystem: true }, mounts)).toEqual({
-        walked: ["a/y", "b", "mnt"],
-        asked: ["", "a", "a/x"],
-      });
-      expect(plan({}, mounts)).toEqual({ walked: [""], asked: [] });
+      expect(plan({ oneFileSystem: true }, mounts)).toEqual(["a/y", "b", "mnt"]);
+      expect(plan({}, mounts)).toEqual([""]);
     });
   });
 
   it("goes into all of a folder where it would have too much to ask", () => {
     for (let i = 0; i < 101; i++) fs.mkdirSync(`${root}/b/${i}/left/out`, { recursive: true });
     const prefixes = Array.from({ length: 101 }, (_, i) => `b/${i}/left/out/`);
-    expect(plan({ prefixes })).toEqual({ walked: [""], asked: [] });
-    expect(plan({ prefixes: ["a/x/", ...prefixes] })).toEqual({
-      walked: ["a/y", "b", "mnt"],
-      asked: ["", "a"],
-    });
+    expect(plan({ prefixes })).toEqual([""]);
+    expect(plan({ prefixes: ["a/x/", ...prefixes] })).toEqual(["a/y", "b", "mnt"]);
   });
 
   it("goes into all of a folder of which a part cannot be given on a command line", () => {
     fs.mkdirSync(Buffer.concat([Buffer.from(`${root}/b/`), Buffer.of(0xff)]));
-    expect(plan({ exclude: ["/b/none", "/a/x"] })).toEqual({ walked: ["a/y", "b", "mnt"], asked: ["", "a"] });
+    expect(plan({ exclude: ["/b/none", "/a/x"] })).toEqual(["a/y", "b", "mnt"]);
     fs.mkdirSync(`${root}/b/none`);
-    expect(plan({ exclude: ["/b/none", "/a/x"] })).toEqual({ walked: ["a/y", "b", "mnt"], asked: ["", "a"] });
+    expect(plan({ exclude: ["/b/none", "/a/x"] })).toEqual(["a/y", "b", "mnt"]);
   });
 
   const canSet = (() => {
@@ -85,13 +76,30 @@ describe("a survey of extended attributes", () => {
     }
   })();
 
-  it.runIf(canSet)("finds what is where it goes, and asks the folders on its way", async () => {
+  it.runIf(canSet)("finds what is where it goes; where it does not go, each folder is asked", async () => {
     for (const at of ["a/y", "mnt/nas/files"])
       execFileSync("setfattr", ["-n", "user.k", "-v", "v", `${root}/${at}`]);
-    const survey = await surveyXattrs(root, { walked: ["a"], asked: new Set(["", "mnt"]) });
-    const folders = ["", "a", "a/x", "mnt", "mnt/nas"].filter((folder) => survey.mayHaveSomeIn(folder));
-    expect(folders).toEqual(["", "a", "mnt"]);
-    const nowhere = await surveyXattrs(root, { walked: [], asked: new Set() });
-    expect([nowhere.available, nowhere.root, nowhere.mayHaveSomeIn("a")]).toEqual([true, false, false]);
+    const survey = await surveyXattrs(root, ["a", "b"]);
+    const asked = ["", "a", "a/x", "b", "b/below", "mnt", "mnt/nas"].filter((folder) =>
+      survey.mayHaveSomeIn(folder),
+    );
+    expect(asked).toEqual(["", "a", "mnt", "mnt/nas"]);
+    const nowhere = await surveyXattrs(root, []);
+    expect([nowhere.available, nowhere.root, nowhere.mayHaveSomeIn("a")]).toEqual([true, true, true]);
+  });
+
+  it.runIf(canSet)("misses nothing of a folder that a file of rules takes back", async () => {
+    execFileSync("setfattr", ["-n", "user.k", "-v", "v", `${root}/a/y`]);
+    fs.writeFileSync(`${root}/a/y/file`, "content");
+    execFileSync("setfattr", ["-n", "user.f", "-v", "v", `${root}/a/y/file`]);
+    fs.writeFileSync(`${root}/a/.backupignore`, "!/y/\n");
+    const source = new LocalSource(root, exclusionsOf({ exclude: ["/a/y/"] }), { metadata: true });
+    const recorded: string[] = [];
+    const findings = { onError() {}, onSkipped() {}, onNote() {} };
+    for await (const batch of source.scan(findings))
+      for (const { path: at, manifest } of batch)
+        if (manifest !== undefined) recorded.push(`${at} ${manifest.text}`);
+    const manifestOf = (folder: string) => recorded.find((one) => one.startsWith(`${folder}/.backup-meta`));
+    expect(manifestOf("a/y")).toMatch(/user\.k.*user\.f/s);
   });
 });
