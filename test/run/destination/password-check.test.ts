@@ -16,6 +16,7 @@ import { checkSettings } from "../../../src/run/destination/password-check.ts";
 import { openKeys } from "../../../src/run/object/keys.ts";
 import { LocalStorage } from "../../../src/storage/local/local-storage.ts";
 import type { ListedObject } from "../../../src/storage/storage.ts";
+import { configOf } from "../world.ts";
 
 vi.setConfig({ testTimeout: 60_000 }); // key derivations, on machines that may be busy
 
@@ -49,35 +50,9 @@ type Some = Partial<
 >;
 
 async function check(storage: LocalStorage, some: Some, more: ListedObject[] = []) {
-  const config: Config = {
-    dest: { kind: "local", path: folder },
-    restore: { kind: "local", path: folder },
-    restoreIsDefault: false,
-    metadata: false,
-    encrypt: true,
-    encryptFilenames: false,
-    encryptionType: "aes",
-    compress: true,
-    container: "classic",
-    compression: "auto",
-    zstdLevel: 3,
-    lzmaLevel: 6,
-    gzipLevel: 6,
-    backupProcesses: 1,
-    restoreProcesses: 1,
-    deletedKeepDays: null,
-    ignore: [],
-    exclusions: { exclude: [], include: [], caches: false, oneFileSystem: false },
-    sourceExcludes: [],
-    massDeleteShare: 0.5,
-    unfinishedKeepDays: 7,
-    versionsKeepDays: null,
-    purgeDelayDays: 0,
-    retire: "rename",
-    delta: "auto",
-    deltaDeadShare: 0.25,
-    ...some,
-  };
+  // What is not given is to be learnt.
+  const { salt: _, password: __, ...usual } = configOf({ dest: folder, restore: folder });
+  const config: Config = { ...usual, ...some };
   const objects: ListedObject[] = [...more];
   for await (const batch of storage.list()) objects.push(...batch);
   const keys = await openKeys(config);
