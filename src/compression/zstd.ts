@@ -5,12 +5,22 @@
  * call feeds the same compressor otherwise, to other bytes. The same file shall give the same object.
  */
 
-import { constants, type ZstdOptions, zstdCompressSync, zstdDecompressSync } from "node:zlib";
-import { unpooled } from "../memory/release.ts";
+import {
+  constants,
+  createZstdCompress,
+  createZstdDecompress,
+  type ZstdCompress,
+  type ZstdDecompress,
+  type ZstdOptions,
+  zstdCompressSync,
+  zstdDecompressSync,
+} from "node:zlib";
+import { allocate, unpooled } from "../memory/release.ts";
+import { KeptContext } from "./kept-context.ts";
 
 /** Shorter data is judged by its bytes alone: a trial would cost as much as compressing it. */
 const PROBED_LEAST = 64 * 1024;
-/** Shorter data is not worth a context, which costs 25 µs at one end and 15 µs at the other. */
+/** Shorter data is not worth the compressor's work. */
 const COMPRESSED_LEAST = 64;
 /** So many bytes of noise have 162 different values, give or take 6; text has 60 to 110, base64 64. */
 const LOOKED_AT = 256;
@@ -28,6 +38,9 @@ const LEAST_SAVING = 0.03;
  */
 const BITS_OF_NOISE = 7.96;
 
+/** Node takes no less. */
+const LEAST_CHUNK = 64;
+
 /** The level that hardly searches for repetitions. */
 export const FASTEST_LEVEL = 1;
 
@@ -35,9 +48,21 @@ export const FASTEST_LEVEL = 1;
 const seen = new Uint8Array(256);
 const counts = new Uint32Array(256);
 
-/** Compresses at once, level 1 to 22. */
+/** By level, and by the largest window; undefined where there can be none. Each thread has its own. */
+const compressors = new Map<number, KeptContext | undefined>();
+const decompressors = new Map<number, KeptContext | undefined>();
+
+/** Compresses at once, level 1 to 22. The same data gives the same bytes, whatever was compressed before. */
 export function zstdCompress(data: Buffer, level: number): Buffer {
-  return zstdCompressSync(data, optionsFor(data.length, level));
+  const { chunkSize, params } = optionsFor(data.length, level);
+  const context = keptIn(compressors, level, () => createZstdCompress({ chunkSize: LEAST_CHUNK, params }));
+  if (context !== undefined) {
+    const output = allocate(chunkSize);
+    const done = context.run(data, output);
+    if (done?.read === data.length && done.written < output.length) return output.subarray(0, done.written);
+    drop(compressors, level);
+  }
+  return zstdCompressSync(data, { chunkSize, params });
 }
 
 /**
@@ -48,17 +73,46 @@ export function zstdCompress(data: Buffer, level: number): Buffer {
  * @returns undefined unless data is exactly one frame with exactly so many bytes in it.
  */
 export function zstdDecompress(data: Buffer, length: number, windowLog: number): Buffer | undefined {
+  const params = { [constants.ZSTD_d_windowLogMax]: windowLog };
+  const chunkSize = unpooled(length + LEAST_CHUNK);
+  const context = keptIn(decompressors, windowLog, () =>
+    createZstdDecompress({ chunkSize: LEAST_CHUNK, params }),
+  );
+  if (context !== undefined) {
+    const output = allocate(chunkSize);
+    const done = context.run(data, output);
+    if (done?.read === data.length && done.written === length) return output.subarray(0, length);
+    drop(decompressors, windowLog);
+  }
+  // Asked again of a new context: it may be the frame before that had no end.
+  return decompressOnce(data, length, { chunkSize, params });
+}
+
+function decompressOnce(data: Buffer, length: number, options: ZstdOptions): Buffer | undefined {
   try {
     const { buffer, engine } = zstdDecompressSync(data, {
+      ...options,
       info: true,
-      chunkSize: unpooled(length + 64),
       maxOutputLength: length,
-      params: { [constants.ZSTD_d_windowLogMax]: windowLog },
     }) as unknown as { buffer: Buffer; engine: { bytesWritten: number } };
     return buffer.length === length && engine.bytesWritten === data.length ? buffer : undefined;
   } catch {
     return undefined;
   }
+}
+
+function keptIn(
+  contexts: Map<number, KeptContext | undefined>,
+  key: number,
+  make: () => ZstdCompress | ZstdDecompress,
+): KeptContext | undefined {
+  if (!contexts.has(key)) contexts.set(key, KeptContext.of(make(), constants.ZSTD_e_end));
+  return contexts.get(key);
+}
+
+function drop(contexts: Map<number, KeptContext | undefined>, key: number): void {
+  contexts.get(key)?.close();
+  contexts.delete(key);
 }
 
 /**
@@ -116,9 +170,10 @@ function looksLikeNoise(data: Buffer): boolean {
   return values > VALUES_OF_NOISE;
 }
 
-function optionsFor(length: number, level: number): ZstdOptions {
+/** Room for the worst case, so that one call does it. */
+function optionsFor(length: number, level: number) {
   return {
-    chunkSize: unpooled(length + (length >> 8) + 128), // room for the worst case: one trip
+    chunkSize: unpooled(length + (length >> 8) + 128),
     params: { [constants.ZSTD_c_compressionLevel]: level },
   };
 }
