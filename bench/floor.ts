@@ -11,7 +11,7 @@
  * Prints seconds for each step, beside those of the tool for the same folder (build it first).
  */
 import { execFileSync } from "node:child_process";
-import { createCipheriv, createDecipheriv, hash, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, hash, randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { availableParallelism } from "node:os";
 import * as path from "node:path";
@@ -19,7 +19,7 @@ import { isMainThread, parentPort, Worker, workerData } from "node:worker_thread
 import { compressData, DEFAULT_COMPRESSION, decompressData } from "../src/compression/codecs.ts";
 import { EVERYTHING, surveyXattrs } from "../src/metadata/xattrs.ts";
 
-const KEY = Buffer.alloc(32, 7);
+const KEY = createSecretKey(Buffer.alloc(32, 7));
 const NONCE = Buffer.alloc(12);
 const TAG_BYTES = 16;
 const BILLION = 1_000_000_000n;
