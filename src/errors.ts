@@ -7,7 +7,15 @@
 import { constants } from "node:os";
 
 /** Which part of the world failed. */
-export type Side = "source" | "destination" | "restore" | "crypto" | "config" | "output" | "internal";
+export type Side =
+  | "source"
+  | "destination"
+  | "restore"
+  | "temporary"
+  | "crypto"
+  | "config"
+  | "output"
+  | "internal";
 
 /**
  * What kind of failure it is; decides the exit code and whether the run goes on.
@@ -60,6 +68,18 @@ export class ConfigError extends BackupError {
 
 /** A storage call failed for good (after its retries). */
 export class StorageError extends BackupError {}
+
+/** The folder for temporary files does not take, or give back, what memory should not hold: of neither side of a backup. */
+export class TemporaryFileError extends StorageError {
+  /** @param folder where they are meant to be. */
+  constructor(folder: string, cause: unknown) {
+    super("temporary", `a table that is too large for memory cannot wait there (${reasonOf(cause)})`, {
+      path: folder,
+      remedy: "free some space, or let TMPDIR name a folder that can be written to",
+      cause,
+    });
+  }
+}
 
 /** Stored bytes are not what their tag, size or md5 says. */
 export class DamagedError extends BackupError {
@@ -115,6 +135,11 @@ const UNNAMED = /^UNKNOWN$|^Unknown system error/;
 function systemName(errno: number): string {
   const found = Object.entries(constants.errno).find(([, number]) => number === -errno);
   return found?.[0] ?? `errno ${-errno}`;
+}
+
+/** The code of an error, else its message. */
+export function reasonOf(thrown: unknown): string {
+  return errorCode(thrown) ?? messageOf(thrown);
 }
 
 /** A thrown value's message, whatever was thrown. */

@@ -2,7 +2,7 @@
  * A file of a local source while it is read: what it was when it was opened, and whether it still is.
  */
 import * as fs from "node:fs";
-import { errorCode, messageOf, StorageError } from "../errors.ts";
+import { errorCode, messageOf, StorageError, TemporaryFileError } from "../errors.ts";
 import { readPiecesReusing, readUpTo } from "../storage/local/file-io.ts";
 import { secondsOfNanoseconds } from "./mtime.ts";
 import type { SourceFile } from "./source.ts";
@@ -67,6 +67,7 @@ export class OpenLocalFile implements SourceFile {
 
 /** The failure of a call of the file system, for a path of the source. */
 export function sourceError(error: unknown, file: string, what = "cannot be read"): StorageError {
+  if (error instanceof TemporaryFileError) return error;
   const code = errorCode(error);
   return new StorageError("source", `${what} (${code ?? messageOf(error)})`, {
     path: file,

@@ -7,18 +7,24 @@
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
+import { TemporaryFileError } from "../errors.ts";
 
+/** Each method throws TemporaryFileError where the folder for temporary files fails it. */
 export class SpillFile {
   private fd: number | undefined;
   private end = 0;
 
   /** Appends text; returns where it lies, for `read`. */
   append(text: string): { start: number; end: number } {
-    this.fd ??= openNameless();
     const bytes = Buffer.from(text, "utf8");
     const start = this.end;
-    for (let done = 0; done < bytes.length; ) {
-      done += fs.writeSync(this.fd, bytes, done, bytes.length - done, start + done);
+    try {
+      this.fd ??= openNameless();
+      for (let done = 0; done < bytes.length; ) {
+        done += fs.writeSync(this.fd, bytes, done, bytes.length - done, start + done);
+      }
+    } catch (error) {
+      throw new TemporaryFileError(tmpdir(), error);
     }
     this.end += bytes.length;
     return { start, end: this.end };
@@ -29,8 +35,7 @@ export class SpillFile {
     const piece = Buffer.allocUnsafe(pieceBytes);
     let begun: Buffer[] = [];
     for (let at = start; at < end; ) {
-      const count = fs.readSync(this.fd ?? -1, piece, 0, Math.min(piece.length, end - at), at);
-      if (count === 0) throw new Error("a temporary file is shorter than what was written to it");
+      const count = this.read(piece, Math.min(piece.length, end - at), at);
       at += count;
       let from = 0;
       const read = piece.subarray(0, count);
@@ -41,6 +46,16 @@ export class SpillFile {
         from = newline + 1;
       }
       if (from < count) begun.push(Buffer.from(read.subarray(from))); // a copy: the piece is filled again
+    }
+  }
+
+  private read(piece: Buffer, length: number, at: number): number {
+    try {
+      const count = fs.readSync(this.fd ?? -1, piece, 0, length, at);
+      if (count === 0) throw new Error("it is shorter than what was written");
+      return count;
+    } catch (error) {
+      throw new TemporaryFileError(tmpdir(), error);
     }
   }
 

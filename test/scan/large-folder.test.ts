@@ -145,6 +145,40 @@ describe("a folder with more names than memory should hold", () => {
     expect(openFiles()).toBe(files);
   });
 
+  it("is unknown, and not to blame, where the folder for temporary files does not take its names", async () => {
+    put("large/x");
+    put("y");
+    const { opendirSync } = fs;
+    const endless = (...given: Parameters<typeof opendirSync>) => {
+      const folder = opendirSync(...given);
+      const [at] = given;
+      let left = String(at).endsWith("/large/") ? 12_000 : 0;
+      const readSync = () => {
+        const entry = Reflect.apply(fs.Dir.prototype.readSync, folder, []) as fs.Dirent | null;
+        if (entry !== null || left === 0) return entry;
+        return Object.assign(Object.create(fs.Dirent.prototype), {
+          name: `${left--}`.padEnd(250, "x"),
+          isFile: () => true,
+          isDirectory: () => false,
+        });
+      };
+      return Object.assign(folder, { readSync });
+    };
+    const full = { ...allLarge, opendirSync: endless, writeSync: failing("ENOSPC") };
+    const reports: unknown[] = [];
+    const source = new LocalSource(root, exclusionsOf(), { metadata: false });
+    const entries: Entry[] = [];
+    await withFs(full, async () => {
+      const onError = ({ side, path, code }: ErrorReport) => reports.push([side, path, code]);
+      for await (const batch of source.scan({ onError, onSkipped: () => {}, onNote: () => {} }))
+        entries.push(...batch);
+    });
+    expect(reports).toEqual([["temporary", os.tmpdir(), "ENOSPC"]]);
+    expect(entries.map(({ path }) => path)).toEqual(["y"]);
+    expect(source.isUnknown("large/x")).toBe(true);
+    await source.close();
+  });
+
   it("that cannot be recorded has no manifest, and all of its files", async () => {
     for (const file of ["a/x", "b/x"]) put(file);
     const { lstatSync } = fs;

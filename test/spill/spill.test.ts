@@ -10,6 +10,7 @@ import { SpillList } from "../../src/spill/spill-list.ts";
 import { SpillPartitions } from "../../src/spill/spill-partitions.ts";
 import { anyPath } from "../names/arbitraries.ts";
 import { assertProperty } from "../property.ts";
+import { failing, withFs } from "../with-fs.ts";
 
 let folder: string;
 const before = process.env.TMPDIR;
@@ -87,6 +88,27 @@ describe("a list", () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe("the folder for temporary files", () => {
+  it("is what is complained of, where it does not take a table", () => {
+    process.env.TMPDIR = path.join(folder, "missing");
+    const list = new SpillList<string>(0);
+    const refused = { side: "temporary", path: process.env.TMPDIR, code: "ENOENT" };
+    expect(() => list.append("x")).toThrow(expect.objectContaining(refused));
+    list.close();
+    process.env.TMPDIR = folder;
+  });
+
+  it("is what is complained of, where it does not give a table back", async () => {
+    const file = new SpillFile();
+    const range = file.append("x\n");
+    const refused = { side: "temporary", path: folder, code: "EIO" };
+    await withFs({ readSync: failing("EIO") }, async () =>
+      expect(() => [...file.lines(range)]).toThrow(expect.objectContaining(refused)),
+    );
+    file.close();
   });
 });
 
