@@ -54,15 +54,16 @@ const decompressors = new Map<number, KeptContext | undefined>();
 
 /** Compresses at once, level 1 to 22. The same data gives the same bytes, whatever was compressed before. */
 export function zstdCompress(data: Buffer, level: number): Buffer {
-  const { chunkSize, params } = optionsFor(data.length, level);
+  const params = { [constants.ZSTD_c_compressionLevel]: level };
+  const room = unpooled(data.length + (data.length >> 8) + 128); // for the worst case, so that one call does it
   const context = keptIn(compressors, level, () => createZstdCompress({ chunkSize: LEAST_CHUNK, params }));
   if (context !== undefined) {
-    const output = allocate(chunkSize);
+    const output = allocate(room);
     const done = context.run(data, output);
-    if (done?.read === data.length && done.written < output.length) return output.subarray(0, done.written);
+    if (done?.read === data.length && done.written < room) return output.subarray(0, done.written);
     drop(compressors, level);
   }
-  return zstdCompressSync(data, { chunkSize, params });
+  return zstdCompressSync(data, { chunkSize: room, params });
 }
 
 /**
@@ -74,18 +75,18 @@ export function zstdCompress(data: Buffer, level: number): Buffer {
  */
 export function zstdDecompress(data: Buffer, length: number, windowLog: number): Buffer | undefined {
   const params = { [constants.ZSTD_d_windowLogMax]: windowLog };
-  const chunkSize = unpooled(length + LEAST_CHUNK);
+  const room = unpooled(length + LEAST_CHUNK);
   const context = keptIn(decompressors, windowLog, () =>
     createZstdDecompress({ chunkSize: LEAST_CHUNK, params }),
   );
   if (context !== undefined) {
-    const output = allocate(chunkSize);
+    const output = allocate(room);
     const done = context.run(data, output);
     if (done?.read === data.length && done.written === length) return output.subarray(0, length);
     drop(decompressors, windowLog);
   }
   // Asked again of a new context: it may be the frame before that had no end.
-  return decompressOnce(data, length, { chunkSize, params });
+  return decompressOnce(data, length, { chunkSize: room, params });
 }
 
 function decompressOnce(data: Buffer, length: number, options: ZstdOptions): Buffer | undefined {
@@ -168,12 +169,4 @@ function looksLikeNoise(data: Buffer): boolean {
     }
   }
   return values > VALUES_OF_NOISE;
-}
-
-/** Room for the worst case, so that one call does it. */
-function optionsFor(length: number, level: number) {
-  return {
-    chunkSize: unpooled(length + (length >> 8) + 128),
-    params: { [constants.ZSTD_c_compressionLevel]: level },
-  };
 }

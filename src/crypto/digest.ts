@@ -6,10 +6,14 @@
  * of bytes, written into a larger buffer, it costs 0.3 µs.
  */
 import { hash } from "node:crypto";
+import { RELEASED_LEAST } from "../memory/release.ts";
 
 const DIGEST_BYTES = { md5: 16, sha256: 32 } as const;
-/** What one digest that is kept keeps of others at most. Not Node's pool: digests may be keys. */
-const SLAB_BYTES = 4096;
+/**
+ * What one digest that is kept keeps of others at most. Not Node's pool: digests may be keys. Less than `release` gives back,
+ * since it could not tell that others are in it.
+ */
+const SLAB_BYTES = RELEASED_LEAST - 32;
 
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let used = 0;

@@ -8,22 +8,22 @@
  */
 
 /** Below this, garbage is cheaper. */
-const LEAST = 4096;
-/** Node's pool of small buffers, and what sockets read into: memory of several owners. */
-const SHARED: ReadonlySet<number> = new Set([Buffer.poolSize, 64 * 1024]);
+export const RELEASED_LEAST = 4096;
+/** Node's pool of small buffers, with what aligns it (since Node 26), and what sockets read into: memory of several owners. */
+const SHARED: ReadonlySet<number> = new Set([Buffer.allocUnsafe(1).buffer.byteLength, 64 * 1024]);
 /** Views of less than all of a buffer may be of Node's pools, unless it is larger than what those give out. */
 const PART_LEAST = Buffer.poolSize >>> 1;
 
 /** Uninitialized memory that `release` can give back: not of Node's pool, if it is worth that. */
 export function allocate(bytes: number): Buffer {
-  return bytes < LEAST
+  return bytes < RELEASED_LEAST
     ? Buffer.allocUnsafe(bytes)
     : Buffer.allocUnsafeSlow(notShared(bytes)).subarray(0, bytes);
 }
 
 /** The size of a buffer for so many bytes that Node is to make in memory of its own, so that `release` can give it back. */
 export function unpooled(bytes: number): number {
-  return bytes < LEAST ? bytes : notShared(Math.max(bytes, PART_LEAST));
+  return bytes < RELEASED_LEAST ? bytes : notShared(Math.max(bytes, PART_LEAST));
 }
 
 /**
@@ -33,7 +33,7 @@ export function unpooled(bytes: number): number {
  * @param views buffers that may lie in the same memory and stay; then nothing happens.
  */
 export function release(bytes: Uint8Array, ...views: readonly Uint8Array[]): void {
-  if (bytes.buffer.byteLength < LEAST || !isUnpooled(bytes)) return;
+  if (bytes.buffer.byteLength < RELEASED_LEAST || !isUnpooled(bytes)) return;
   const { buffer } = bytes;
   if (views.every((view) => view.buffer !== buffer)) buffer.transfer(0);
 }

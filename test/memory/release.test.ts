@@ -1,5 +1,6 @@
 import { zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { digestOf } from "../../src/crypto/digest.ts";
 import { allocate, isUnpooled, joined, release, unpooled } from "../../src/memory/release.ts";
 
 describe("releasing a buffer", () => {
@@ -16,6 +17,12 @@ describe("releasing a buffer", () => {
     const read = Buffer.alloc(64 * 1024); // as large as what a socket reads into
     for (const buffer of [first, second, read]) release(buffer);
     expect([first.length, second.length, read.length]).toEqual([100, 100, 64 * 1024]);
+  });
+
+  it("leaves digests alone, which share their memory with others", () => {
+    const [first, second] = [digestOf("sha256", Buffer.from("a")), digestOf("sha256", Buffer.from("b"))];
+    release(first);
+    expect([isUnpooled(first), first.length, second.length]).toEqual([false, 32, 32]);
   });
 
   it("leaves alone what a view that stays lies in", () => {
