@@ -67,11 +67,12 @@ export function zstdCompress(data: Buffer, level: number): Buffer {
 }
 
 /**
- * What one frame holds.
+ * What one frame holds. (Of a frame that has no end, or another behind it, no writer of ours knows: Node 22 takes the first for
+ * whole, Node 26 reads the second as well, others refuse both. What comes out has its md5 to match in any case.)
  *
  * @param length bytes that must come out.
  * @param windowLog the largest window allowed, as its binary logarithm.
- * @returns undefined unless data is exactly one frame with exactly so many bytes in it.
+ * @returns undefined unless all of data is read, and exactly so many bytes come out.
  */
 export function zstdDecompress(data: Buffer, length: number, windowLog: number): Buffer | undefined {
   const params = { [constants.ZSTD_d_windowLogMax]: windowLog };

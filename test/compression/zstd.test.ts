@@ -39,7 +39,6 @@ test("a frame is read whatever was wrong with those before it", async () => {
     [good.subarray(0, -1), 5000],
     [good.subarray(0, 3), 5000],
     [Buffer.concat([good, good]), 5000],
-    [Buffer.concat([good, good]), 10_000],
     [Buffer.concat([good, Buffer.alloc(1)]), 5000],
     [damaged, 5000],
     [noise(200), 5000],
@@ -52,6 +51,8 @@ test("a frame is read whatever was wrong with those before it", async () => {
     expect(zstdDecompress(good, 5000, WINDOW_LOG)).toEqual(plain);
   }
   zstdDecompress(await withoutLastBlock(plain), 5000, WINDOW_LOG); // Node 22 finds nothing missing
+  expect(zstdDecompress(good, 5000, WINDOW_LOG)).toEqual(plain);
+  zstdDecompress(Buffer.concat([good, good]), 10_000, WINDOW_LOG); // Node 26 reads both
   expect(zstdDecompress(good, 5000, WINDOW_LOG)).toEqual(plain);
 });
 
