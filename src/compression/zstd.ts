@@ -17,6 +17,7 @@ import {
 } from "node:zlib";
 import { allocate, unpooled } from "../memory/release.ts";
 import { KeptContext } from "./kept-context.ts";
+import { isOneFrame } from "./zstd-frame.ts";
 
 /** Shorter data is judged by its bytes alone: a trial would cost as much as compressing it. */
 const PROBED_LEAST = 64 * 1024;
@@ -67,14 +68,14 @@ export function zstdCompress(data: Buffer, level: number): Buffer {
 }
 
 /**
- * What one frame holds. (Of a frame that has no end, or another behind it, no writer of ours knows: Node 22 takes the first for
- * whole, Node 26 reads the second as well, others refuse both. What comes out has its md5 to match in any case.)
+ * What one frame holds.
  *
  * @param length bytes that must come out.
  * @param windowLog the largest window allowed, as its binary logarithm.
- * @returns undefined unless all of data is read, and exactly so many bytes come out.
+ * @returns undefined unless data is exactly one frame with exactly so many bytes in it.
  */
 export function zstdDecompress(data: Buffer, length: number, windowLog: number): Buffer | undefined {
+  if (!isOneFrame(data)) return undefined;
   const params = { [constants.ZSTD_d_windowLogMax]: windowLog };
   const room = unpooled(length + LEAST_CHUNK);
   const context = keptIn(decompressors, windowLog, () =>
@@ -86,7 +87,7 @@ export function zstdDecompress(data: Buffer, length: number, windowLog: number):
     if (done?.read === data.length && done.written === length) return output.subarray(0, length);
     drop(decompressors, windowLog);
   }
-  // Asked again of a new context: it may be the frame before that had no end.
+  // Nothing is called damaged on the word of a context alone.
   return decompressOnce(data, length, { chunkSize: room, params });
 }
 

@@ -1,6 +1,7 @@
 /** Data to compress, the same in every run. */
 
 import { createHash } from "node:crypto";
+import { constants, createZstdCompress, type ZstdOptions } from "node:zlib";
 
 /** Incompressible. */
 export function noise(length: number, seed = "noise"): Buffer {
@@ -39,4 +40,17 @@ export async function collect(stream: AsyncIterable<Buffer>): Promise<Buffer> {
   const pieces: Buffer[] = [];
   for await (const piece of stream) pieces.push(Buffer.from(piece));
   return Buffer.concat(pieces);
+}
+
+/** A zstd frame of unknown length, before its last block and whole. */
+export async function zstdStreamed(data: Buffer, params: ZstdOptions["params"] = {}) {
+  const stream = createZstdCompress({ params });
+  const parts: Buffer[] = [];
+  stream.on("data", (part: Buffer) => parts.push(part));
+  stream.write(data);
+  await new Promise<void>((resolve) => stream.flush(constants.ZSTD_e_flush, resolve));
+  const cut = Buffer.concat(parts);
+  stream.end();
+  await new Promise((resolve) => stream.once("end", resolve));
+  return { cut, whole: Buffer.concat(parts) };
 }

@@ -1,12 +1,15 @@
 import { constants, createZstdCompress, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
-import { expect, test, vi } from "vitest";
-import { KeptContext } from "../../src/compression/kept-context.ts";
+import { afterEach, expect, test, vi } from "vitest";
+import { KeptContext, type Progress } from "../../src/compression/kept-context.ts";
 import { zstdCompress, zstdDecompress } from "../../src/compression/zstd.ts";
 import { noise, prose } from "../container/segmented/samples.ts";
 import { assertProperty } from "../property.ts";
+import { zstdStreamed } from "./samples.ts";
 
 const WINDOW_LOG = 24;
+
+afterEach(() => vi.restoreAllMocks());
 
 function compressedOnce(data: Buffer, level: number): Buffer {
   return zstdCompressSync(data, { params: { [constants.ZSTD_c_compressionLevel]: level } });
@@ -39,21 +42,19 @@ test("a frame is read whatever was wrong with those before it", async () => {
     [good.subarray(0, -1), 5000],
     [good.subarray(0, 3), 5000],
     [Buffer.concat([good, good]), 5000],
+    [Buffer.concat([good, good]), 10_000],
     [Buffer.concat([good, Buffer.alloc(1)]), 5000],
     [damaged, 5000],
     [noise(200), 5000],
     [Buffer.alloc(0), 5000],
     [good, 4999],
     [good, 5001],
+    [(await zstdStreamed(plain)).cut, 5000],
   ];
   for (const [frame, length] of bad) {
     expect(zstdDecompress(frame, length, WINDOW_LOG)).toBeUndefined();
     expect(zstdDecompress(good, 5000, WINDOW_LOG)).toEqual(plain);
   }
-  zstdDecompress(await withoutLastBlock(plain), 5000, WINDOW_LOG); // Node 22 finds nothing missing
-  expect(zstdDecompress(good, 5000, WINDOW_LOG)).toEqual(plain);
-  zstdDecompress(Buffer.concat([good, good]), 10_000, WINDOW_LOG); // Node 26 reads both
-  expect(zstdDecompress(good, 5000, WINDOW_LOG)).toEqual(plain);
 });
 
 test("a stream that is not as Node's are known to be is no context", () => {
@@ -81,15 +82,35 @@ test("without contexts there are the same frames", async () => {
   expect(KeptContext.of).toHaveBeenCalledTimes(2);
 });
 
-/** All of the content, and no block that says it is the last. */
-async function withoutLastBlock(plain: Buffer): Promise<Buffer> {
-  const stream = createZstdCompress();
-  const parts: Buffer[] = [];
-  stream.on("data", (part: Buffer) => parts.push(part));
-  stream.write(plain);
-  await new Promise<void>((resolve) => stream.flush(constants.ZSTD_e_flush, resolve));
-  const cut = Buffer.concat(parts);
-  stream.destroy();
-  expect(cut.length).toBeGreaterThan(100);
-  return cut;
-}
+test("what a context does not do, or not to the end, a new one does", () => {
+  const level = 6; // not Node's own
+  const plain = prose(5000);
+  const compressed = compressedOnce(plain, level);
+  const outcomes: ((output: Uint8Array) => Progress | undefined)[] = [
+    () => undefined,
+    () => ({ read: plain.length - 1, written: 100 }),
+    ({ length }) => ({ read: plain.length, written: length }),
+  ];
+  for (const outcome of outcomes) {
+    zstdDecompress(zstdCompress(plain, level), 5000, WINDOW_LOG);
+    const run = vi.spyOn(KeptContext.prototype, "run").mockImplementation((_, output) => outcome(output));
+    const of = vi.spyOn(KeptContext, "of");
+    expect(zstdCompress(plain, level)).toEqual(compressed);
+    expect(zstdDecompress(compressed, 5000, WINDOW_LOG)).toEqual(plain);
+    expect([run.mock.calls.length, of.mock.calls.length]).toEqual([2, 0]);
+    run.mockRestore();
+    expect(zstdCompress(plain, level)).toEqual(compressed);
+    expect(zstdDecompress(compressed, 5000, WINDOW_LOG)).toEqual(plain);
+    expect(of).toHaveBeenCalledTimes(2);
+    of.mockRestore();
+  }
+});
+
+test("a window that is larger than allowed is refused, whatever was allowed before", async () => {
+  const plain = prose(5000);
+  const { whole } = await zstdStreamed(plain, { [constants.ZSTD_c_windowLog]: 14 });
+  for (const allowed of [14, 13, 14]) {
+    const expected = allowed < 14 ? undefined : plain;
+    expect(zstdDecompress(whole, 5000, allowed)).toEqual(expected);
+  }
+});
