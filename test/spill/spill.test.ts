@@ -162,6 +162,11 @@ describe("a sorter", () => {
     );
   });
 
+  it("loses nothing of what goes to disk in several pieces", () => {
+    const keys = Array.from({ length: 5500 }, (_, i) => String((i * 7919) % 5501));
+    expect(sort(keys, 250_000)).toEqual(expected(keys)); // some 2400 at once
+  });
+
   it("closes its file when read to the end, and when it is told to", () => {
     const files = openFiles();
     const keys = Array.from({ length: 50 }, (_, i) => String(i));
@@ -206,6 +211,29 @@ describe("a table on disk", () => {
       }
     });
     expect(links.some((link) => link.startsWith(folder) && link.endsWith("(deleted)"))).toBe(true);
+    file.close();
+  });
+
+  it("is whole where the system takes a part of it at a time", async () => {
+    const { writeSync } = fs;
+    const writeLittle = (fd: number, bytes: Buffer, from: number, length: number, at: number) =>
+      writeSync(fd, bytes, from, Math.min(3, length), at);
+    const file = new SpillFile();
+    await withFs({ writeSync: writeLittle }, async () => {
+      for (const text of ["before", "a few lines", "after"]) {
+        const range = file.append(`${text}\n`);
+        expect([...file.lines(range)]).toEqual([text]);
+      }
+    });
+    file.close();
+  });
+
+  it("that has lost its end fails, rather than tell less than was written", async () => {
+    const file = new SpillFile();
+    const range = file.append("first\nsecond\n");
+    await withFs({ readSync: () => 0 }, async () => {
+      expect(() => [...file.lines(range)]).toThrow(/shorter than what was written/);
+    });
     file.close();
   });
 
