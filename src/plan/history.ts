@@ -142,11 +142,11 @@ function isDated({ version, ceased }: Life): boolean {
 }
 
 /**
- * Whether its beginning tells it from all others of its content: what has begun is not there once more before it has ceased.
+ * Whether its beginning is known, and tells it from all others of its content: what has begun is not there once more before it has ceased.
  * Of such a life two ends are told where two runs retired it at once, each as of its own moment.
  */
-function isUnique({ began, ceased = began, marker, version }: Life): boolean {
-  return (marker ?? version).stamp.form !== "date" && began > 1 && ceased > began;
+function isUnique({ began, ceased = began }: Life): boolean {
+  return began > 1 && ceased > began;
 }
 
 function beginningOf({ version, began }: Life): string {

@@ -90,6 +90,34 @@ describe("the history of a path", () => {
     ]);
   });
 
+  it("takes no object for a double that was stored after all that is told of it", () => {
+    const [one, other] = [live(300), { ...live(310), key: "other" }];
+    const mark = versionOf("f", { stamp: marker(100, 150) });
+    expect(historyOf([one, other, mark]).lives).toEqual([
+      { version: other, marker: mark, began: 100, ceased: 150 },
+      { version: one, began: 300 },
+      { version: other, began: 310 },
+    ]);
+  });
+
+  it("tells of an object whose double is one of two ends of the same life", () => {
+    const [before, again] = [{ ...live(100), key: "before" }, live(300)];
+    const marks = [150, 151].map((ceased) => versionOf("f", { stamp: marker(100, ceased) }));
+    const [early, late] = marks as [Version, Version];
+    expect(historyOf([before, again, early, late]).lives).toEqual([
+      { version: again, marker: late, began: 100, ceased: 151, doubles: [early, before] },
+      { version: again, began: 300 },
+    ]);
+  });
+
+  it("tells lives apart whose beginning nobody knows", () => {
+    const dates = [20240228, 20240301].map((date) => versionOf("f", { stamp: { form: "date", date } }));
+    const stamped = versionOf("f", { stamp: stamp(1, 200) });
+    const now = versionOf("f");
+    const { lives } = historyOf([now, stamped, ...dates]);
+    expect(lives.map(({ version }) => version)).toEqual([stamped, ...dates, now]);
+  });
+
   it("knows an object of which nobody says when it was stored as live, whatever tombstones tell", () => {
     const object = versionOf("f");
     const mark = versionOf("f", { stamp: marker(100, 150) });
@@ -160,6 +188,9 @@ describe("the history of a path", () => {
   it("needs stored times where several are live, or a tombstone is there", () => {
     expect(needsStoredTimes([live(1), versionOf("f", { stamp: stamp(1, 2) })])).toBe(false);
     expect(needsStoredTimes([live(1), live(2, 3)])).toBe(true);
+    expect(needsStoredTimes([live(1), versionOf("f", { stamp: { form: "date", date: 20240228 } })])).toBe(
+      true,
+    );
     expect(needsStoredTimes([versionOf("f", { stamp: marker(1, 2) })])).toBe(true);
   });
 

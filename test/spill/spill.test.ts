@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { comparePaths } from "../../src/names/path-text.ts";
 import { ExternalSorter } from "../../src/spill/external-sorter.ts";
+import { sortedBatches } from "../../src/spill/sorted-batches.ts";
 import { SpillFile } from "../../src/spill/spill-file.ts";
 import { SpillList } from "../../src/spill/spill-list.ts";
 import { SpillPartitions } from "../../src/spill/spill-partitions.ts";
@@ -186,6 +187,39 @@ describe("a sorter", () => {
     for (let i = 0; i < 200; i++) sorter.add(String(i));
     expect(openFiles()).toBe(files + 1);
     expect([...sorter.sorted()]).toHaveLength(200);
+  });
+});
+
+describe("sorted batches", () => {
+  const keysOf = (count: number) => Array.from({ length: count }, (_, i) => String((i * 7919) % 10_007));
+  async function* inBatches(keys: string[]): AsyncGenerator<string[]> {
+    for (let at = 0; at < keys.length; at += 700) yield keys.slice(at, at + 700);
+  }
+
+  it.each([0, 1, 999, 1000, 1001, 2500])("hold each of %i records once, in order", async (count) => {
+    const found: string[] = [];
+    for await (const batch of sortedBatches(inBatches(keysOf(count)), (key) => key)) {
+      expect(batch.length).toBeLessThanOrEqual(1000);
+      found.push(...batch);
+    }
+    expect(found).toEqual(keysOf(count).sort());
+  });
+
+  it("close their file however they end", async () => {
+    const files = openFiles();
+    const long = (key: string) => key.repeat(2000); // past what memory holds
+    for await (const _ of sortedBatches(inBatches(keysOf(2500)), long)) {
+      expect(openFiles()).toBe(files + 1);
+      break;
+    }
+    expect(openFiles()).toBe(files);
+    async function* failing(): AsyncGenerator<string[]> {
+      yield* inBatches(keysOf(1500));
+      throw new Error("not all of them");
+    }
+    const sorting = sortedBatches(failing(), long);
+    await expect(sorting.next()).rejects.toThrow("not all of them");
+    expect(openFiles()).toBe(files);
   });
 });
 
