@@ -165,6 +165,27 @@ import { LocalStorage } from ${JSON.stringify(module)};
     expect(await keys()).toEqual(["sub/deep/b"]);
   });
 
+  it("gives each the moment that it is told, or its own that is later; where it cannot, the object stays as written", async () => {
+    const moment = Date.UTC(2020, 1, 1);
+    const [early, late] = [
+      await storage.write("early", Buffer.from("x")),
+      await storage.write("late", Buffer.from("x")),
+    ];
+    const staged = [
+      { ...early, notBefore: moment - 5000 },
+      { ...late, notBefore: moment + 5000 },
+    ];
+    await storage.publish(staged, moment);
+    for (const [key, modified] of [
+      ["early", moment],
+      ["late", moment + 5000],
+    ] as const)
+      expect(await storage.stat(key)).toMatchObject({ modified });
+    const object = await storage.write("k", Buffer.from("x"));
+    const results = await withFs({ utimesSync: failing("EPERM") }, () => storage.publish([object], moment));
+    expect(results).toEqual([{ staged: object }]);
+  });
+
   it("of nothing is nothing", async () => {
     expect(await storage.publish([])).toEqual([]);
   });
@@ -473,20 +494,31 @@ describe("a listing", () => {
 });
 
 describe("a destination that is unmounted in the midst of a run", () => {
-  it("gets nothing more: what came after would lie in the folder below", async () => {
-    await storage.create();
-    await put("a");
-    const object = await storage.write("b", Buffer.from("b"));
-    const stat = fs.statSync as (...all: unknown[]) => fs.Stats;
-    const statSync = (at: string, ...rest: unknown[]) => {
-      const found = stat(at, ...rest);
-      return at === root ? Object.assign(found, { dev: found.dev + 1 }) : found;
-    };
-    const [result] = await withFs({ statSync }, () => storage.publish([object]));
-    expect(result?.error).toMatchObject({ code: "EUNMOUNTED", side: "destination" });
-    expect(await keys()).toEqual(["a"]);
-    expect(staged()).toEqual([]);
-  });
+  it.each(["before its data is flushed", "while it is"])(
+    "gets nothing more: what came after would lie in the folder below (%s)",
+    async (when) => {
+      await storage.create();
+      await put("a");
+      const object = await storage.write("b", Buffer.from("b"));
+      let isUnmounted = when !== "while it is";
+      const { open } = fs.promises;
+      fs.promises.open = async (file, ...rest) => {
+        isUnmounted ||= file === object.temporary;
+        return open(file, ...rest);
+      };
+      const stat = fs.statSync as (...all: unknown[]) => fs.Stats;
+      const statSync = (at: string, ...rest: unknown[]) => {
+        const found = stat(at, ...rest);
+        return at === root && isUnmounted ? Object.assign(found, { dev: found.dev + 1 }) : found;
+      };
+      const [result] = await withFs({ statSync }, () => storage.publish([object])).finally(() => {
+        fs.promises.open = open;
+      });
+      expect(result?.error).toMatchObject({ code: "EUNMOUNTED", side: "destination" });
+      expect(await keys()).toEqual(["a"]);
+      expect(staged()).toEqual([]);
+    },
+  );
 });
 
 describe("failures", () => {
