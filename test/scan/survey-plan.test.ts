@@ -50,6 +50,33 @@ describe("a survey of extended attributes", () => {
     });
   });
 
+  it("knows what the system says is mounted, whatever its name, also where the source is a link", async () => {
+    const odd = "a/with space\\and \u00e9";
+    fs.mkdirSync(`${root}/${odd}/below`, { recursive: true });
+    const link = `${root}-link`;
+    fs.symlinkSync(root, link);
+    const escaped = Buffer.from(odd.replace("\\", "\\134").replaceAll(" ", "\\040")).toString("latin1");
+    const lines = ["/", "/proc", root, `${root}-2/b`, `${root}/${escaped}`].map(
+      (at) => `1 0 8:1 / ${at} rw - x y z`,
+    );
+    const { readFileSync, lstatSync } = fs;
+    const mounted = {
+      readFileSync: (at: string, ...rest: []) =>
+        at === "/proc/self/mountinfo" ? `${lines.join("\n")}\n` : readFileSync(at, ...rest),
+      lstatSync: (at: string, ...rest: []) =>
+        Object.assign(lstatSync(at, ...rest), at.endsWith(odd) ? { dev: -1 } : {}),
+    };
+    await withFs(mounted, async () => {
+      for (const place of [root, link])
+        expect([...planSurvey(place, exclusionsOf({ oneFileSystem: true }))].sort()).toEqual([
+          "a/x",
+          "a/y",
+          "b",
+          "mnt",
+        ]);
+    }).finally(() => fs.unlinkSync(link));
+  });
+
   it("goes into all of a folder where it would have too much to ask", () => {
     for (let i = 0; i < 101; i++) fs.mkdirSync(`${root}/b/${i}/left/out`, { recursive: true });
     const prefixes = Array.from({ length: 101 }, (_, i) => `b/${i}/left/out/`);

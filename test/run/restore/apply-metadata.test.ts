@@ -130,6 +130,22 @@ describe("hostile manifests", () => {
     expect(warnings).toHaveLength(1);
   });
 
+  it("join only files of one group that are as recorded", async () => {
+    fs.mkdirSync(world.restored);
+    const file = (name: string) => path.join(world.restored, name);
+    for (const name of ["a", "b", "c", "d", "newer"]) {
+      fs.writeFileSync(file(name), "1234");
+      fs.utimesSync(file(name), T0, T0 + (name === "newer" ? 1 : 0));
+    }
+    const of = (linkGroup: string, ...names: string[]) => names.map((name) => plain(name, 4, { linkGroup }));
+    const { errors } = await apply({ entries: [...of("g", "a", "b", "newer"), ...of("h", "c", "d")] });
+    expect(errors).toEqual([]);
+    const inodes = ["a", "b", "c", "d", "newer"].map((name) => fs.statSync(file(name)).ino);
+    const [first, , second, , newer] = inodes;
+    expect(inodes).toEqual([first, first, second, second, newer]);
+    expect(new Set(inodes).size).toBe(3);
+  });
+
   it("join only files whose content is equal", async () => {
     fs.mkdirSync(world.restored);
     for (const [name, content] of [
