@@ -38,17 +38,20 @@ const BROKEN_CONNECTION = new Set([
   "ECONNABORTED",
   "ECONNREFUSED",
   "ECONNRESET",
+  "EADDRNOTAVAIL",
   "EAI_AGAIN",
   "EHOSTUNREACH",
+  "ENETDOWN",
   "ENETUNREACH",
   "ENOTFOUND",
   "EPIPE",
   "EPROTO",
   "ERR_STREAM_PREMATURE_CLOSE",
   "ETIMEDOUT",
-  "HPE_INVALID_CONSTANT",
-  "HPE_INVALID_EOF_STATE",
 ]);
+
+/** Bytes that Node cannot take for HTTP, or for TLS: damaged on the way, or cut off in the middle of an answer. */
+const GARBLED = /^(?:HPE_|ERR_SSL_)/;
 
 export class PatientRetry {
   private readonly attempts: number;
@@ -129,7 +132,7 @@ export function isNoAnswer({ name, code, status }: Omit<ErrorDetails, "message">
 }
 
 export function isBrokenConnection(code: string | undefined): boolean {
-  return code !== undefined && BROKEN_CONNECTION.has(code);
+  return code !== undefined && (BROKEN_CONNECTION.has(code) || GARBLED.test(code));
 }
 
 export interface ErrorDetails {

@@ -145,6 +145,10 @@ describe("retries", () => {
     [{ name: "Odd", $metadata: { httpStatusCode: 507 } }, "SERVER_ERROR", true],
     [{ name: "BadDigest", $metadata: { httpStatusCode: 400 } }, "CLIENT_ERROR", true],
     [{ name: "Error", code: "EPROTO" }, "CLIENT_ERROR", true],
+    [{ name: "Error", code: "ENETDOWN" }, "CLIENT_ERROR", true],
+    [{ name: "Error", code: "ERR_SSL_SSL/TLS_ALERT_BAD_RECORD_MAC" }, "CLIENT_ERROR", true],
+    [{ name: "Error", code: "HPE_INVALID_HEADER_TOKEN" }, "CLIENT_ERROR", true],
+    [{ name: "Error", code: "CERT_HAS_EXPIRED" }, "CLIENT_ERROR", false],
     [{ name: "AbortError" }, "CLIENT_ERROR", false],
     ["not even an error", "CLIENT_ERROR", false],
     // XML that ends in the middle, and a call that was given up there.
