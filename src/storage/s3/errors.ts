@@ -32,7 +32,8 @@ const REMEDIES: Record<string, string> = {
   InvalidToken: NEW_TOKEN,
   InvalidStorageClass: "check storage_class: this server does not have it",
   NoSuchBucket: "check s3_bucket, endpoint_url and region_name",
-  PermanentRedirect: "set region_name to the region of the bucket",
+  PermanentRedirect:
+    "set region_name to the region of the bucket, and endpoint_url to the address that is meant: https, perhaps",
   QuotaExceeded: "free some space at the destination, or raise the quota",
   RequestTimeTooSkewed: "set this machine's clock; S3 accepts a difference of 15 minutes at most",
   SignatureDoesNotMatch:
@@ -53,7 +54,7 @@ export function toStorageError(
   const kind = clean(canonicalName(name, code, status), context.secrets, LONGEST_KIND);
   // What the SDK's parser says is for its users.
   const ofParser = (kind === NO_ANSWER && name !== NO_ANSWER) || message.includes("Deserialization error");
-  const said = ofParser ? "the answer cannot be understood" : message.replace(FOR_PROGRAMMERS, "");
+  const said = ofParser ? sayUnreadable(kind, status) : message.replace(FOR_PROGRAMMERS, "");
   const text = describe(kind, clean(said, context.secrets, LONGEST_MESSAGE), status);
   const remedy = REMEDIES[kind] ?? (isNetwork(kind, code) ? NETWORK_REMEDY : undefined);
   return new StorageError(context.side, `${what} (${text})`, {
@@ -61,6 +62,11 @@ export function toStorageError(
     code: programCode(kind, key),
     ...(remedy !== undefined && { remedy }),
   });
+}
+
+function sayUnreadable(kind: string, status = 0): string {
+  const isElsewhere = kind === NO_ANSWER && status >= 300;
+  return isElsewhere ? `the answer sends elsewhere, status ${status}` : "the answer cannot be understood";
 }
 
 /** Which module of the SDK timed out, and where a program would set the time. */

@@ -126,9 +126,19 @@ const UNREADABLE: ReadonlySet<string> = new Set([
   "TypeError",
 ]);
 
-/** Whether a request was answered as one that worked, with what cannot be understood. */
-export function isNoAnswer({ name, code, status }: Omit<ErrorDetails, "message">): boolean {
-  return status !== undefined && status < 300 && code === undefined && UNREADABLE.has(name);
+/**
+ * Whether a request was answered as one that worked, with what cannot be understood; or sent elsewhere by somebody who is no S3
+ * server, as login pages do it: those name an error.
+ */
+export function isNoAnswer({ name, code, status = 0 }: Omit<ErrorDetails, "message">): boolean {
+  if (code !== undefined) return false;
+  if (isSentElsewhere(status)) return name === "Unknown" || UNREADABLE.has(name);
+  return status > 0 && status < 300 && UNREADABLE.has(name);
+}
+
+/** Not 301, which S3 answers to a HEAD for a bucket of another region. */
+function isSentElsewhere(status: number): boolean {
+  return status === 302 || status === 303 || status === 307 || status === 308;
 }
 
 export function isBrokenConnection(code: string | undefined): boolean {

@@ -58,6 +58,42 @@ describe("a failure that nobody names", () => {
   });
 });
 
+describe("an answer that sends elsewhere", () => {
+  const portal = { headers: { location: "http://login.example/" }, body: PORTAL };
+
+  it.each([302, 303, 307, 308])("is a login page's, and asked for again: %i", async (status) => {
+    let told = 0;
+    const { server, storage } = await serve(() =>
+      told++ < 2 ? { ...portal, status } : { body: page([], LAST) },
+    );
+    expect(await keysOf(storage)).toEqual([]);
+    expect(server.calls.length).toBe(3);
+    told = -99;
+    const requests = [
+      list(storage),
+      storage.stat("k"),
+      storage.readWhole("k"),
+      storage.write("k", Buffer.of(1)),
+    ];
+    for (const { reason } of (await Promise.allSettled(requests)) as PromiseRejectedResult[]) {
+      expect(reason).toMatchObject({ code: "EANSWER", remedy: expect.stringContaining("login page") });
+      expect(reason.message).toMatch(new RegExp(`\\(the answer sends elsewhere, status ${status}\\)$`));
+    }
+  });
+
+  it("is an answer where an S3 server gives a reason, or knows another region", async () => {
+    const body = "<Error><Code>TemporaryRedirect</Code><Message>m</Message></Error>";
+    for (const [answer, code] of [
+      [{ ...portal, status: 307, body }, "TemporaryRedirect"],
+      [{ ...portal, status: 301 }, "PermanentRedirect"],
+    ] as const) {
+      const { server, storage } = await serve(() => answer);
+      await expect(list(storage)).rejects.toMatchObject({ code });
+      expect(server.calls.length).toBe(1);
+    }
+  });
+});
+
 describe("a page that is none", () => {
   const whole = page(["c"], LAST);
   it.each([
