@@ -77,25 +77,35 @@ async function deleteObjects(connection: Connection, batch: readonly string[]): 
 }
 
 async function removeOne(connection: Connection, key: string): Promise<RemovalFailure[]> {
-  const { sdk, client, bucket } = connection;
   try {
-    const { $metadata: metadata } = await client.send(
-      new sdk.DeleteObjectCommand({ Bucket: bucket, Key: connection.fullKey(key) }),
-    );
-    // S3 answers 204. Some servers say 200 (Supabase), but so does anybody in between.
-    if (metadata.httpStatusCode !== 204 && (await headObject(connection, key)) !== undefined) {
-      const message = "the answer is not one of DeleteObject: the object is still there";
-      return [{ key, error: toStorageError(connection, WHAT, key, { name: NO_ANSWER, message }) }];
-    }
-    return [];
+    if (await isSaidRemoved(connection, key)) return [];
+    if ((await headObject(connection, key)) === undefined) return [];
+    const message = "the answer is not one of DeleteObject: the object is still there";
+    return [{ key, error: toStorageError(connection, WHAT, key, { name: NO_ANSWER, message }) }];
   } catch (error) {
-    if (isMissing(error) && detailsOf(error).name !== "NoSuchBucket") return [];
     return [{ key, error: toStorageError(connection, WHAT, key, error) }];
   }
 }
 
-/** A clear no to the request as such; 403 is one too where a gateway forbids the method. */
+/**
+ * Whether S3 says so: it answers 204, or names what is not there. Some servers say 200 (Supabase), but so does anybody in
+ * between, as does a 404 that names nothing. Throws what the SDK does.
+ */
+async function isSaidRemoved({ sdk, client, bucket, fullKey }: Connection, key: string): Promise<boolean> {
+  try {
+    const command = new sdk.DeleteObjectCommand({ Bucket: bucket, Key: fullKey(key) });
+    const { $metadata: metadata } = await client.send(command);
+    return metadata.httpStatusCode === 204;
+  } catch (error) {
+    const { name } = detailsOf(error);
+    if (!isMissing(error) || name === "NoSuchBucket") throw error;
+    return name === "NoSuchKey";
+  }
+}
+
+/** A clear no to the request as such; 403 is one too where a gateway forbids the method, 404 where it does not know it. */
 function isRefusal(error: unknown): boolean {
-  const { status } = detailsOf(error);
+  const { name, status } = detailsOf(error);
+  if (status === 404) return name !== "NoSuchBucket";
   return status === 400 || status === 403 || status === 405 || status === 411 || status === 501;
 }

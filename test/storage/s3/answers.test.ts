@@ -361,6 +361,19 @@ describe("a removal", () => {
     expect(await usual.storage.remove(["a"])).toEqual([]);
     expect(usual.server.calls.length).toBe(1);
   });
+
+  it("is not told by a 404 that is not S3's", async () => {
+    const gateway = ({ operation }: S3Call) =>
+      operation === "HeadObject" ? { status: 200 } : { status: 404, body: PORTAL };
+    const still = await serve(gateway);
+    for (const keys of [["a"], ["a", "b"]]) {
+      const failures = await still.storage.remove(keys);
+      expect(failures.map(({ key }) => key)).toEqual(keys);
+      for (const { error } of failures) expect(error.message).toContain("still there");
+    }
+    const gone = await serve(() => ({ status: 404, body: PORTAL }));
+    expect(await gone.storage.remove(["a"])).toEqual([]);
+  });
 });
 
 describe("once the run is to stop", () => {
