@@ -51,7 +51,10 @@ export function toStorageError(
 ): StorageError {
   if (error instanceof StorageError) return error;
   const { name, message, code, status } = detailsOf(error);
-  const kind = clean(canonicalName(name, code, status), context.secrets, LONGEST_KIND);
+  const named = canonicalName(name, code, status);
+  // A 404 that does not say what is missing: where no object was asked for, it is the bucket.
+  const ofBucket = named === "NoSuchKey" && key === undefined;
+  const kind = ofBucket ? "NoSuchBucket" : clean(named, context.secrets, LONGEST_KIND);
   // What the SDK's parser says is for its users.
   const ofParser = (kind === NO_ANSWER && name !== NO_ANSWER) || message.includes("Deserialization error");
   const said = ofParser ? sayUnreadable(kind, status) : message.replace(FOR_PROGRAMMERS, "");

@@ -236,11 +236,15 @@ describe("errors", () => {
   });
 
   it("of a bucket that is missing say ENOENT of the bucket only, not of an object", () => {
-    const error = { name: "NoSuchBucket", $metadata: { httpStatusCode: 404 } };
-    expect(toStorageError(context, "cannot be listed", undefined, error)).toMatchObject({
-      code: "ENOENT",
-      path: "s3://b",
-    });
+    for (const name of ["NoSuchBucket", "NotFound", "Error"]) {
+      const error = { name, $metadata: { httpStatusCode: 404 } };
+      expect(toStorageError(context, "cannot be listed", undefined, error)).toMatchObject({
+        code: "ENOENT",
+        path: "s3://b",
+        message: "cannot be listed (no such bucket)",
+        remedy: expect.stringContaining("endpoint_url"),
+      });
+    }
   });
 
   it("are one line of bounded length without secrets, control characters or the SDK's own error", () => {
