@@ -26,9 +26,14 @@ interface Rule {
   readonly foldersOnly: boolean;
   /** Matches the last component in any folder, not the whole path. */
   readonly ofNames: boolean;
+  /** What every path that it matches begins with, up to the first wildcard. */
+  readonly lead: string;
+  /** Without wildcards: matches its lead alone. */
+  readonly isPlace: boolean;
   readonly expression: RegExp;
 }
 
+const LEAD = /^[^*?[\\]*/;
 const NOTHING_SAID: Verdict = { excluded: false, included: false };
 
 export class GitignoreRules {
@@ -86,6 +91,13 @@ export class GitignoreRules {
     return NOTHING_SAID;
   }
 
+  /** Whether any rule but those with `!` may match something in a folder (with a trailing slash), however deep. */
+  mayMatchIn(folder: string): boolean {
+    return this.rules.some(({ isNegative, lead, isPlace }) => {
+      return !isNegative && (lead.startsWith(folder) || (!isPlace && folder.startsWith(lead)));
+    });
+  }
+
   private judgeWay(folder: string): Verdict {
     for (const outer of prefixesOf(folder)) {
       const verdict = this.match(outer);
@@ -103,9 +115,12 @@ function ruleOf(text: string): Rule | string {
   const pattern = foldersOnly ? given.slice(0, -1) : given;
   if (pattern === "") return "it names nothing";
   const ofNames = !pattern.includes("/");
-  const compiled = compileWildcards(pattern.replace(/^\//, ""));
+  const whole = pattern.replace(/^\//, "");
+  const compiled = compileWildcards(whole);
   if ("problem" in compiled) return compiled.problem;
-  return { text, isNegative, foldersOnly, ofNames, expression: compiled.expression };
+  const lead = ofNames ? "" : (LEAD.exec(whole) as RegExpExecArray)[0];
+  const isPlace = !ofNames && lead === whole;
+  return { text, isNegative, foldersOnly, ofNames, lead, isPlace, expression: compiled.expression };
 }
 
 /** Blanks at the end do not count, unless a backslash stands in front. */

@@ -86,12 +86,13 @@ export class Examiner {
 
   /**
    * One that was removed while the scan went on, most likely, is nothing to complain of. It may have been unmounted as well,
-   * so its files count as unknown, and the next run sees for sure. Nor is there a word about what is to be ignored anyway.
+   * so its files count as unknown, and the next run sees for sure. Nor is there a word about what nothing takes back. One that
+   * is left out for another reason was entered for what may be considered in it.
    */
   unknownFolder(prefix: string, error: unknown, what: string): void {
     this.findings.onUnknown(prefix);
-    if (prefix !== "" && (this.isGone(prefix, error) || this.exclusions.reasonFor(prefix) !== undefined))
-      return;
+    if (prefix !== "" && (this.isGone(prefix, error) || this.exclusions.reasonFor(prefix)?.classic)) return;
+    this.exclusions.missFolder(prefix, "its folder cannot be listed");
     this.tellError(error, prefix || this.settings.root, what);
   }
 

@@ -142,13 +142,19 @@ export class Exclusions {
     return largerThan !== undefined && size > largerThan && !this.isIncluded(path);
   }
 
-  /** Whether a folder (with a trailing slash) need not be entered. */
+  /** Notes that a folder, which had to be entered, could not be. */
+  missFolder(folder: string, why: string): void {
+    this.settings.only?.passOver(folder, why);
+  }
+
+  /** Whether a folder (with a trailing slash) need not be entered: nothing in it can be considered. */
   skipsFolder(folder: string): boolean {
     const { only } = this.settings;
     if (this.listed(folder) !== undefined && !only?.leadsThrough(folder)) return true;
     const isOurs = this.prefixes.some((prefix) => folder.startsWith(prefix));
-    const rule = this.include.isEmpty ? (this.ruleFor(folder) ?? this.foundFor(folder)) : undefined;
-    const why = isOurs ? OURS : rule;
+    const rule = this.ruleFor(folder) ?? this.foundFor(folder);
+    const isReached = rule !== OTHER_FILE_SYSTEM && this.include.mayMatchIn(folder);
+    const why = isOurs ? OURS : isReached ? undefined : rule;
     if (why !== undefined) only?.passOver(folder, why);
     return why !== undefined;
   }

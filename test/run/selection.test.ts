@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { runSourceDiff } from "../../src/run/look/diff.ts";
 import { explainSource, listSource } from "../../src/run/look/list-source.ts";
+import { withUnlistable } from "./defects/unreadable.ts";
 import { backup, clean, Recorder, restore, treeOf, World } from "./world.ts";
 
 const NONE = { exclude: [], include: [], caches: false, oneFileSystem: false };
@@ -150,6 +151,32 @@ describe("what is considered", () => {
     const config = configOf({ only: ["b/deep/y", "c/gone"], ...rules });
     await expect(backup(config, { reporter: nothing })).rejects.toThrow(/nothing of what files_from lists/);
     expect(nothing.warnings).toEqual([told.warnings[0]]);
+  });
+
+  it("fails where a folder cannot be listed that something of it lies in, though the folder is left out itself", async () => {
+    // Without a word: the folder is left out, so nobody seemed to miss it.
+    write("a", "b/deep/y", "c/x");
+    const selections = [
+      { only: ["a", "b/deep"] },
+      { exclude: ["/b/"], include: ["/b/deep/"] },
+      { exclude: ["/b/", "/c/"], include: ["y"] },
+    ];
+    for (const selection of selections) {
+      const config = configOf(selection, { container: "segmented" });
+      const { told, outcomes } = await withUnlistable(path.join(world.src, "b"), () =>
+        backup(config, { dryRun: true }),
+      );
+      expect(outcomes.new).toBeGreaterThan(0);
+      expect(told.errors[0]).toMatchObject({ path: "b/", code: "EACCES" });
+      expect(told.warnings).toEqual(
+        selection.only
+          ? ["b/deep: skipped, listed in files_from, but left out (its folder cannot be listed)"]
+          : [],
+      );
+    }
+    const config = configOf({ exclude: ["/b/"], include: ["/c/x", "/a"] });
+    const unlistable = path.join(world.src, "b");
+    expect(await withUnlistable(unlistable, () => clean(backup(config)))).toEqual({ new: 2 });
   });
 
   it("refuses a list of which nothing is there, and marks nothing as deleted", async () => {

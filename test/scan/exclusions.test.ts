@@ -70,6 +70,23 @@ describe("rules of several levels", () => {
     );
   });
 
+  it("have no folder skipped that holds something included, and others skipped all the same", () => {
+    // All folders were entered, for whatever was included.
+    assertProperty(
+      fc.property(world, lines, ({ exclude, files, rules }, include) => {
+        const exclusions = exclusionsOf({ exclude, include });
+        for (const [folder, ofFolder] of rules) exclusions.addRules(folder, ofFolder);
+        const isSkipped = (file: string) => foldersOf(file).some((folder) => exclusions.skipsFolder(folder));
+        const scanned = files.filter((file) => exclusions.reasonFor(file) === undefined);
+        expect(scanned.filter(isSkipped)).toEqual([]);
+      }),
+      { numRuns: 100 },
+    );
+    const exclusions = exclusionsOf({ exclude: ["*"], include: ["/a/b/c", "/d*/x", "!/e/f", "/g\\*/h"] });
+    const folders = ["a/", "a/b/", "a/b/c/", "a/b/c/x/", "d/", "dd/y/", "g*/", "ab/", "a/c/", "e/", "h/"];
+    expect(folders.filter((folder) => exclusions.skipsFolder(folder))).toEqual(["ab/", "a/c/", "e/", "h/"]);
+  });
+
   it("name the one that decided", () => {
     const exclusions = exclusionsOf({ exclude: ["dir/", "*.tmp"], include: ["/a/b/c"] });
     exclusions.addRules("", ["!/dir", "!x.tmp", "/a/*", "*.log"]);
