@@ -138,6 +138,27 @@ describe("a restore in place", () => {
     expect(fs.existsSync(path.join(world.src, "new"))).toBe(true);
   });
 
+  it("removes nothing that only the rules of that moment consider: it may never have been stored", async () => {
+    const exclusions = { exclude: [], include: [], caches: true, oneFileSystem: false };
+    const config = world.config({ container: "segmented", versionsKeepDays: 30, exclusions });
+    world.write("file", "content");
+    world.write(".backupignore", "*.tmp");
+    world.write("cache/CACHEDIR.TAG", "no tag yet");
+    await clean(backup(config, on(0)));
+    world.write(".backupignore", "*.tmp\n/large/", 5);
+    world.write("large/film", "the only copy");
+    world.write("cache/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55", 5);
+    world.write("cache/made", "the only copy");
+    world.write("new", "new");
+    const foreseen = await inPlace(config, { ...yesterday, delete: true, dryRun: true });
+    const { told, outcomes } = await inPlace(config, { ...yesterday, delete: true });
+    expect(told.errors).toEqual([]);
+    expect(told.files.filter((line) => line.startsWith("removed"))).toEqual(["removed new"]);
+    expect(outcomes).toEqual(foreseen.outcomes);
+    expect(fs.readFileSync(path.join(world.src, ".backupignore"), "utf8")).toBe("*.tmp");
+    expect(filesIn(world.src)).toEqual(expect.arrayContaining(["cache/made", "large/film"]));
+  });
+
   it("leaves a folder alone that only begins like one of temporary files: it once was removed for its age", async () => {
     const config = world.config({ container: "segmented" });
     world.write(".backup-tmp.mine/precious", "precious");

@@ -14,9 +14,9 @@
 import { type Manifest, type ManifestEntry, parseManifest } from "../../metadata/manifest.ts";
 import { folderOf, foldersOf } from "../../names/folders.ts";
 import { escapePath, isBeforeManifests } from "../../names/manifest-name.ts";
-import { comparePaths } from "../../names/path-text.ts";
 import { isLive } from "../../names/stored-name.ts";
 import type { Version } from "../../plan/group.ts";
+import { among } from "../../spill/among.ts";
 import { ExternalSorter } from "../../spill/external-sorter.ts";
 import { SpillList } from "../../spill/spill-list.ts";
 import { below } from "../target/restored-tree.ts";
@@ -88,7 +88,7 @@ export class RewrittenFiles {
   async storeAll({ workers, store, onSuspect, settle, vanished }: RewrittenContext): Promise<void> {
     const changed = await this.changedEntries(workers);
     try {
-      for (const request of among(this.candidates.sorted(), changed.sorted())) {
+      for (const request of among(this.candidates.sorted(), ({ file }) => file.path, changed.sorted())) {
         this.suspects.add(request.file.path);
         onSuspect(request);
         await store(request);
@@ -156,13 +156,4 @@ function isSame(entry: ManifestEntry, other: ManifestEntry | undefined): boolean
     other.seconds === entry.seconds &&
     other.nanoseconds === entry.nanoseconds
   );
-}
-
-/** The requests whose paths are among those given; both ascend. */
-function* among(requests: Iterable<StoreRequest>, paths: Generator<string>): Generator<StoreRequest> {
-  let path = paths.next();
-  for (const request of requests) {
-    while (!path.done && comparePaths(path.value, request.file.path) < 0) path = paths.next();
-    if (!path.done && path.value === request.file.path) yield request;
-  }
 }

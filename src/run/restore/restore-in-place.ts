@@ -2,8 +2,8 @@
  * Restoring onto the live source: only what differs is written, and, when asked, files are removed that were not there.
  *
  * Nothing is removed unless everything was restored and both sides could be listed whole, nor when that would be most of
- * the source (guardAgainstRemoval); what a run would not consider (excluded files, links, special files) stays, too. Folders
- * get their times afterwards, since a removal changes them.
+ * the source (guardAgainstRemoval); what a run would not consider (excluded files, links, special files) stays, too, be it by the
+ * rules that were there before or by those that were restored. Folders get their times afterwards, since a removal changes them.
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -12,11 +12,13 @@ import { ConfigError, errorCode, RefusedError, reportOf, StorageError } from "..
 import { fsPath } from "../../names/path-text.ts";
 import { guardAgainstRemoval } from "../../plan/guard.ts";
 import { Selection } from "../../plan/selection.ts";
+import { ExternalSorter } from "../../spill/external-sorter.ts";
 import { SpillList } from "../../spill/spill-list.ts";
 import { runSourceDiff } from "../look/diff.ts";
 import { withDefaults } from "../run-options.ts";
 import type { RunResult, Tally } from "../tally.ts";
 import { checkTargetPath } from "../target/local-target.ts";
+import { ConsideredFiles } from "./considered-files.ts";
 import { type RestoreOptions, runRestore } from "./restore.ts";
 
 export interface InPlaceOptions extends Omit<RestoreOptions, "stripPrefix"> {
@@ -24,6 +26,10 @@ export interface InPlaceOptions extends Omit<RestoreOptions, "stripPrefix"> {
   readonly delete: boolean;
   /** Also when most files would be removed, or all. */
   readonly allowMassDelete?: boolean;
+}
+
+interface RemovalOptions extends InPlaceOptions {
+  readonly considered: ConsideredFiles | undefined;
 }
 
 interface Surplus {
@@ -35,18 +41,25 @@ interface Surplus {
 export async function restoreInPlace(config: Config, options: InPlaceOptions): Promise<RunResult> {
   const { src } = config;
   if (src === undefined) throw new ConfigError("--in-place needs `src`", { path: "src" });
-  const beforeFolders: RestoreOptions["beforeFolders"] = (tally, restored) =>
-    removeSurplus(config, options, tally, restored);
-  return runRestore(
-    { ...config, restore: src, restoreIsDefault: false },
-    { ...options, ...(options.delete && { beforeFolders }) },
-  );
+  const onto = { ...config, restore: src, restoreIsDefault: false };
+  if (!options.delete) return runRestore(onto, options);
+  // Neither a dry run nor one onto a bucket changes what is considered.
+  const considered = options.dryRun !== true && src.kind === "local" ? new ConsideredFiles() : undefined;
+  const selection = new Selection(options.only ?? []);
+  try {
+    await considered?.list(config, { ...options, selects: (file) => selection.selects(file) });
+    const beforeFolders: RestoreOptions["beforeFolders"] = (tally, restored) =>
+      removeSurplus(config, { ...options, considered }, tally, restored);
+    return await runRestore(onto, { ...options, beforeFolders });
+  } finally {
+    considered?.close();
+  }
 }
 
 /** A failure is reported, and the restore goes on. Throws when the run is to stop. */
 async function removeSurplus(
   config: Config,
-  options: InPlaceOptions,
+  options: RemovalOptions,
   tally: Tally,
   { files, foreseen }: { readonly files: number; readonly foreseen: ReadonlySet<string> },
 ): Promise<void> {
@@ -55,7 +68,7 @@ async function removeSurplus(
     const { errors, seen } = await findSurplus(config, options, surplus, foreseen);
     const settings = { ...config, allowMassDelete: options.allowMassDelete ?? false };
     const refused =
-      tally.failed || errors.size > 0
+      tally.failed || errors.size > 0 || options.considered?.isPartial
         ? incomplete()
         : guardAgainstRemoval({ wanted: files, seen, surplus: surplus.length }, settings);
     if (refused !== undefined) tally.error(reportOf(refused, "restore"));
@@ -77,11 +90,11 @@ function incomplete(): RefusedError {
 
 async function findSurplus(
   config: Config,
-  options: InPlaceOptions,
+  options: RemovalOptions,
   surplus: SpillList<Surplus>,
   foreseen: ReadonlySet<string>,
 ) {
-  const { choice = {}, only = [] } = options;
+  const { choice = {}, only = [], considered } = options;
   const selection = new Selection(only);
   let seen = 0;
   const looking = {
@@ -93,11 +106,17 @@ async function findSurplus(
       seen++;
     },
   };
-  const { errors } = await runSourceDiff(config, looking, ({ kind, path: file, after }) => {
-    // What a link takes the place of is not there any more when files are removed.
-    if (kind === "added" && !foreseen.has(file)) surplus.append({ path: file, bytes: after?.size ?? 0 });
-  });
-  return { errors, seen };
+  const added = new ExternalSorter<Surplus>(({ path: file }) => file);
+  try {
+    const { errors } = await runSourceDiff(config, looking, ({ kind, path: file, after }) => {
+      // What a link takes the place of is not there any more when files are removed.
+      if (kind === "added" && !foreseen.has(file)) added.add({ path: file, bytes: after?.size ?? 0 });
+    });
+    for (const file of considered?.of(added.sorted()) ?? added.sorted()) surplus.append(file);
+    return { errors, seen };
+  } finally {
+    added.close();
+  }
 }
 
 async function removeAll(
