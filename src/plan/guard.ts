@@ -10,7 +10,7 @@ export interface LossFacts {
   readonly name?: string;
   /** Files that the scan saw. */
   readonly sourceFiles: number;
-  /** Paths with a live version at the destination before this run. */
+  /** Paths with a live version at the destination before this run, but for those that a rule leaves out. */
   readonly livePaths: number;
   /** Of these, how many are missing from the source and did not merely move. */
   readonly lost: number;

@@ -153,6 +153,23 @@ describe("what is considered", () => {
     expect(nothing.warnings).toEqual([told.warnings[0]]);
   });
 
+  it("is what the guard counts, not all that is stored", async () => {
+    // So few of all files seemed to be missing that nothing held them.
+    write(...Array.from({ length: 30 }, (_, i) => `other/${i}`));
+    write(...Array.from({ length: 11 }, (_, i) => `mount/${i}`));
+    write("file");
+    await clean(backup(configOf({})));
+    world.remove("mount");
+    fs.mkdirSync(path.join(world.src, "mount"));
+    for (const selection of [{ only: ["mount", "file"] }, { exclude: ["/other/"] }]) {
+      const { told, outcomes } = await backup(configOf(selection), { dryRun: true });
+      expect(outcomes).toEqual({ unchanged: 1, "excluded, kept as they are": 30 });
+      expect(told.errors.map(({ message }) => message)).toEqual([
+        "11 of 12 files are missing from the source and were not marked deleted",
+      ]);
+    }
+  });
+
   it("fails where a folder cannot be listed that something of it lies in, though the folder is left out itself", async () => {
     // Without a word: the folder is left out, so nobody seemed to miss it.
     write("a", "b/deep/y", "c/x");

@@ -184,6 +184,7 @@ export class PlanPhase {
     if (plan !== undefined) {
       this.found.excludedFiles++;
       this.found.excludedBytes += plan.version.size;
+      this.found.presence.leaveOut(path);
     }
     return true;
   }

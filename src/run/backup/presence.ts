@@ -37,6 +37,11 @@ export class Presence {
     this.add(path, "livePaths", 1);
   }
 
+  /** One of them of which nobody asks where its file is: a rule leaves it out. */
+  leaveOut(path: string): void {
+    this.add(path, "livePaths", -1);
+  }
+
   /** A live version whose file is missing. */
   miss(path: string): void {
     this.add(path, "lost", 1);
