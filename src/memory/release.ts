@@ -35,7 +35,12 @@ export function unpooled(bytes: number): number {
 export function release(bytes: Uint8Array, ...views: readonly Uint8Array[]): void {
   if (bytes.buffer.byteLength < RELEASED_LEAST || !isUnpooled(bytes)) return;
   const { buffer } = bytes;
-  if (views.every((view) => view.buffer !== buffer)) buffer.transfer(0);
+  if (views.some((view) => view.buffer === buffer)) return;
+  try {
+    buffer.transfer(0);
+  } catch {
+    // Whoever made it keeps it, as Node does its pool since 26: the collector will come.
+  }
 }
 
 /** Whether memory is none that Node gives out in parts: what lies in it goes with it. */

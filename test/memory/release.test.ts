@@ -19,6 +19,15 @@ describe("releasing a buffer", () => {
     expect([first.length, second.length, read.length]).toEqual([100, 100, 64 * 1024]);
   });
 
+  it("leaves alone what its maker keeps", () => {
+    const { Memory } = Reflect.get(globalThis, "WebAssembly") as {
+      Memory: new (pages: { initial: number }) => { buffer: ArrayBuffer };
+    };
+    const kept = Buffer.from(new Memory({ initial: 2 }).buffer);
+    release(kept);
+    expect(kept.length).toBe(128 * 1024);
+  });
+
   it("leaves digests alone, which share their memory with others", () => {
     const [first, second] = [digestOf("sha256", Buffer.from("a")), digestOf("sha256", Buffer.from("b"))];
     release(first);
