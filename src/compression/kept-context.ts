@@ -4,7 +4,7 @@
  * Node's one-shot calls make one for each message: an object with a stream around it, its tables, and a look at what the
  * processor can do (`cpuid`, for which a virtual machine is left). That is 25 to 45 µs, more than it takes to compress a file of
  * 1 kB. The stream classes keep theirs, but for what they do at the end of a message: so this asks the binding below them, as
- * minizlib does for npm. Where Node's insides do not look as they are known (24, 22), there is no context, and who wants one
+ * minizlib does for npm. Where Node's insides do not look as they are known (22 to 26), there is no context, and who wants one
  * goes the public way.
  */
 

@@ -12,14 +12,7 @@ import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Compression } from "../../compression/codecs.ts";
 import type { SealedBlock, SealedRun, StoredRun } from "../../container/segmented.ts";
 import type { DerivedPasswordKey, SegmentedKeyRing } from "../../crypto/segmented-key-ring.ts";
-import {
-  BackupError,
-  DamagedError,
-  type ErrorReport,
-  errorCode,
-  messageOf,
-  StorageError,
-} from "../../errors.ts";
+import { BackupError, DamagedError, type ErrorReport, reasonOf, StorageError } from "../../errors.ts";
 import { type BlockJob, type BlockResult, JobRunner, type LocalObject, portable } from "./block-job.ts";
 import type { PieceWriter } from "./write-behind.ts";
 
@@ -251,7 +244,7 @@ function settle(member: Member, message: FromBlockThread): void {
 }
 
 function unwritten(error: unknown): StorageError {
-  return new StorageError("restore", `cannot be written (${errorCode(error) ?? messageOf(error)})`);
+  return new StorageError("restore", `cannot be written (${reasonOf(error)})`);
 }
 
 function givenUp(): Error {

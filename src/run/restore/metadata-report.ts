@@ -1,5 +1,5 @@
 /** What applying metadata has to tell: failures, each with its path; how much of what was made; and notes, each once. */
-import { BackupError, errorCode, messageOf, reportOf, StorageError } from "../../errors.ts";
+import { BackupError, reasonOf, reportOf, StorageError } from "../../errors.ts";
 import type { Reporter } from "../reporter.ts";
 import type { Tally } from "../tally.ts";
 
@@ -37,11 +37,10 @@ export class MetadataReport {
     const wrapped =
       error instanceof BackupError
         ? error
-        : new StorageError(
-            "restore",
-            `its metadata cannot be restored (${errorCode(error) ?? messageOf(error)})`,
-            { path, cause: error },
-          );
+        : new StorageError("restore", `its metadata cannot be restored (${reasonOf(error)})`, {
+            path,
+            cause: error,
+          });
     this.tally.error({ ...reportOf(wrapped, "restore"), path: path || this.root });
   }
 
