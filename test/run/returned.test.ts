@@ -88,6 +88,41 @@ it.each(["rename", "tombstone"] as const)(
 );
 
 it.each(["rename", "tombstone"] as const)(
+  "what it was before does not expire in a run in which the guard holds back deletions, retired by %s",
+  async (retire) => {
+    const config = world.config({ container: "segmented", versionsKeepDays: 2, retire });
+    const others = Array.from({ length: 12 }, (_, i) => `other ${i}`);
+    for (const name of others) world.write(name, name);
+    for (const [day, content] of ["one", "another"].entries()) {
+      world.write("file", content);
+      await clean(backup(config, on(day)));
+    }
+    const stored = world.stored();
+    for (const name of others) world.remove(name);
+    const { told } = await backup(config, on(9));
+    expect([told.files, told.errors.map(({ kind }) => kind)]).toEqual([[], ["refused"]]);
+    expect(world.stored()).toEqual(stored);
+    for (const name of others) world.write(name, name);
+    expect((await backup(config, on(9))).told.files).toEqual(["expired file"]);
+  },
+);
+
+it.each(["rename", "tombstone"] as const)(
+  "a deleted file that is not to be kept waits for the delay of purges, retired by %s",
+  async (retire) => {
+    const settings = { versionsKeepDays: "forever", deletedKeepDays: 0, purgeDelayDays: 30, retire } as const;
+    const config = world.config({ container: "segmented", ...settings });
+    world.write("stays", "here");
+    world.write("file", "content");
+    await clean(backup(config, on(0)));
+    world.remove("file");
+    expect(await clean(backup(config, on(1)))).toEqual({ unchanged: 1, deleted: 1 });
+    await clean(restore(config, { choice: { deleted: true } }));
+    expect(fs.readFileSync(path.join(world.restored, "file"), "utf8")).toBe("content");
+  },
+);
+
+it.each(["rename", "tombstone"] as const)(
   "keeps its history where it returns when that would have been forgotten, retired by %s",
   async (retire) => {
     const config = world.config({
