@@ -84,6 +84,10 @@ export class CombinedSource implements Source {
     return rest === "" ? undefined : part?.source.excludedBy(rest);
   }
 
+  mayLeaveOut(): boolean {
+    return this.parts.some(({ source }) => source.mayLeaveOut());
+  }
+
   async ruleFor(path: string): Promise<string | undefined> {
     const [part, rest] = this.partOf(path);
     return rest === "" ? undefined : part?.source.ruleFor(rest);

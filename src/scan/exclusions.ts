@@ -119,6 +119,13 @@ export class Exclusions {
     return text === undefined ? undefined : { text, classic: false };
   }
 
+  /** Whether anything may be left out but by `ignore_regex`. */
+  get mayLeaveOut(): boolean {
+    const { exclude, ofFolders, leftOut, settings } = this;
+    const byRules = !exclude.isEmpty || ofFolders.size > 0 || leftOut.size > 0;
+    return byRules || settings.only !== undefined || this.limitsSize;
+  }
+
   /** Whether a folder may be skipped before a scan has found anything. */
   get mayLeaveOutFolders(): boolean {
     return !this.exclude.isEmpty || this.prefixes.length > 0 || this.settings.only !== undefined;

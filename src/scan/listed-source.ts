@@ -70,6 +70,10 @@ export class ListedSource implements Source {
     return this.source.excludedBy(path);
   }
 
+  mayLeaveOut(): boolean {
+    return this.source.mayLeaveOut();
+  }
+
   ruleFor(path: string): Promise<string | undefined> {
     return this.source.ruleFor(path);
   }

@@ -111,17 +111,16 @@ export function manifestOf(
     ...namesFor(isFirst ? [own, ...entries] : entries, accounts),
     entries,
   });
-  const path = manifestPath(folder, log, index);
+  const { path, size, mtime, manifest } = manifestFile(manifestPath(folder, log, index), text);
+  const sortKey = sortKeyOf(path, mtime, size);
+  return { path, size, mtime, manifest: { ...manifest, ...(isPartial && { isPartial }) }, sortKey };
+}
+
+/** The same of a text. */
+export function manifestFile(path: string, text: string) {
   const bytes = Buffer.from(text, "utf8");
   const md5 = md5ToBase36(digestOf("md5", bytes));
-  const sortKey = sortKeyOf(path, MANIFEST_MTIME, bytes.length);
-  return {
-    path,
-    size: bytes.length,
-    mtime: MANIFEST_MTIME,
-    manifest: { text, md5, ...(isPartial && { isPartial }) },
-    sortKey,
-  };
+  return { path, size: bytes.length, mtime: MANIFEST_MTIME, manifest: { text, md5 } };
 }
 
 function namesFor(owned: readonly Attributes[], { users, groups }: AccountNames) {

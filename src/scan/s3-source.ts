@@ -79,6 +79,10 @@ export class S3Source implements Source {
     return this.exclusions.reasonFor(path)?.classic ? undefined : this.ruleFor(path);
   }
 
+  mayLeaveOut(): boolean {
+    return this.exclusions.mayLeaveOut;
+  }
+
   async ruleFor(path: string): Promise<string | undefined> {
     const reason = this.exclusions.reasonFor(path);
     if (reason !== undefined || !this.exclusions.limitsSize) return reason?.text;

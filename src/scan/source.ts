@@ -43,6 +43,8 @@ export interface Source {
    * its place.
    */
   excludedBy(path: string): Promise<string | undefined>;
+  /** Whether `excludedBy` may name one at all. Valid once the scan is over. */
+  mayLeaveOut(): boolean;
   /** Whether at the source's place is what was there when the scan began, as far as that can be seen without reading. */
   isStillThere(): boolean;
   /** The rule of any kind that leaves out a path of the source (a folder with a slash at its end). Valid likewise. */

@@ -30,7 +30,7 @@ export class JoinFindings {
   readonly returned = new SpillList<Content>();
   readonly unsettled = new UnsettledMoves();
   readonly vanished = new SpillList<Vanished>();
-  readonly vanishedManifests = new SpillList<Vanished>();
+  vanishedManifests = new SpillList<Vanished>();
   readonly retirements = new Retirements();
   readonly history = new HistoryPhase();
   readonly rewritten = new RewrittenFiles();

@@ -26,6 +26,7 @@ import { type OpenDestination, openDestination, withSortedFallback } from "../de
 import { type RunOptions, withDefaults } from "../run-options.ts";
 import { type RunResult, Tally } from "../tally.ts";
 import { JoinFindings } from "./backup-state.ts";
+import { ManifestPhase } from "./manifest-phase.ts";
 import { MovePhase } from "./move-phase.ts";
 import { PlanPhase } from "./plan-phase.ts";
 import { Publisher } from "./publisher.ts";
@@ -86,6 +87,7 @@ class Backup {
   private readonly plan: PlanSettings;
   private readonly retention: Retention | undefined;
   private readonly listing: SourceListing;
+  private readonly manifests: ManifestPhase;
   private found: JoinFindings;
 
   constructor(
@@ -121,6 +123,14 @@ class Backup {
       keepsHistory,
       dryRun,
     });
+    this.manifests = new ManifestPhase({
+      source,
+      workers,
+      storePhase: this.storePhase,
+      tally,
+      keepsLeftOut: config.metadata && !options.retireExcluded,
+      settle: () => this.settle(),
+    });
     const mayExpire = clocksAgree(storage, reporter);
     this.plan = {
       keepsHistory,
@@ -138,7 +148,7 @@ class Backup {
       if (!dryRun) await this.clearLitter();
       await withSortedFallback(this.destination, (versions, sorted) => this.joinListings(versions, sorted));
       this.tally.expect(this.found.presence.all.sourceFiles, this.found.sourceBytes);
-      await this.storeRewritten();
+      await this.manifests.storeRewritten(this.found);
       this.countUnchanged();
       await this.storeNewFiles();
       await this.settle();
@@ -202,21 +212,6 @@ class Backup {
       found.unchangedFiles = Math.max(0, found.unchangedFiles - storedBefore);
       found.unchangedBytes = Math.max(0, found.unchangedBytes - bytesBefore);
     }
-  }
-
-  /** Between phases 1 and 2: what counted as unchanged and may not be, and the manifests that tell so. */
-  private async storeRewritten(): Promise<void> {
-    const { found, storePhase, destination } = this;
-    await found.rewritten.storeAll({
-      workers: destination.workers,
-      store: (request) => storePhase.store(request, found),
-      onSuspect: ({ file }) => {
-        found.unchangedFiles--;
-        found.unchangedBytes -= file.size;
-      },
-      settle: () => this.settle(),
-      vanished: found.vanished,
-    });
   }
 
   private planPhase(): PlanPhase {
@@ -295,7 +290,7 @@ class Backup {
 
   /** Phases 4 and 5. */
   private async retire(): Promise<void> {
-    const { found, config, options, destination, tally, source, plan, storePhase } = this;
+    const { found, config, options, destination, tally, source, plan } = this;
     await retire({
       config,
       options,
@@ -307,10 +302,7 @@ class Backup {
       isPartial: this.listing.isPartial,
       now: () => this.storageTime(),
       note: (text) => this.listing.notes.add(text),
-      storeLate: async () => {
-        await found.rewritten.storeLate((request) => storePhase.store(request, found));
-        await this.settle();
-      },
+      storeLate: () => this.manifests.storeLate(found),
     });
   }
 }

@@ -3,6 +3,7 @@
  * collected for a later phase.
  */
 import type { ErrorReport } from "../../errors.ts";
+import { folderOf } from "../../names/folders.ts";
 import { MANIFEST_MTIME, parseManifestPath } from "../../names/manifest-name.ts";
 import { LIVE } from "../../names/stamp.ts";
 import { isLive, type StoredVersion } from "../../names/stored-name.ts";
@@ -147,7 +148,10 @@ export class PlanPhase {
     const { context, found } = this;
     switch (plan.kind) {
       case "revive":
-        this.renameToLive(plan.entry, plan.version, plan.surplus);
+        // What is live is to be looked at before it goes (left-out.ts).
+        if (plan.surplus.some(isLive))
+          found.rewritten.hold(requestOf(group, plan.entry, [], [plan.version, ...plan.surplus]));
+        else this.renameToLive(plan.entry, plan.version, plan.surplus);
         return;
       case "upload": {
         const request = requestOf(group, plan.entry, [], plan.previous);
@@ -158,7 +162,7 @@ export class PlanPhase {
         return;
       }
       case "vanished":
-        if (this.mayBeThere(group.path) || (await this.isExcluded(group, undefined))) return;
+        if (this.mayBeThere(group.path) || (await this.isFolderExcluded(group.path))) return;
         found.vanishedManifests.append({ ...plan, versions: group.versions, expiring });
         return;
       case "gone":
@@ -177,16 +181,22 @@ export class PlanPhase {
   /** What a rule leaves out now stays as it is, unless it is to be treated like what was deleted. */
   private async isExcluded(
     { path }: PathGroup,
-    plan: (PathPlan & { kind: "vanished" }) | undefined,
+    { version }: PathPlan & { kind: "vanished" },
   ): Promise<boolean> {
     const { source, retireExcluded } = this.context;
     if (retireExcluded || (await source.excludedBy(path)) === undefined) return false;
-    if (plan !== undefined) {
-      this.found.excludedFiles++;
-      this.found.excludedBytes += plan.version.size;
-      this.found.presence.leaveOut(path);
-    }
+    this.found.excludedFiles++;
+    this.found.excludedBytes += version.size;
+    this.found.presence.leaveOut(path);
     return true;
+  }
+
+  /** The same of a manifest: a rule may well match its name, but is not about it. */
+  private async isFolderExcluded(path: string): Promise<boolean> {
+    const { source, retireExcluded } = this.context;
+    const folder = folderOf(path);
+    if (retireExcluded || folder === "") return false;
+    return (await source.excludedBy(`${folder}/`)) !== undefined;
   }
 
   private renameToLive(

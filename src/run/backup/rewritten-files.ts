@@ -20,8 +20,9 @@ import { among } from "../../spill/among.ts";
 import { ExternalSorter } from "../../spill/external-sorter.ts";
 import { SpillList } from "../../spill/spill-list.ts";
 import { below } from "../target/restored-tree.ts";
-import type { ManifestOutcome } from "../worker/tasks.ts";
-import type { Workers } from "../worker/workers.ts";
+import type { SourceRef } from "../worker/tasks.ts";
+import type { LeftOut } from "./left-out.ts";
+import type { ManifestReader } from "./manifest-reader.ts";
 import type { StoreRequest } from "./store-phase.ts";
 
 /**
@@ -31,7 +32,8 @@ import type { StoreRequest } from "./store-phase.ts";
 const CANDIDATES_IN_MEMORY = 4 * 1024 * 1024;
 
 export interface RewrittenContext {
-  readonly workers: Workers;
+  readonly reader: ManifestReader;
+  readonly leftOut: LeftOut;
   store(request: StoreRequest): Promise<void>;
   /** Of a file that counted as unchanged so far. */
   onSuspect(request: StoreRequest): void;
@@ -43,6 +45,8 @@ export interface RewrittenContext {
 
 export class RewrittenFiles {
   private readonly manifests = new SpillList<StoreRequest>();
+  /** The same as they are to be stored. */
+  private readonly compared = new SpillList<StoreRequest>();
   /** Their folders. */
   private readonly folders = new Set<string>();
   private readonly candidates = new ExternalSorter<StoreRequest>(
@@ -85,9 +89,11 @@ export class RewrittenFiles {
   }
 
   /** Stores what was rewritten, and then the manifests, but for those of folders that lost files. */
-  async storeAll({ workers, store, onSuspect, settle, vanished }: RewrittenContext): Promise<void> {
-    const changed = await this.changedEntries(workers);
+  async storeAll(context: RewrittenContext): Promise<void> {
+    const { store, onSuspect, settle, vanished } = context;
+    const changed = new ExternalSorter<string>((path) => path);
     try {
+      await this.compareAll(changed, context);
       for (const request of among(this.candidates.sorted(), ({ file }) => file.path, changed.sorted())) {
         this.suspects.add(request.file.path);
         onSuspect(request);
@@ -101,7 +107,7 @@ export class RewrittenFiles {
     for (const { version } of vanished) {
       for (const folder of ["", ...foldersOf(version.path)]) if (this.folders.has(folder)) losers.add(folder);
     }
-    for (const request of this.manifests) {
+    for (const request of this.compared) {
       const folder = folderOf(request.file.path);
       if (this.unread.has(folder)) continue;
       if (losers.has(folder)) this.late.append(request);
@@ -116,35 +122,41 @@ export class RewrittenFiles {
 
   close(): void {
     this.manifests.close();
+    this.compared.close();
     this.candidates.close();
     this.late.close();
   }
 
-  /** Stored paths of files whose entries are others than before. */
-  private async changedEntries(workers: Workers): Promise<ExternalSorter<string>> {
-    const changed = new ExternalSorter<string>((path) => path);
-    for (const { file, previous } of this.concerned.size > 0 ? this.manifests : []) {
+  /** @param changed gets the stored paths of files whose entries are others than before. */
+  private async compareAll(
+    changed: ExternalSorter<string>,
+    { reader, leftOut }: RewrittenContext,
+  ): Promise<void> {
+    for (const request of this.manifests) {
+      const { file, previous } = request;
       const folder = folderOf(file.path);
-      if (file.manifest === undefined || !this.concerned.has(folder)) continue;
-      const { text } = file.manifest;
-      // More than one is what a kill left.
-      for (const version of previous.filter(isLive)) {
-        await workers.submit({ do: "read-manifest", version }, (outcome) => {
-          const read = outcome as ManifestOutcome;
-          if (read.kind !== "manifest") return; // what cannot be read tells nothing, and is replaced
-          for (const name of changedIn(read.manifest, text)) changed.add(escapePath(below(folder, name)));
-        });
+      if (!this.concerned.has(folder) && !leftOut.isPossible) {
+        this.compared.append(request);
+        continue;
       }
+      const live = previous.filter(isLive);
+      await reader.read(live, async (before) => {
+        for (const manifest of before) {
+          for (const name of changedIn(manifest, file)) changed.add(escapePath(below(folder, name)));
+        }
+        const merged = await leftOut.addTo(file, before);
+        const isStored = live.length === 1 && live[0]?.md5 === merged.manifest?.md5;
+        if (!isStored) this.compared.append({ ...request, file: merged });
+      });
     }
-    await workers.drain();
-    return changed;
+    await reader.finish();
   }
 }
 
 /** Names of files whose size or time is not as before, or was not recorded. */
-function* changedIn(before: Manifest, text: string): Generator<string> {
+function* changedIn(before: Manifest, { manifest }: SourceRef): Generator<string> {
   const entries = new Map(before.entries.map((entry) => [entry.name, entry]));
-  for (const entry of parseManifest(Buffer.from(text, "utf8")).entries) {
+  for (const entry of parseManifest(Buffer.from(manifest?.text ?? "", "utf8")).entries) {
     if (entry.kind === "file" && !isSame(entry, entries.get(entry.name))) yield entry.name;
   }
 }

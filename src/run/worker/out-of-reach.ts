@@ -56,7 +56,7 @@ export class OutOfReach {
     const code = failure?.code ?? "";
     const isRefused = REFUSED.has(code);
     this.refusedInARow = isRefused ? this.refusedInARow + 1 : 0;
-    if (failure === undefined || !(isRefused || isTrouble(code))) {
+    if (failure === undefined || !(isRefused || isTrouble(failure))) {
       this.inARow = 0;
       return undefined;
     }
@@ -80,7 +80,8 @@ export class OutOfReach {
   }
 }
 
-function isTrouble(code: string): boolean {
+/** Whether the same may well work later: the storage is in trouble, or cannot be reached. */
+export function isTrouble({ code = "" }: ErrorReport): boolean {
   return TROUBLE.has(code) || isBrokenConnection(code);
 }
 

@@ -1,0 +1,57 @@
+/**
+ * Manifests that the source does not have any more, but that tell of what a rule leaves out (left-out.ts): all that they go on
+ * telling. The others have vanished like files.
+ */
+import { manifestPath, parseManifestPath } from "../../names/manifest-name.ts";
+import { isLive } from "../../names/stored-name.ts";
+import { retiredOf } from "../../plan/plan-path.ts";
+import { SpillList } from "../../spill/spill-list.ts";
+import type { SourceRef } from "../worker/tasks.ts";
+import type { Vanished } from "./backup-state.ts";
+import type { LeftOut } from "./left-out.ts";
+import type { ManifestReader } from "./manifest-reader.ts";
+import type { StoreRequest } from "./store-phase.ts";
+
+export interface VanishedManifestsContext {
+  readonly reader: ManifestReader;
+  readonly leftOut: LeftOut;
+  store(request: StoreRequest): Promise<void>;
+}
+
+/** Stores what takes the place of some; returns the others, which may go. */
+export async function keepLeftOut(
+  vanished: SpillList<Vanished>,
+  { reader, leftOut, store }: VanishedManifestsContext,
+): Promise<SpillList<Vanished>> {
+  if (!leftOut.isPossible) return vanished;
+  const judged = new SpillList<{ readonly gone: Vanished; readonly file: SourceRef }>();
+  const kept = new Set<string>();
+  const others = new SpillList<Vanished>();
+  try {
+    for (const gone of vanished) {
+      const { path } = gone.version;
+      await reader.read([gone.version, ...gone.surplus].filter(isLive), async (before) => {
+        const { file, isEmpty } = await leftOut.insteadOf(path, before);
+        judged.append({ gone, file });
+        if (!isEmpty) kept.add(groupOf(path));
+      });
+    }
+    await reader.finish();
+    for (const { gone, file } of judged) {
+      const { version, surplus, versions } = gone;
+      if (!kept.has(groupOf(version.path))) others.append(gone);
+      else if (surplus.length > 0 || version.md5 !== file.manifest?.md5)
+        await store({ file, sameSize: [], previous: [...surplus, version], retired: retiredOf(versions) });
+    }
+  } finally {
+    judged.close();
+    vanished.close();
+  }
+  return others;
+}
+
+/** All manifests of a folder that go by the same number of them stay, or none. */
+function groupOf(path: string): string {
+  const { folder, log } = parseManifestPath(path) as { folder: string; log: number };
+  return manifestPath(folder, log, 0);
+}

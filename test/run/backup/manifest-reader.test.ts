@@ -1,0 +1,80 @@
+import { expect, it } from "vitest";
+import type { ErrorReport } from "../../../src/errors.ts";
+import { LIVE } from "../../../src/names/stamp.ts";
+import { ManifestReader } from "../../../src/run/backup/manifest-reader.ts";
+import type { ManifestOutcome } from "../../../src/run/worker/tasks.ts";
+import type { Workers } from "../../../src/run/worker/workers.ts";
+
+const MANIFEST = { kind: "manifest", manifest: { users: {}, groups: {}, entries: [] } } as const;
+const DAMAGED = {
+  kind: "failed",
+  report: { side: "crypto", kind: "damaged", message: "is damaged" },
+} as const;
+const ARCHIVED = failed("InvalidObjectState");
+const AWAY = failed("ServiceUnavailable");
+
+function failed(code: string) {
+  const report: ErrorReport = { side: "destination", kind: "failed", message: "cannot be read", code };
+  return { kind: "failed", report } as const;
+}
+
+const versionOf = (key: string) => ({
+  key,
+  path: key,
+  mtime: 0,
+  size: 1,
+  md5: "0",
+  stamp: LIVE,
+  sealed: false,
+});
+
+/** How many manifests were taken of each path, whose versions have these outcomes, and what trouble was told. */
+async function read(...paths: readonly (readonly ManifestOutcome[])[]) {
+  const answers = paths.flat()[Symbol.iterator]();
+  const workers = {
+    submit: async (_: unknown, done: (outcome: ManifestOutcome) => void) =>
+      done(answers.next().value as ManifestOutcome),
+    drain: async () => {},
+  } as unknown as Workers;
+  const taken: Record<number, number> = {};
+  const told: string[] = [];
+  const reader = new ManifestReader(workers, ({ code = "" }) => told.push(code));
+  for (const [i, outcomes] of paths.entries()) {
+    const versions = outcomes.map((_, n) => versionOf(`${i}.${n}`));
+    await reader.read(versions, async (manifests) => {
+      taken[i] = manifests.length;
+    });
+  }
+  await reader.finish();
+  return { taken, told };
+}
+
+it("takes what can be read, and what cannot for nothing", async () => {
+  const given = await read([MANIFEST], [MANIFEST, DAMAGED], [ARCHIVED], [{ kind: "file" }]);
+  expect(given).toEqual({ taken: { 0: 1, 1: 1, 2: 0, 3: 0 }, told: [] });
+});
+
+it("takes nothing of a path that the storage does not give for now, and tells so", async () => {
+  expect(await read([AWAY], [MANIFEST, AWAY])).toEqual({
+    taken: {},
+    told: ["ServiceUnavailable", "ServiceUnavailable"],
+  });
+});
+
+it("takes nothing after a stop", async () => {
+  expect(await read([{ kind: "stopped" }], [AWAY, { kind: "stopped" }], [MANIFEST])).toMatchObject({
+    taken: { 2: 1 },
+  });
+});
+
+it("tells what taking threw", async () => {
+  const workers = {
+    submit: async (_: unknown, done: (outcome: ManifestOutcome) => void) => done(MANIFEST),
+    drain: async () => {},
+  } as unknown as Workers;
+  const reader = new ManifestReader(workers, () => {});
+  await reader.read([versionOf("a")], async () => {
+    throw new Error("no space for it");
+  });
+  await expect(reader.finish()).rejects.toThrow("no space for it");
+});

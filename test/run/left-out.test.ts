@@ -1,0 +1,136 @@
+/** What a rule leaves out stays as it is stored, with its metadata: no run that does not look at it changes that. */
+import * as fs from "node:fs";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Config } from "../../src/config/config.ts";
+import { backup, clean, filesIn, restore, World } from "./world.ts";
+
+const NONE = { exclude: [], include: [], caches: false, oneFileSystem: false };
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(() => world.dispose());
+
+const configOf = (exclusions: Partial<Config["exclusions"]> = {}, settings: Partial<Config> = {}) =>
+  world.config({
+    container: "segmented",
+    metadata: true,
+    exclusions: { ...NONE, ...exclusions },
+    ...settings,
+  });
+
+/** A file whose mode tells whether its metadata were applied. */
+function write(file: string, mode: number, content = file): void {
+  world.write(file, content);
+  fs.chmodSync(path.join(world.src, file), mode);
+}
+
+function link(file: string, target: string): void {
+  fs.mkdirSync(path.dirname(path.join(world.src, file)), { recursive: true });
+  fs.symlinkSync(target, path.join(world.src, file));
+}
+
+/** What a clean restore brings back: a mode in octal, or the target of a link. */
+async function restored(config: Config): Promise<Record<string, string>> {
+  fs.rmSync(world.restored, { recursive: true, force: true });
+  const { told } = await restore(config);
+  expect([...told.errors, ...told.warnings]).toEqual([]);
+  return Object.fromEntries(
+    filesIn(world.restored).map((name) => {
+      const file = path.join(world.restored, name);
+      const stat = fs.lstatSync(file);
+      return [name, stat.isSymbolicLink() ? fs.readlinkSync(file) : (stat.mode & 0o777).toString(8)];
+    }),
+  );
+}
+
+const manifests = () => world.stored().filter((key) => key.includes(".backup-meta."));
+
+describe("metadata of what is excluded later", () => {
+  it("stay when the folder's record changes, until they are to go", async () => {
+    // The next record was without them: modes were lost, and links were not restored at all.
+    write("a/x.log", 0o640);
+    write("a/y", 0o644);
+    link("a/l.log", "nowhere");
+    await clean(backup(configOf()));
+    const config = configOf({ exclude: ["*.log"] });
+    for (const mode of [0o644, 0o604]) {
+      fs.chmodSync(path.join(world.src, "a/y"), mode);
+      await clean(backup(config));
+      expect(await restored(config)).toEqual({
+        "a/x.log": "640",
+        "a/y": mode.toString(8),
+        "a/l.log": "nowhere",
+      });
+    }
+    const before = manifests();
+    await clean(backup(config));
+    expect(manifests()).toEqual(before);
+    await clean(backup(config, { retireExcluded: true }));
+    expect(await restored(config)).toEqual({ "a/y": "604" });
+  });
+
+  it.each([null, "forever"] as const)(
+    "stay when their folder goes, while others go (history: %s)",
+    async (days) => {
+      const kept = { versionsKeepDays: days };
+      write("a/x.log", 0o640);
+      write("a/y", 0o644);
+      write("b", 0o644);
+      link("a/l.log", "nowhere");
+      link("a/l", "nowhere");
+      await clean(backup(configOf({}, kept)));
+      world.remove("a");
+      const config = configOf({ exclude: ["*.log"] }, kept);
+      for (let run = 0; run < 2; run++) {
+        await clean(backup(config));
+        expect(await restored(config)).toEqual({ "a/x.log": "640", "a/l.log": "nowhere", b: "644" });
+      }
+      const before = manifests();
+      await clean(backup(config));
+      expect(manifests()).toEqual(before);
+      await clean(backup(config, { retireExcluded: true }));
+      expect(await restored(config)).toEqual({ b: "644" });
+    },
+  );
+
+  it("stay where one manifest is enough for what is left of several", async () => {
+    const links = Array.from({ length: 700 }, (_, i) => `many/l${i}`);
+    for (const name of links) link(name, "t".repeat(4000));
+    write("many/file", 0o640);
+    await clean(backup(configOf()));
+    const ofMany = () => manifests().filter((key) => key.startsWith("many/") && key.endsWith(".0.enc"));
+    const before = ofMany();
+    expect(before.length).toBe(2);
+    const config = configOf({ exclude: ["l*"] });
+    await clean(backup(config));
+    expect(ofMany().length).toBe(3);
+    const { "many/file": mode, ...others } = await restored(config);
+    expect([mode, Object.keys(others).length]).toEqual(["640", links.length]);
+    await clean(backup(configOf()));
+    expect(ofMany()).toEqual(before);
+  });
+
+  it("go with the others where none are recorded any more", async () => {
+    write("a/x.log", 0o640);
+    link("a/l.log", "nowhere");
+    const classic = { container: "classic" as const };
+    await clean(backup(configOf({}, classic)));
+    await clean(backup(configOf({ exclude: ["*.log"] }, { ...classic, metadata: false })));
+    expect(world.stored().filter((key) => key.endsWith(".0.enc")).length).toBe(1);
+  });
+});
+
+it("a rule that matches the names of manifests is not about them", async () => {
+  // Folders that were deleted came back, empty or with links.
+  write("gone/file", 0o644);
+  link("gone/l", "nowhere");
+  write("b", 0o644);
+  const config = configOf({ exclude: [".*"] });
+  await clean(backup(config));
+  world.remove("gone");
+  await clean(backup(config));
+  expect(await restored(config)).toEqual({ b: "644" });
+});
