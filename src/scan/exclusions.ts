@@ -105,6 +105,11 @@ export class Exclusions {
     return this.leftOut.get(folder) === OTHER_FILE_SYSTEM;
   }
 
+  /** Whether a folder is on the way to something that `files_from` lists. */
+  leadsThrough(folder: string): boolean {
+    return this.settings.only?.leadsThrough(folder) === true;
+  }
+
   /** Notes that the destination was found in a folder, which is left out like one that the settings tell of. */
   leaveOutOurs(folder: string): void {
     this.prefixes.push(folder);

@@ -49,6 +49,11 @@ export class FolderRecord implements Recorder {
     this.isPartial = true;
   }
 
+  /** Whether there is anything to record beside the folder itself. */
+  get hasEntries(): boolean {
+    return this.recorded.length > 0 || this.isPartial;
+  }
+
   /** The folder's manifests in the order of their sort keys. */
   manifests(
     own: OwnRecord,

@@ -14,6 +14,8 @@ export class LargeFolderRecord {
   private log: number;
   private partitions: SpillPartitions<ManifestEntry>;
   private readonly sizes = new PartSizes();
+  /** Whether there is anything to record beside the folder itself. */
+  hasEntries = false;
   private isPartial = false;
 
   /**
@@ -30,6 +32,7 @@ export class LargeFolderRecord {
   /** In the order of names. */
   add(recorded: RecordedEntry, xattrs: Xattrs | undefined): void {
     const entry = completeEntry(recorded, this.folder, xattrs, this.knowledge.links);
+    this.hasEntries = true;
     this.sizes.add(entry);
     this.partitions.append(manifestIndexOf(entry.name, this.log), entry);
   }
@@ -37,6 +40,7 @@ export class LargeFolderRecord {
   /** Notes that there is an entry that could not be looked at. */
   miss(): void {
     this.isPartial = true;
+    this.hasEntries = true;
   }
 
   /** The folder's manifests in the order of their sort keys. */

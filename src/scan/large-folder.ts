@@ -36,17 +36,16 @@ export class LargeFolder {
   /**
    * Its files, manifests and subfolders, in the order of their sort keys; undefined is a pause. Once.
    *
-   * @param recordingOf is asked when the folder's own rules are known.
+   * @param isRecorded whether also without entries; is asked when the folder's own rules are known.
    */
-  *siblings(recordingOf: () => Recording | undefined): Generator<Sibling | undefined> {
+  *siblings(recording: Recording | undefined, isRecorded: () => boolean): Generator<Sibling | undefined> {
     try {
       if (!(yield* this.list())) return;
       const { prefix, names } = this;
-      const recording = recordingOf();
       if (recording)
         this.record = new LargeFolderRecord(prefix.slice(0, -1), names.length, recording.knowledge);
       yield* this.lookAtAll(recording);
-      yield* merged(this.found, this.manifests(recording));
+      yield* merged(this.found, this.record?.hasEntries || isRecorded() ? this.manifests(recording) : []);
     } finally {
       this.names.close();
       this.found.close();

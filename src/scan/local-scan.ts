@@ -102,7 +102,7 @@ export class LocalScan {
     this.ahead.delete(prefix);
     if (folder === undefined) {
       const large = new LargeFolder(this.settings.root, prefix, this.examiner);
-      return large.siblings(() => (this.isRecorded(prefix) ? recording : undefined));
+      return large.siblings(recording, () => this.isRecorded(prefix));
     }
     const { found } = folder;
     for (const manifest of this.manifestsOf(prefix, folder, recording)) found.set(manifest.sortKey, manifest);
@@ -116,18 +116,22 @@ export class LocalScan {
     { listed, record }: FoundFolder,
     recording: Recording | undefined,
   ): Entry[] {
-    if (recording === undefined || listed === undefined || !this.isRecorded(prefix)) return [];
+    if (recording === undefined || listed === undefined) return [];
     try {
-      return recording.manifestsOf(prefix, listed, record);
+      if (this.isRecorded(prefix) || record.hasEntries) return recording.manifestsOf(prefix, listed, record);
+      recording.passThrough(prefix, listed);
+      return [];
     } catch (error) {
       this.examiner.unknownFolder(prefix, error, "cannot be examined");
       return [];
     }
   }
 
+  /** Whatever is in it. One that is left out is recorded, too, for what is considered in it. */
   private isRecorded(prefix: string): boolean {
     const { exclusions } = this;
-    return prefix === "" || exclusions.isMountPoint(prefix) || exclusions.reasonFor(prefix) === undefined;
+    if (prefix === "" || exclusions.isMountPoint(prefix) || exclusions.leadsThrough(prefix)) return true;
+    return exclusions.reasonFor(prefix) === undefined;
   }
 
   /** Undefined of a folder with more names than memory should hold. */

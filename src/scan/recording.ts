@@ -35,6 +35,12 @@ export class Recording {
     return record.manifests(own, this.xattrsOf(prefix, listed), this.knowledge);
   }
 
+  /** Looks only for what folders in one have that is not recorded itself. Throws as readXattrs does. */
+  passThrough(prefix: string, listed: readonly FolderEntry[]): void {
+    const folders = listed.filter(({ kind }) => kind === "folder");
+    if (folders.length > 0) this.xattrsOf(prefix, folders);
+  }
+
   /** What a folder has itself. Throws where it cannot be looked at, or is none any more. */
   ownOf(prefix: string): OwnRecord {
     const { root, survey, folders, onTooMany } = this;

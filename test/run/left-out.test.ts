@@ -123,6 +123,41 @@ describe("metadata of what is excluded later", () => {
   });
 });
 
+describe("metadata of what a list leaves out", () => {
+  it("are not touched by runs over the list, beside runs over all", async () => {
+    write("top", 0o640);
+    write("a/listed", 0o644);
+    write("a/other", 0o604);
+    link("a/l", "nowhere");
+    await clean(backup(configOf()));
+    const config = configOf({ only: ["a/listed"] });
+    const all = { top: "640", "a/listed": "644", "a/other": "604", "a/l": "nowhere" };
+    const before = manifests();
+    await clean(backup(config));
+    expect(manifests()).toEqual(before);
+    fs.chmodSync(path.join(world.src, "a/listed"), 0o600);
+    fs.chmodSync(path.join(world.src, "a/other"), 0o600);
+    await clean(backup(config));
+    expect(await restored(config)).toEqual({ ...all, "a/listed": "600" });
+    await clean(backup(configOf()));
+    expect(await restored(config)).toEqual({ ...all, "a/listed": "600", "a/other": "600" });
+  });
+
+  it("are recorded of folders on the way, and go with the only thing in them", async () => {
+    write("a/b/c/file", 0o600);
+    link("a/b/l", "nowhere");
+    write("other", 0o644);
+    fs.chmodSync(path.join(world.src, "a"), 0o700);
+    const config = configOf({ only: ["a/b/l", "a/b/c/file"] });
+    await clean(backup(config));
+    expect(await restored(config)).toEqual({ "a/b/l": "nowhere", "a/b/c/file": "600" });
+    expect(fs.statSync(path.join(world.restored, "a")).mode & 0o777).toBe(0o700);
+    world.remove("a/b/l");
+    await clean(backup(config));
+    expect(await restored(config)).toEqual({ "a/b/c/file": "600" });
+  });
+});
+
 it("a rule that matches the names of manifests is not about them", async () => {
   // Folders that were deleted came back, empty or with links.
   write("gone/file", 0o644);

@@ -153,6 +153,24 @@ describe("what is considered", () => {
     expect(nothing.warnings).toEqual([told.warnings[0]]);
   });
 
+  it("has its metadata, also in folders that are left out but for it", async () => {
+    // The restore took the manifest for lost.
+    write("a/b/f", "a/other", "c/g");
+    fs.chmodSync(path.join(world.src, "a/b/f"), 0o640);
+    fs.chmodSync(path.join(world.src, "a/b"), 0o711);
+    for (const selection of [{ only: ["a/b/f", "c"] }, { exclude: ["/a/"], include: ["/a/b/f"] }]) {
+      const config = configOf(selection, { container: "segmented", metadata: true });
+      await clean(backup(config));
+      await clean(backup(config, { retireExcluded: true }));
+      const { told } = await restore(config);
+      expect([...told.errors, ...told.warnings]).toEqual([]);
+      const modeOf = (file: string) => fs.statSync(path.join(world.restored, file)).mode & 0o777;
+      expect([modeOf("a/b/f"), modeOf("a/b")]).toEqual([0o640, 0o711]);
+      expect(Object.keys(treeOf(world.restored)).sort()).toEqual(["a/b/f", "c/g"]);
+      for (const made of [world.dest, world.restored]) fs.rmSync(made, { recursive: true });
+    }
+  });
+
   it("is what the guard counts, not all that is stored", async () => {
     // So few of all files seemed to be missing that nothing held them.
     write(...Array.from({ length: 30 }, (_, i) => `other/${i}`));
