@@ -12,8 +12,9 @@ export function clocksAgree(storage: Storage, reporter: Reporter): boolean {
   if (Math.abs(offset) <= APART_MS) return true;
   const hours = Math.round(Math.abs(offset) / APART_MS);
   const where = offset > 0 ? "behind" : "ahead of";
+  const other = storage.kind === "local" ? "what the folder of the destination shows" : "that of the storage";
   reporter.warning(
-    `the clock of this machine is ${hours} h ${where} that of the storage: nothing expires until they agree`,
+    `the clock of this machine is ${hours} h ${where} ${other}: nothing expires until they agree`,
   );
   return false;
 }

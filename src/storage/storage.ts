@@ -228,7 +228,7 @@ export interface Storage {
   remove(keys: readonly string[]): Promise<{ key: string; error: Error }[]>;
   /**
    * How far the storage's clock is ahead of this machine's, in milliseconds, as its last answer told; 0 where it is
-   * the same clock, or no answer came yet. A second or two is no difference.
+   * the same clock, or no answer came yet. A second or two is no difference. Of a folder it is known once it was listed.
    */
   clockOffset(): number;
   /**

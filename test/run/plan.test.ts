@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import path from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Config } from "../../src/config/config.ts";
 import { formatStoredName, parseStoredName, type StoredVersion } from "../../src/names/stored-name.ts";
 import { runPrune } from "../../src/run/history/prune.ts";
@@ -157,6 +157,44 @@ describe("pruning", () => {
     expect(world.stored()).toHaveLength(2);
     await clean(backup(config, { now }));
     expect(world.stored()).toHaveLength(1);
+  });
+
+  it("marks what vanished as of the later clock then, so that it stays when they agree again", async () => {
+    world = new World();
+    const config = world.config({ deletedKeepDays: 3 });
+    world.write("file", "x");
+    const now = () => new Date(START * 1000);
+    await clean(backup(config, { now }));
+    world.remove("file");
+    const open: OpenStorage = async (place, side) => {
+      const storage = await openStorage(place, side);
+      storage.clockOffset = () => START * 1000;
+      return storage;
+    };
+    const { outcomes } = await backup(config, {
+      now: () => new Date(0),
+      allowMassDelete: true,
+      openStorage: open,
+    });
+    expect(outcomes).toEqual({ deleted: 1 });
+    await clean(backup(config, { now, allowMassDelete: true }));
+    expect(world.stored()).toHaveLength(1);
+  });
+
+  it("is told of by a folder, where this machine has lost the time", async () => {
+    const config = await withHistory({ versionsKeepDays: 3 });
+    vi.useFakeTimers({ toFake: ["Date"], now: 0 });
+    try {
+      world.write("other", "y");
+      const { told } = await backup(config);
+      expect(told.warnings).toEqual([expect.stringContaining("behind what the folder")]);
+      expect(told.files).toEqual(["new other"]);
+    } finally {
+      vi.useRealTimers();
+    }
+    const other = world.stored().find((name) => name.startsWith("other")) as string;
+    expect(fs.statSync(path.join(world.dest, other)).mtimeMs).toBeGreaterThan(START * 1000);
+    expect(fs.statSync(world.dest).mtimeMs).toBeGreaterThan(START * 1000);
   });
 
   it("tells once what goes with a deleted file of which nothing is kept", async () => {

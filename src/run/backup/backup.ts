@@ -135,7 +135,8 @@ class Backup {
     this.plan = {
       keepsHistory,
       deletedKeepDays: mayExpire ? config.deletedKeepDays : null,
-      today: dateStamp(options.now()),
+      // Of two clocks the later one: what is marked too early goes as soon as they agree.
+      today: dateStamp(new Date(mayExpire ? options.now() : Math.max(+options.now(), this.storageTime()))),
     };
     this.retention = mayExpire && keepsHistory ? new Retention(config, options.now()) : undefined;
   }

@@ -29,6 +29,7 @@ import { listingError, localError } from "./local-error.ts";
 import { LocalWriter, type WriterPlace } from "./local-writer.ts";
 import { makeFolder } from "./make-folder.ts";
 import { Placement } from "./placement.ts";
+import { RootClock } from "./root-clock.ts";
 import { RootDevice } from "./root-device.ts";
 import { sweepTemporaryFolders, TemporaryFolder } from "./temporary.ts";
 
@@ -45,6 +46,7 @@ export class LocalStorage implements Storage {
   private readonly folders: Folders;
   private readonly temporary: TemporaryFolder;
   private readonly device: RootDevice;
+  private readonly clock: RootClock;
   private readonly placement: Placement;
   private readonly writerPlace: WriterPlace = {
     pathOf: (key) => this.pathOf(key),
@@ -58,6 +60,7 @@ export class LocalStorage implements Storage {
     this.rootBytes = bytesOfPath(this.location).length;
     this.folders = new Folders(this.location);
     this.device = new RootDevice(this.location);
+    this.clock = new RootClock(this.location);
     this.temporary = new TemporaryFolder(this.location);
     const { location, folders, temporary, device } = this;
     this.placement = new Placement({ side, location, folders, temporary, device });
@@ -73,6 +76,7 @@ export class LocalStorage implements Storage {
   ): AsyncGenerator<ListedObject[]> {
     try {
       this.device.meet();
+      this.clock.meet();
       yield* listFolder(this.location, signal, {
         onEmpty: (folder) => this.folders.foundEmpty(folder),
         ...(onUnlistable && {
@@ -138,6 +142,7 @@ export class LocalStorage implements Storage {
     try {
       makeFolder(this.location);
       this.device.meet();
+      this.clock.meet();
     } catch (error) {
       throw this.wrap(error, "cannot be created");
     }
@@ -250,7 +255,7 @@ export class LocalStorage implements Storage {
   }
 
   clockOffset(): number {
-    return 0;
+    return this.clock.offset();
   }
 
   placeProblem(): StorageError | undefined {
@@ -287,6 +292,7 @@ export class LocalStorage implements Storage {
 
   async close(): Promise<void> {
     this.temporary.remove();
+    this.clock.keep();
   }
 
   private pathOf(key: string): string | Buffer {
