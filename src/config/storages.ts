@@ -3,6 +3,9 @@ import type { StorageConfig } from "./config.ts";
 import { S3_KEYS, type StorageName } from "./keys.ts";
 import type { StorageSettings } from "./schema.ts";
 
+/** Keys have 1024 bytes at most, a slash and some name among them. */
+const BASE_PATH_MOST = 1022;
+
 /** Undefined, and a problem, when the settings do not describe one storage. */
 export function storageOf(
   name: StorageName | `src[${number}]`,
@@ -34,9 +37,8 @@ export function storageOf(
   const before = problems.length;
   const credentials = credentialsOf(name, settings, origin, problems);
   const basePath = (settings.base_path ?? "").replace(/^\/+|\/+$/g, "");
-  if (basePath.split("/").some((part) => part === "." || part === "..")) {
-    problems.push(`${origin(`${name}.base_path`)} must not hold "." or ".." as a part`);
-  }
+  const wrong = basePathProblem(basePath);
+  if (wrong !== undefined) problems.push(`${origin(`${name}.base_path`)} ${wrong}`);
   if (bucket.includes("/")) {
     problems.push(
       `${origin(`${name}.s3_bucket`)} must be the bucket's name alone: a folder in it goes to base_path`,
@@ -53,6 +55,18 @@ export function storageOf(
     ...(typeof settings.force_path_style === "boolean" && { forcePathStyle: settings.force_path_style }),
     ...(typeof settings.storage_class === "string" && { storageClass: settings.storage_class }),
   };
+}
+
+/** What no key can begin with is one mistake, not one for each file. */
+function basePathProblem(basePath: string): string | undefined {
+  if (basePath.split("/").some((part) => part === "." || part === "..")) {
+    return 'must not hold "." or ".." as a part';
+  }
+  if (!basePath.isWellFormed()) return "must be valid Unicode, as object keys have to be";
+  if (basePath.includes("\0")) return "must not hold a zero byte";
+  return Buffer.byteLength(basePath) > BASE_PATH_MOST
+    ? `must have at most ${BASE_PATH_MOST} bytes: longer ones leave no room for a name`
+    : undefined;
 }
 
 /** Both keys, or neither: then the SDK looks for credentials by itself. */

@@ -69,6 +69,14 @@ describe("a storage", () => {
     await expect(s3({ base_path: path })).rejects.toThrow(/dest.base_path must not hold/);
   });
 
+  it.each([
+    ["half a character", "a\ud800", /dest.base_path must be valid Unicode/],
+    ["a zero byte", "a\0b", /dest.base_path must not hold a zero byte/],
+    ["no room for a name", "é".repeat(512), /dest.base_path must have at most 1022 bytes/],
+  ])("refuses a base path that no key can begin with: %s", async (_, path, message) => {
+    await expect(s3({ base_path: path })).rejects.toThrow(message);
+  });
+
   it.each([["v4"], ["s3v4"], [null]])("takes the signature version %j", async (version) => {
     expect((await s3({ signature_version: version })).dest.kind).toBe("s3");
   });
