@@ -148,10 +148,7 @@ export class PlanPhase {
     const { context, found } = this;
     switch (plan.kind) {
       case "revive":
-        // What is live is to be looked at before it goes (left-out.ts).
-        if (plan.surplus.some(isLive))
-          found.rewritten.hold(requestOf(group, plan.entry, [], [plan.version, ...plan.surplus]));
-        else this.renameToLive(plan.entry, plan.version, plan.surplus);
+        this.renameToLive(plan.entry, plan.version, plan.surplus);
         return;
       case "upload": {
         const request = requestOf(group, plan.entry, [], plan.previous);
