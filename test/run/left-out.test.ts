@@ -1,5 +1,7 @@
 /** What a rule leaves out stays as it is stored, with its metadata: no run that does not look at it changes that. */
+import { execFileSync, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
@@ -59,12 +61,14 @@ describe("metadata of what is excluded later", () => {
     write("a/x.log", 0o640);
     write("a/y", 0o644);
     link("a/l.log", "nowhere");
-    await clean(backup(configOf()));
-    const config = configOf({ exclude: ["*.log"] });
+    const config = configOf();
+    await clean(backup(config));
+    write("a/.backupignore", 0o600, "*.log");
     for (const mode of [0o644, 0o604]) {
       fs.chmodSync(path.join(world.src, "a/y"), mode);
       await clean(backup(config));
       expect(await restored(config)).toEqual({
+        "a/.backupignore": "600",
         "a/x.log": "640",
         "a/y": mode.toString(8),
         "a/l.log": "nowhere",
@@ -74,7 +78,7 @@ describe("metadata of what is excluded later", () => {
     await clean(backup(config));
     expect(manifests()).toEqual(before);
     await clean(backup(config, { retireExcluded: true }));
-    expect(await restored(config)).toEqual({ "a/y": "604" });
+    expect(await restored(config)).toEqual({ "a/.backupignore": "600", "a/y": "604" });
   });
 
   it.each([null, "forever"] as const)(
@@ -173,4 +177,33 @@ it("a rule that matches the names of manifests is not about them", async () => {
   world.remove("gone");
   await clean(backup(config));
   expect(await restored(config)).toEqual({ b: "644" });
+  expect(manifests().filter((key) => key.endsWith(".0.enc")).length).toBe(1);
 });
+
+it.skipIf(!hasAttributes())(
+  "attributes of a folder stay that lies in one which is only passed through",
+  async () => {
+    write("a/b/file", 0o644);
+    execFileSync("setfattr", ["-n", "user.kept", "-v", "yes", path.join(world.src, "a/b")]);
+    const config = configOf({ exclude: ["/a/"], include: ["/a/b/"] });
+    await clean(backup(config));
+    expect(await restored(config)).toEqual({ "a/b/file": "644" });
+    const got = execFileSync("getfattr", [
+      "--only-values",
+      "-n",
+      "user.kept",
+      path.join(world.restored, "a/b"),
+    ]);
+    expect(got.toString()).toBe("yes");
+  },
+);
+
+function hasAttributes(): boolean {
+  const probe = path.join(os.tmpdir(), `backup-probe-${process.pid}`);
+  fs.writeFileSync(probe, "");
+  try {
+    return spawnSync("setfattr", ["-n", "user.x", "-v", "y", probe]).status === 0;
+  } finally {
+    fs.rmSync(probe);
+  }
+}
