@@ -13,10 +13,13 @@ import {
   parseStoredName,
   type StoredVersion,
 } from "../../../src/names/stored-name.ts";
+import type { PieceWriter } from "../../../src/run/object/write-behind.ts";
 import { LocalTarget } from "../../../src/run/target/local-target.ts";
+import type { Existing } from "../../../src/run/target/restore-target.ts";
 import { type Overwrite, restoreFile } from "../../../src/run/worker/restore-file.ts";
 import type { Storage } from "../../../src/storage/storage.ts";
 import { withoutCase } from "../../storage/local/without-case.ts";
+import { failing, withFs } from "../../with-fs.ts";
 import { configOf } from "../world.ts";
 
 let folder: string;
@@ -100,6 +103,18 @@ describe("restoring into a folder", () => {
       target = new LocalTarget(root, true);
       await restore(versionOf(`made-${mode}`));
       expect(fs.statSync(path.join(root, `made-${mode}`)).mode & 0o777).toBe(expected);
+    }
+  });
+
+  it("closes what is old, wherever metadata may have been recorded that are not known", async () => {
+    fs.chmodSync(root, 0o700);
+    for (const [awaitsMetadata, expected] of [
+      [true, 0o600],
+      [false, 0o666 & ~process.umask()],
+    ] as const) {
+      target = new LocalTarget(root, awaitsMetadata);
+      await target.put(versionOf("f"), pieces("the content"), signal, { isOld: true });
+      expect(fs.statSync(path.join(root, "f")).mode & 0o777).toBe(expected);
     }
   });
 
@@ -206,7 +221,7 @@ describe("a path that must not be written", () => {
   it("is one whose name the file system does not take", async () => {
     expect(await restore(versionOf("x".repeat(300)))).toMatchObject({
       kind: "failed",
-      report: { side: "restore" },
+      report: { side: "restore", message: "cannot be written (ENAMETOOLONG)" },
     });
     expect(litter()).toEqual([]);
   });
@@ -252,6 +267,14 @@ describe("a file in the place of the restored one", () => {
     expect(fs.readFileSync(path.join(root, "f"), "utf8")).toBe(kind === "restored" ? "the content" : text);
   });
 
+  it("that has become a link since it was looked at is not compared through it", async () => {
+    there("the content", TIME);
+    const existing = (await target.examine("f")) as Existing;
+    fs.renameSync(path.join(root, "f"), path.join(folder, "elsewhere"));
+    fs.symlinkSync("../elsewhere", path.join(root, "f"));
+    await expect(target.isIdentical(versionOf("f"), existing, true)).rejects.toMatchObject({ code: "ELOOP" });
+  });
+
   it("that is a link is replaced, never followed, and counts as different, be its size and time the same", async () => {
     fs.writeFileSync(path.join(folder, "victim-8"), CONTENT);
     fs.utimesSync(path.join(folder, "victim-8"), TIME, TIME);
@@ -260,7 +283,9 @@ describe("a file in the place of the restored one", () => {
     expect(await target.examine("f")).toMatchObject({ size: CONTENT.length, mtime: TIME, regular: false });
     expect(await restore(versionOf("f"), { overwrite: "never" })).toEqual({ kind: "kept" });
     expect(await restore(versionOf("f"))).toEqual({ kind: "restored" });
-    expect(fs.lstatSync(path.join(root, "f")).isFile()).toBe(true);
+    const made = fs.lstatSync(path.join(root, "f"));
+    expect(made.isFile()).toBe(true);
+    expect(made.mode & 0o777).toBe(0o666 & ~process.umask()); // not the link's, which is open to all
     expect(fs.readFileSync(path.join(folder, "victim-8"))).toEqual(CONTENT);
   });
 
@@ -292,6 +317,7 @@ describe("the end of a restore", () => {
 
   it("brings to the disk what may have replaced something, and says so when it cannot", async () => {
     fs.writeFileSync(path.join(root, "f"), "old");
+    fs.mkdirSync(path.join(root, ".backup-tmp.host-1.1.2"));
     target = new LocalTarget(root);
     await restore(versionOf("f"));
     await expect(target.flush()).rejects.toMatchObject({
@@ -301,7 +327,7 @@ describe("the end of a restore", () => {
       remedy: expect.stringContaining("--checksum"),
     });
     expect(fs.readFileSync(path.join(folder, "calls"), "utf8")).toBe(`-f -- ${root}\n`);
-    expect(fs.readdirSync(root)).toEqual(["f"]);
+    expect(fs.readdirSync(root)).toEqual([".backup-tmp.host-1.1.2", "f"]);
   });
 
   it("flushes all where `sync` cannot flush one file system", async () => {
@@ -351,6 +377,8 @@ describe("a stream that is being restored", () => {
     expect(tree()).toEqual([]);
     expect(litter()).toEqual([]);
     expect(openFiles()).toBe(files);
+    await target.close();
+    expect(fs.readdirSync(root)).toEqual([]);
   });
 
   it("that does not fit any more is a failure of the restore side", async () => {
@@ -360,6 +388,51 @@ describe("a stream that is being restored", () => {
       code: "ENOSPC",
       path: "f",
     });
+  });
+});
+
+describe("a file that is written elsewhere", () => {
+  const large = Buffer.alloc(3 * 2 ** 20, "large");
+  /** Takes its time, and does what it is told only then. */
+  const slow = (events: string[]): PieceWriter => ({
+    write: async (file, given, position) => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const fd = fs.openSync(file, "r+");
+      fs.writeSync(fd, Buffer.concat(given), 0, undefined, position);
+      fs.closeSync(fd);
+      events.push("written");
+    },
+    letGo: async () => {
+      events.push("let go");
+    },
+  });
+  const piecesOf = async function* (error?: Error) {
+    for (const at of [0, 1, 2]) yield Buffer.from(large.subarray(at * 2 ** 20, (at + 1) * 2 ** 20));
+    yield Buffer.from("end");
+    if (error !== undefined) throw error;
+  };
+
+  it("is whole before it gets its name", async () => {
+    const events: string[] = [];
+    await target.put(versionOf("f"), piecesOf(), signal, { writer: slow(events) });
+    expect(fs.readFileSync(path.join(root, "f")).equals(Buffer.concat([large, Buffer.from("end")]))).toBe(
+      true,
+    );
+    expect(events).toEqual(["written", "written", "written", "written", "let go"]);
+  });
+
+  it("and fails is nobody's any more when that is told", async () => {
+    const events: string[] = [];
+    const writer = slow(events);
+    const letGo = async () => {
+      events.push("let go");
+      throw new Error("of no interest any more");
+    };
+    const failing = piecesOf(new DamagedError("x"));
+    const put = target.put(versionOf("f"), failing, signal, { writer: { ...writer, letGo } });
+    await expect(put).rejects.toMatchObject({ kind: "damaged" });
+    expect(events).toEqual(["written", "written", "written", "let go"]);
+    expect([tree(), litter()]).toEqual([[], []]);
   });
 });
 
@@ -396,6 +469,17 @@ describe("a target that does not tell upper from lower case", () => {
     const put = target.put(versionOf("file"), content(), signal);
     await expect(put).rejects.toMatchObject({ code: "EREFUSED", path: "file" });
     expect(fs.readFileSync(`${root}/File`, "utf8")).toBe("of another thread");
+  });
+});
+
+it("what keeps a folder from being made is told, not that it is missing", async () => {
+  const { mkdirSync } = fs;
+  const refusing = (at: string, options?: fs.MakeDirectoryOptions) =>
+    at.endsWith("/a") ? failing("EROFS")() : mkdirSync(at, options);
+  await withFs({ mkdirSync: refusing }, async () => {
+    expect(await restore(versionOf("a/b"))).toMatchObject({
+      report: { message: "cannot be written (EROFS)" },
+    });
   });
 });
 

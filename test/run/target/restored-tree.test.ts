@@ -103,6 +103,11 @@ describe("what is recorded of a path", () => {
     expect(matches("file", link)).toBe(false);
   });
 
+  it("is for no folder, whatever kind of file it is to be", () => {
+    for (const kind of ["file", "character", "block", "fifo"])
+      expect(matches("real", { ...file, kind } as ManifestEntry), kind).toBe(false);
+  });
+
   it("is for nothing that a link leads to", () => {
     fs.copyFileSync(path.join(root, "file"), path.join(parent, "outside/file"));
     fs.utimesSync(path.join(parent, "outside/file"), 1000, 1000);
