@@ -55,7 +55,10 @@ describe("writing behind", () => {
   });
 
   it("takes the memory of large pieces, also of parts, and copies what shares Node's pool", async () => {
-    const part = Buffer.alloc(300 * KIB, "a").subarray(KIB, 2 * KIB);
+    const part = Buffer.concat([Buffer.alloc(KIB, "c"), Buffer.alloc(299 * KIB, "a")]).subarray(
+      KIB / 2,
+      2 * KIB,
+    );
     const pooled = Buffer.allocUnsafe(100).fill("b");
     const whole = Buffer.concat([part, pooled]);
     expect((await written([part, pooled], false)).equals(whole)).toBe(true);
@@ -74,6 +77,16 @@ describe("writing behind", () => {
     };
     await expect(all()).rejects.toMatchObject(failure);
     await longer.settle();
+  });
+
+  it("says so also where writes fail while nobody waits for them, and nothing else fails for that", async () => {
+    const failing = { write: () => Promise.reject(new Error("full")), letGo: async () => {} };
+    const behind = new WriteBehind(failing, file, false);
+    for (let i = 0; i < 3; i++) {
+      await behind.append(Buffer.alloc(1024 * KIB));
+      await new Promise(setImmediate);
+    }
+    await expect(behind.end()).rejects.toThrow("full");
   });
 
   it("lets go of the file at its end, in every thread", async () => {

@@ -1,0 +1,104 @@
+/** Objects that are not what their names say, or not there any more when they are read. */
+import { expect, it } from "vitest";
+import type { Config } from "../../../src/config/config.ts";
+import { MAGIC } from "../../../src/container/segmented.ts";
+import { LIVE } from "../../../src/names/stamp.ts";
+import { md5ToBase36, parseStoredName, type StoredVersion } from "../../../src/names/stored-name.ts";
+import { openKeys } from "../../../src/run/object/keys.ts";
+import { openSealer } from "../../../src/run/object/object-sealer.ts";
+import {
+  isSegmentedObject,
+  openIfSegmented,
+  openPinned,
+  readOriginal,
+  streamOriginal,
+} from "../../../src/run/object/open-object.ts";
+import type { ReadOptions, Storage } from "../../../src/storage/storage.ts";
+import { configOf, md5 } from "../world.ts";
+
+const CONTENT = Buffer.from("the content");
+const plain = configOf({ dest: "/nonexistent" }, { encrypt: false, compress: false, container: "segmented" });
+const keys = await openKeys({ ...plain, password: undefined });
+const sealer = openSealer(plain, keys, undefined, () => new Date(0));
+const sealed = sealer.sealSmall(CONTENT, { path: "file", mtime: 1 }).bytes;
+
+function versionOf(content: Buffer): StoredVersion {
+  const digest = md5ToBase36(Buffer.from(md5(content), "hex"));
+  const fields = { path: "file", mtime: 1, size: content.length, md5: digest, stamp: LIVE };
+  return parseStoredName(sealer.keyFor(fields)) as StoredVersion;
+}
+
+/** A destination with one object under every key, and what was read of it. */
+function holding(stored: Buffer, config: Config = plain) {
+  const reads: ReadOptions[] = [];
+  const destination = {
+    kind: "s3",
+    stat: async () => ({ size: stored.length, modified: 0, etag: "its etag" }),
+    readWhole: async (_key: string, options: ReadOptions) => {
+      reads.push(options);
+      return Buffer.from(stored.subarray(options.range?.start, options.range?.end));
+    },
+    read: async function* () {
+      yield Buffer.from(stored);
+    },
+  } as unknown as Storage;
+  return { reads, context: { config, keys, destination, signal: new AbortController().signal } };
+}
+
+async function streamed(...given: Parameters<typeof streamOriginal>): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for await (const piece of streamOriginal(...given)) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+it("under a small name are not read to their end, however long they are", async () => {
+  const { reads, context } = holding(Buffer.concat([CONTENT, Buffer.alloc(2 ** 20)]));
+  await expect(readOriginal(versionOf(CONTENT), context)).rejects.toMatchObject({
+    kind: "damaged",
+    path: "file",
+    message: expect.stringContaining("longer than an object of its size can be"),
+  });
+  expect(reads.map(({ range }) => range?.end as number)).toEqual([expect.any(Number)]);
+  expect(reads[0]?.range?.end).toBeLessThan(2 ** 17);
+});
+
+it("without encryption are refused where the settings expect it, small and large", async () => {
+  const config = { ...plain, encrypt: true };
+  const context = { ...holding(sealed, config).context, keys: await openKeys(config) };
+  const refused = { kind: "damaged", message: expect.stringContaining("encrypt") };
+  await expect(readOriginal(versionOf(CONTENT), context)).rejects.toMatchObject(refused);
+  await expect(openIfSegmented(versionOf(CONTENT), context)).rejects.toMatchObject(refused);
+  expect(await readOriginal(versionOf(CONTENT), holding(sealed).context)).toEqual(CONTENT);
+});
+
+it("that are gone are named by their path, at whatever moment they went", async () => {
+  const { context } = holding(sealed);
+  const missing = Object.assign(new Error("no such object"), { code: "ENOENT" });
+  const gone = { side: "destination", code: "ENOENT", path: "file" };
+  const before = { ...context.destination, readWhole: () => Promise.reject(missing) };
+  await expect(
+    readOriginal(versionOf(CONTENT), { ...context, destination: before as Storage }),
+  ).rejects.toMatchObject(gone);
+  const meanwhile = { ...context.destination, stat: async () => undefined };
+  await expect(
+    openPinned(versionOf(CONTENT), { ...context, destination: meanwhile as Storage }),
+  ).rejects.toMatchObject(gone);
+});
+
+it("are read as the one that was looked at, not as another that took its place", async () => {
+  const { reads, context } = holding(sealed);
+  expect(await openPinned(versionOf(CONTENT), context)).toMatchObject({ etag: "its etag" });
+  expect(reads.length).toBeGreaterThan(1);
+  expect(new Set(reads.slice(1).map(({ etag }) => etag))).toEqual(new Set(["its etag"]));
+});
+
+it("that only begin like segmented ones are the files that they are, as an object in a backup of a backup", async () => {
+  const large = Buffer.concat([MAGIC, Buffer.alloc(10 * 2 ** 20)]);
+  expect(await isSegmentedObject(versionOf(sealed), holding(sealed).context)).toBe(false);
+  expect(await readOriginal(versionOf(sealed), holding(sealed).context)).toEqual(sealed);
+  expect(await isSegmentedObject(versionOf(large), holding(large).context)).toBe(false);
+  expect((await streamed(versionOf(large), holding(large).context)).equals(large)).toBe(true);
+  const other = Buffer.from(large);
+  other[other.length - 1] = 1; // of the same length, and not that file: whatever it is, it does not pass for it
+  await expect(streamed(versionOf(large), holding(other).context)).rejects.toMatchObject({ kind: "damaged" });
+});
