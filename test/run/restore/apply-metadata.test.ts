@@ -6,7 +6,7 @@ import type { ManifestEntry } from "../../../src/metadata/manifest.ts";
 import { MetadataApplier } from "../../../src/run/restore/apply-metadata.ts";
 import type { FolderMetadata } from "../../../src/run/restore/restored-metadata.ts";
 import { Tally } from "../../../src/run/tally.ts";
-import { withFs } from "../../with-fs.ts";
+import { failing, withFs } from "../../with-fs.ts";
 import { filesIn, Recorder, T0, World } from "../world.ts";
 
 let world: World;
@@ -27,7 +27,13 @@ describe("hostile manifests", () => {
     ...more,
   });
   const apply = (...folders: Partial<FolderMetadata>[]) => applyAfter([], ...folders);
-  const applyAfter = async (made: string[], ...folders: Partial<FolderMetadata>[]) => {
+  const applyAfter = async (made: string[], ...folders: Partial<FolderMetadata>[]) =>
+    (await applyAll(folders, made)).reporter;
+  const applyAll = async (
+    folders: Partial<FolderMetadata>[],
+    made: string[] = [],
+    beforeFolders?: () => Promise<void>,
+  ) => {
     const reporter = new Recorder();
     fs.mkdirSync(world.restored, { recursive: true });
     const applier = new MetadataApplier({
@@ -43,10 +49,11 @@ describe("hostile manifests", () => {
       current: [],
       isRecorded: () => true,
     });
-    await applier.run(
+    const withRoot = await applier.run(
       folders.map((folder) => ({ folder: "", users: {}, groups: {}, entries: [], ...folder })),
+      beforeFolders,
     );
-    return reporter;
+    return { reporter, withRoot };
   };
 
   it("reach nothing through a link that they made themselves", async () => {
@@ -68,9 +75,11 @@ describe("hostile manifests", () => {
       },
     );
     expect(second.errors).toEqual([expect.objectContaining({ path: "b/made", code: "EREFUSED" })]);
+    fs.mkdirSync(path.join(world.src, "c"), { mode: 0o700 });
     const third = await apply({ folder: "b", own: shared }, { folder: "b/c", own: shared });
-    expect(third.errors).not.toEqual([]);
-    expect(filesIn(world.src)).toEqual(["victim"]);
+    expect(third.errors.map(({ path }) => path)).toEqual(["b", "b/c"]);
+    expect(modeOf(path.join(world.src, "c"))).toBe(0o700);
+    expect(filesIn(world.src)).toEqual(["c/", "victim"]);
     expect(modeOf(path.join(world.src, "victim"))).not.toBe(0o777);
     expect(modeOf(world.src)).toBe(before);
   });
@@ -80,6 +89,7 @@ describe("hostile manifests", () => {
     const changed: string[] = [];
     const noting = (at: string, mode: number) => {
       changed.push(path.relative(world.restored, at));
+      expect(fs.statSync(at).mtimeMs).toBe(T0 * 1000); // who is not root could not set it any more
       chmodSync(at, mode);
     };
     const folders = ["", "a", "a/b", "c"].map((folder) => ({ folder, own: shared }));
@@ -106,6 +116,37 @@ describe("hostile manifests", () => {
     },
   );
 
+  it.runIf(process.getuid?.() === 0)("set a setuid bit behind the owner, whose change drops it", async () => {
+    fs.mkdirSync(world.restored);
+    const file = path.join(world.restored, "a");
+    fs.writeFileSync(file, "");
+    fs.utimesSync(file, T0, T0);
+    await apply({ entries: [plain("a", 0, { mode: 0o4755 })] });
+    expect([fs.statSync(file).uid, modeOf(file)]).toEqual([12_345, 0o4755]);
+  });
+
+  it("are applied to files and links before folders are waited for, and to folders after that", async () => {
+    fs.mkdirSync(path.join(world.restored, "in"), { recursive: true });
+    const file = path.join(world.restored, "in/a");
+    fs.writeFileSync(file, "");
+    fs.utimesSync(file, T0, T0);
+    const nanoseconds = 123_456_789;
+    const timeOf = (of: string) => fs.statSync(of, { bigint: true }).mtimeNs;
+    const exact = BigInt(T0) * 1_000_000_000n + BigInt(nanoseconds);
+    const beforeFolders = async () => {
+      expect(timeOf(file)).toBe(exact);
+      fs.writeFileSync(path.join(world.restored, "in/another"), "");
+    };
+    const folder = {
+      folder: "in",
+      own: { ...shared, nanoseconds },
+      entries: [plain("a", 0, { nanoseconds })],
+    };
+    expect((await applyAll([folder], [], beforeFolders)).withRoot).toBe(false);
+    expect(timeOf(path.dirname(file))).toBe(exact);
+    expect((await applyAll([folder, { own: shared }])).withRoot).toBe(true);
+  });
+
   it("change no file of another size or time", async () => {
     fs.mkdirSync(world.restored);
     fs.writeFileSync(path.join(world.restored, "a"), "1234");
@@ -122,8 +163,10 @@ describe("hostile manifests", () => {
     fs.mkdirSync(world.restored);
     fs.writeFileSync(file, "1234", { mode: 0o644 });
     const tooLong = "x".repeat(300);
+    // As many as there are files: links are none.
+    const links = ["a", "b"].map((name) => plain(name, 0, { kind: "symlink", target: "new" }));
     const { errors, warnings } = await applyAfter(["gone", "new"], {
-      entries: [plain(tooLong, 4), plain("new", 5)],
+      entries: [...links, plain(tooLong, 4), plain("new", 5)],
     });
     expect(modeOf(file)).toBe(0o600);
     expect(errors.map(({ path }) => path)).toEqual([tooLong, "gone"]);
@@ -144,6 +187,20 @@ describe("hostile manifests", () => {
     const [first, , second, , newer] = inodes;
     expect(inodes).toEqual([first, first, second, second, newer]);
     expect(new Set(inodes).size).toBe(3);
+    const { infos } = await apply({ entries: of("g", "a", "b") });
+    expect(infos).toEqual(["Metadata restored"]); // they are one already
+  });
+
+  it("leave a file as it is that cannot be made a link", async () => {
+    fs.mkdirSync(world.restored);
+    for (const name of ["a", "b"]) {
+      fs.writeFileSync(path.join(world.restored, name), "1234");
+      fs.utimesSync(path.join(world.restored, name), T0, T0);
+    }
+    const entries = ["a", "b"].map((name) => plain(name, 4, { linkGroup: "g" }));
+    const { errors } = await withFs({ linkSync: failing("EMLINK") }, () => apply({ entries }));
+    expect(errors).toEqual([expect.objectContaining({ path: "b", code: "EMLINK" })]);
+    expect(fs.readFileSync(path.join(world.restored, "b"), "utf8")).toBe("1234");
   });
 
   it("join only files whose content is equal", async () => {
