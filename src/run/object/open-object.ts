@@ -82,10 +82,10 @@ export function openStored(stored: Buffer, version: StoredVersion, context: Open
   return openWhole(stored, version, classicSettings(context.config), context.keys.classic);
 }
 
-/** Whether all bytes of an object, or the first of a large one, are of the segmented container. */
+/** Whether all bytes of an object, or the first of a large one (its length is -1 then), are of the segmented container. */
 export function isSegmented(stored: Buffer, { size, md5 }: StoredVersion, length = stored.length): boolean {
   const sniffed = sniffContainer(stored, length, size);
-  if (sniffed !== "ask-md5" || stored.length < length) return sniffed !== "classic";
+  if (sniffed !== "ask-md5") return sniffed !== "classic";
   return md5ToBase36(digestOf("md5", stored)) !== md5;
 }
 
