@@ -22,7 +22,7 @@ export class FilesFrom {
 
   /** Whether a file, or a folder (with a trailing slash), is on the list or lies in a folder that is. */
   takes(path: string): boolean {
-    if (this.paths.has("") || this.paths.has(path.replace(/\/$/, ""))) return true;
+    if (this.paths.has("") || this.paths.has(path)) return true;
     for (const folder of prefixesOf(path)) if (this.paths.has(folder.slice(0, -1))) return true;
     return false;
   }
