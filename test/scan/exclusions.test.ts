@@ -142,6 +142,12 @@ describe("a list of files", () => {
     ]);
   });
 
+  it("knows why something was not looked for, whichever folder on the way was passed over", () => {
+    const list = new FilesFrom(["a/b/c", "d"]);
+    list.passOver("a/b/", "a rule");
+    expect(["a/b/c", "d"].map((file) => list.leftOutBy(file))).toEqual(["a rule", undefined]);
+  });
+
   it("may be empty, or name the source as a whole", () => {
     expect(new FilesFrom([]).isMet).toBe(true);
     expect(new FilesFrom([]).takes("a")).toBe(false);

@@ -3,6 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { cameSince, changedSince, type SecondLook } from "../../src/scan/second-look.ts";
+import { failing, withFs } from "../with-fs.ts";
 
 const HOUR = 3_600_000;
 let root: string;
@@ -31,6 +32,30 @@ describe("a second look", () => {
   it("takes what was there all the time for something that a scan would have met", () => {
     put("file");
     expect(look("file", { since: Date.now() + HOUR })).toBe(false);
+  });
+
+  it.each(["folder", "folder/link", "folder/../real"])(
+    "finds what was there before where it came with %s",
+    async (came) => {
+      put("real");
+      fs.mkdirSync(`${root}/folder`);
+      fs.symlinkSync("../real", `${root}/folder/link`);
+      const { lstatSync, statSync } = fs;
+      const newcomer = path.join(root, came);
+      const aged = (look: typeof fs.lstatSync | typeof fs.statSync) => (at: string) => {
+        const stat = look(at);
+        const isNew = (look === statSync ? fs.realpathSync(at) : at) === newcomer;
+        return Object.assign(stat as fs.Stats, { ctimeMs: Date.now() - (isNew ? 0 : HOUR) });
+      };
+      await withFs({ lstatSync: aged(lstatSync), statSync: aged(statSync) }, async () => {
+        expect(look("folder/link", { followsLinks: true })).toBe(true);
+        expect(look("real", { followsLinks: false })).toBe(came === "folder/../real");
+      });
+    },
+  );
+
+  it("knows nothing of what it may not look at", async () => {
+    await withFs({ lstatSync: failing("EACCES") }, async () => expect(look("closed/file")).toBe(true));
   });
 
   it("takes what is too large for something that is left out", () => {
