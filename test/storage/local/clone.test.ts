@@ -73,6 +73,7 @@ describe("a copied body", () => {
     const writer = await storage.createWriter("new.enc", { sizeHint: 100 });
     await expect(writer.copyFrom("old.enc", { start: 0, end: 1000 })).rejects.toMatchObject({
       code: "ESHORT",
+      side: "destination",
     });
     await writer.abort();
     expect(fs.readdirSync(root).filter((name) => name.endsWith(".enc"))).toEqual(["old.enc"]);

@@ -102,6 +102,12 @@ describe("many folders", () => {
   });
 });
 
+it("a folder that cannot be opened is not flushed, unless it is gone", async () => {
+  const { flushFolders } = await durabilityWith(FAILS);
+  await flushFolders(folder, [`${folder}/none`]);
+  await expect(flushFolders(folder, [`${files[0]}/below`])).rejects.toMatchObject({ code: "ENOTDIR" });
+});
+
 describe("a whole file system", () => {
   it("is flushed, or not for want of a command, or the disk did not take something, which is said", async () => {
     const flush = async (sync?: string) => (await durabilityWith(sync)).flushFileSystem(folder);

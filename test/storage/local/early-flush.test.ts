@@ -5,6 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LocalStorage } from "../../../src/storage/local/local-storage.ts";
+import { withFs } from "../../with-fs.ts";
 
 const { fdatasync } = fs;
 const MIB = 1024 * 1024;
@@ -67,6 +68,32 @@ describe("a large object", () => {
       path: "large.enc",
     });
     await writer.abort();
+  });
+
+  it("is complete where the file system has no such flush", async () => {
+    answerFlushes(Object.assign(new Error("invalid argument"), { code: "EINVAL" }));
+    const writer = await write(64 * MIB);
+    held[0]?.();
+    expect((await writer.finish()).size).toBe(64 * MIB);
+  });
+
+  it("is given up only when no flush is under way: its number may be another file's then", async () => {
+    answerFlushes(null);
+    const writer = await write(64 * MIB);
+    const { closeSync } = fs;
+    const calls: string[] = [];
+    const closing = (fd: number) => {
+      calls.push("closed");
+      closeSync(fd);
+    };
+    await withFs({ closeSync: closing }, async () => {
+      const aborting = writer.abort();
+      await new Promise((resolve) => setImmediate(resolve));
+      calls.push("flushed");
+      held[0]?.();
+      await aborting;
+    });
+    expect(calls).toEqual(["flushed", "closed"]);
   });
 
   it("of less than 64 MiB is not", async () => {

@@ -552,7 +552,12 @@ describe("failures", () => {
       code: "ENOENT",
       side: "destination",
     });
-    await withFs({ closeSync: failing("EIO"), rmSync: failing("EIO") }, () => writer.abort()); // never throws
+    await withFs({ closeSync: failing("ENOSPC") }, async () => {
+      await expect(writer.finish({ head: Buffer.alloc(2) })).rejects.toMatchObject(expected);
+    });
+    await withFs({ rmSync: failing("EIO") }, () => writer.abort()); // never throws
+    const other = await storage.createWriter("k", { sizeHint: 10 });
+    await withFs({ closeSync: failing("EIO") }, () => other.abort()); // nor this
   });
 
   it("or an end before the end leave nothing of a large object", async () => {
@@ -580,6 +585,13 @@ describe("failures", () => {
     };
     await expect(withFs({ fstatSync }, streamed)).rejects.toMatchObject({ code: "ESHORT" });
   });
+});
+
+it("a large object takes its key when it is finished", async () => {
+  const writer = await storage.createWriter("first", { sizeHint: 1 });
+  await writer.write(Buffer.from("x"));
+  await storage.publish([await writer.finish({ key: "last" })]);
+  expect(await keys()).toEqual(["last"]);
 });
 
 it("closes what it reads, however the reading ends", async () => {
