@@ -125,7 +125,6 @@ function named(error: BackupError, path: string): StorageError {
   return new StorageError("source", error.message, {
     path,
     cause: error,
-    ...(error.code !== undefined && { code: error.code }),
     ...(error.remedy !== undefined && { remedy: error.remedy }),
   });
 }
