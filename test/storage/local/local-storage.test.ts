@@ -218,8 +218,9 @@ describe("removing", () => {
   });
 });
 
-it("knows nothing of what lies below a file", async () => {
+it("knows nothing of what lies below a file, or is a folder", async () => {
   await put("file");
+  await put("folder/file");
   expect(await storage.stat("file/below")).toBeUndefined();
   expect(await storage.stat("folder")).toBeUndefined();
 });
@@ -293,6 +294,12 @@ describe("folders that became empty", () => {
     await expect(storage.rename("none", "new/folder/x")).rejects.toMatchObject({ code: "ENOENT" });
     await storage.flush();
     expect(fs.existsSync(path.join(root, "new"))).toBe(false);
+  });
+
+  it("are not made above the root", async () => {
+    fs.rmSync(folder, { recursive: true });
+    await expect(storage.rename("a", "new/x")).rejects.toMatchObject({ code: "ENOENT", path: "a" });
+    expect(fs.existsSync(folder)).toBe(false);
   });
 });
 
@@ -571,6 +578,15 @@ describe("failures", () => {
     await writer.abort();
     expect(staged()).toEqual([]);
     expect(openFiles()).toBe(files);
+  });
+
+  it("of what is uploaded leave nothing", async () => {
+    async function* body() {
+      yield Buffer.from("x");
+      throw new Error("no more");
+    }
+    await expect(storage.upload("k", body(), { sizeHint: 2 })).rejects.toMatchObject({ path: "k" });
+    expect(staged()).toEqual([]);
   });
 
   it("to read an object that became shorter are no short reads", async () => {
