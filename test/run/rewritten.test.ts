@@ -31,6 +31,30 @@ const write = (file: string, text: string, fraction: number, at = second) => {
 };
 
 describe("a file that changes within the second of its backup", () => {
+  /** A run whose destination, in the main thread, is not quite so. */
+  const backupWith = (config: Config, change: (storage: Storage) => Partial<Storage>) =>
+    backup(config, {
+      openStorage: async (storage, side) => {
+        const opened = await openStorage(storage, side);
+        return Object.assign(opened, change(opened));
+      },
+    });
+
+  /** A run that cannot store what begins so. */
+  const backupWithout = (beginning: string, config: Config) =>
+    backupWith(config, (opened) => {
+      const publish = opened.publish.bind(opened);
+      const error = new Error("not today");
+      const fails = ({ key }: { key: string }) => key.startsWith(beginning);
+      return {
+        publish: async (staged, at) => {
+          const failures = staged.filter(fails).map((object) => ({ staged: object, error }));
+          const others = staged.filter((object) => !fails(object));
+          return [...(await publish(others, at)), ...failures];
+        },
+      };
+    });
+
   for (const settings of [
     { container: "segmented" },
     { container: "segmented", encryptFilenames: true, versionsKeepDays: 30 },
@@ -49,6 +73,27 @@ describe("a file that changes within the second of its backup", () => {
       expect(treeOf(world.restored)).toEqual(treeOf(world.src));
     });
   }
+
+  it("is found also where its folder gets more manifests, or fewer, and by the run after one that could not store it", async () => {
+    const config = world.config({ container: "segmented", metadata: true });
+    const files = ["file", "-", ".backup-meta.x", "other"];
+    const link = (i: number) => path.join(world.src, `link ${i}`);
+    // Long targets: two MiB of them are the most for one manifest.
+    const links = (from: number, to: number) => {
+      for (let i = from; i < to; i++) fs.symlinkSync("x".repeat(4000), link(i));
+    };
+    for (const file of files) write(file, "before", 0.25);
+    links(0, 450);
+    await clean(backup(config));
+    for (const file of files.slice(0, -1)) write(file, "behind", 0.5);
+    links(450, 600);
+    expect((await backupWithout("file.", config)).outcomes).toEqual({ changed: 2, failed: 1, unchanged: 1 });
+    expect(await clean(backup(config))).toEqual({ changed: 1, unchanged: 3 });
+    for (const file of files.slice(0, -1)) write(file, "at end", 0.75);
+    for (let i = 450; i < 600; i++) fs.rmSync(link(i));
+    expect(await clean(backup(config))).toEqual({ changed: 3, unchanged: 1 });
+    expect(await clean(backup(config))).toEqual({ unchanged: 4 });
+  });
 
   it("and has the content that it had is only looked at", async () => {
     write("file", "content", 0.25);
@@ -79,15 +124,6 @@ describe("a file that changes within the second of its backup", () => {
     expect(await clean(backup(config))).toEqual({ changed: 1 });
   });
 
-  /** A run whose destination, in the main thread, is not quite so. */
-  const backupWith = (config: Config, change: (storage: Storage) => Partial<Storage>) =>
-    backup(config, {
-      openStorage: async (storage, side) => {
-        const opened = await openStorage(storage, side);
-        return Object.assign(opened, change(opened));
-      },
-    });
-
   it("is found also where storage does not tell when its version was stored, and what has not changed is unchanged", async () => {
     const config = world.config({ container: "segmented", metadata: true });
     write("file", "before", 0.25);
@@ -113,20 +149,7 @@ describe("a file that changes within the second of its backup", () => {
     write("folder/file", "before", 0.25);
     await clean(backup(config));
     write("folder/file", "behind", 0.5);
-    const unstored = await backupWith(config, (opened) => {
-      const publish = opened.publish.bind(opened);
-      const error = new Error("not today");
-      const fail = ({ key }: { key: string }) => key.startsWith("folder/file.");
-      return {
-        publish: async (staged, at) =>
-          (
-            await publish(
-              staged.filter((object) => !fail(object)),
-              at,
-            )
-          ).concat(staged.filter(fail).map((object) => ({ staged: object, error }))),
-      };
-    });
+    const unstored = await backupWithout("folder/file.", config);
     expect(unstored.outcomes).toEqual({ failed: 1 });
     // Of two versions of one file a run asks when they were stored, once it has listed both sides.
     const [stored = ""] = fs

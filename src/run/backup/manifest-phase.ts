@@ -41,6 +41,7 @@ export class ManifestPhase {
       },
       settle,
       vanished: found.vanished,
+      vanishedManifests: found.vanishedManifests,
     });
   }
 
@@ -52,6 +53,7 @@ export class ManifestPhase {
     found.vanishedManifests = await keepLeftOut(found.vanishedManifests, {
       reader: this.reader(),
       leftOut: this.leftOut,
+      isUnread: (folder) => found.rewritten.isUnread(folder),
       store,
     });
     await settle();

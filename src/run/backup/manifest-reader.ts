@@ -6,22 +6,25 @@ import { isTrouble } from "../worker/out-of-reach.ts";
 import type { ManifestOutcome } from "../worker/tasks.ts";
 import type { Workers } from "../worker/workers.ts";
 
-/** Gets the manifests of one path. Those that are damaged, or that nobody may read, are not among them: they tell nothing. */
-export type TakeManifests = (manifests: readonly Manifest[]) => Promise<void>;
+/**
+ * Gets the manifests of one path; undefined where the storage does not give them for now. Those that are damaged, or that nobody
+ * may read, are not among them: they tell nothing.
+ */
+export type TakeManifests = (manifests: readonly Manifest[] | undefined) => Promise<void>;
 
 export class ManifestReader {
   private readonly workers: Workers;
   private readonly onTrouble: (report: ErrorReport) => void;
   private taking: Promise<void> = Promise.resolve();
 
-  /** @param onTrouble of a path that the storage does not give for now: it is not taken. */
+  /** @param onTrouble is told of a path that the storage does not give for now. */
   constructor(workers: Workers, onTrouble: (report: ErrorReport) => void) {
     this.workers = workers;
     this.onTrouble = onTrouble;
   }
 
   /**
-   * Has the live versions of one path read; resolves when there is room for the next. More than one are what a kill left.
+   * Has the live versions of one path read, one at least; resolves when there is room for the next. More than one are what a kill left.
    * `take` is called once for each path, one at a time; not after a stop.
    */
   async read(versions: readonly StoredVersion[], take: TakeManifests): Promise<void> {
@@ -46,10 +49,15 @@ export class ManifestReader {
       if (outcome.kind === "stopped") return;
       if (outcome.kind === "failed" && isTrouble(outcome.report)) {
         this.onTrouble(outcome.report);
+        this.hand(undefined, take);
         return;
       }
       if (outcome.kind === "manifest") manifests.push(outcome.manifest);
     }
+    this.hand(manifests, take);
+  }
+
+  private hand(manifests: readonly Manifest[] | undefined, take: TakeManifests): void {
     this.taking = this.taking.then(() => take(manifests));
     this.taking.catch(() => {}); // `finish` tells of it
   }

@@ -32,7 +32,7 @@ export interface PlanContext {
   readonly reservesNames: boolean;
   /** Whether the source has manifests. */
   readonly recordsMetadata: boolean;
-  /** New files may be moved ones: they wait. False where the destination was empty. */
+  /** New files may be moved ones: they wait, as manifests do. False where the destination was empty. */
   readonly mayHaveMoved: boolean;
   /** Undefined: nothing expires in this run. */
   readonly retention: Retention | undefined;
@@ -154,7 +154,8 @@ export class PlanPhase {
         const request = requestOf(group, plan.entry, [], plan.previous);
         // What could not be looked at keeps its metadata, and links, which are nowhere else.
         if (plan.entry.manifest?.isPartial && plan.previous.some(isLive)) return;
-        if (plan.previous.some(isLive)) found.rewritten.hold(request);
+        // One without a predecessor may take the place of another number of manifests.
+        if (context.mayHaveMoved) found.rewritten.hold(request);
         else await context.storePhase.store(request, found);
         return;
       }

@@ -11,7 +11,7 @@
  * guard keeps keeps its metadata, and links, which are nowhere else.
  */
 
-import { type Manifest, type ManifestEntry, parseManifest } from "../../metadata/manifest.ts";
+import { type Manifest, parseManifest } from "../../metadata/manifest.ts";
 import { folderOf, foldersOf } from "../../names/folders.ts";
 import { escapePath, isBeforeManifests } from "../../names/manifest-name.ts";
 import { isLive } from "../../names/stored-name.ts";
@@ -23,6 +23,7 @@ import { below } from "../target/restored-tree.ts";
 import type { SourceRef } from "../worker/tasks.ts";
 import type { LeftOut } from "./left-out.ts";
 import type { ManifestReader } from "./manifest-reader.ts";
+import { isSame, RespreadFolders } from "./respread-folders.ts";
 import type { StoreRequest } from "./store-phase.ts";
 
 /**
@@ -41,6 +42,8 @@ export interface RewrittenContext {
   settle(): Promise<void>;
   /** Files that are not in the source any more. */
   readonly vanished: Iterable<{ readonly version: Version }>;
+  /** Manifests that are not there any more: of folders that have gone, or have another number of them. */
+  readonly vanishedManifests: Iterable<{ readonly version: Version; readonly surplus: readonly Version[] }>;
 }
 
 export class RewrittenFiles {
@@ -61,7 +64,7 @@ export class RewrittenFiles {
   /** Manifests of folders that lost files, in whatever folder below. */
   private readonly late = new SpillList<StoreRequest>();
 
-  /** Keeps a manifest that takes the place of another until files of its folder were looked at. */
+  /** Keeps a manifest that may take the place of others until files of its folder were looked at. */
   hold(request: StoreRequest): void {
     this.manifests.append(request);
     this.folders.add(folderOf(request.file.path));
@@ -88,6 +91,11 @@ export class RewrittenFiles {
     this.unread.add(folderOf(path));
   }
 
+  /** Whether what its manifests told has to stay, for the next run to compare with. */
+  isUnread(folder: string): boolean {
+    return this.unread.has(folder);
+  }
+
   /** Stores what was rewritten, and then the manifests, but for those of folders that lost files. */
   async storeAll(context: RewrittenContext): Promise<void> {
     const { store, onSuspect, settle, vanished } = context;
@@ -110,7 +118,7 @@ export class RewrittenFiles {
     for (const request of this.compared) {
       const folder = folderOf(request.file.path);
       if (this.unread.has(folder)) continue;
-      if (losers.has(folder)) this.late.append(request);
+      if (losers.has(folder) && request.previous.some(isLive)) this.late.append(request);
       else await store(request);
     }
   }
@@ -128,44 +136,61 @@ export class RewrittenFiles {
   }
 
   /** @param changed gets the stored paths of files whose entries are others than before. */
-  private async compareAll(
-    changed: ExternalSorter<string>,
-    { reader, leftOut }: RewrittenContext,
-  ): Promise<void> {
-    for (const request of this.manifests) {
-      const { file, previous } = request;
-      const folder = folderOf(file.path);
-      if (!this.concerned.has(folder) && !leftOut.isPossible) {
-        this.compared.append(request);
-        continue;
-      }
-      const live = previous.filter(isLive);
-      await reader.read(live, async (before) => {
-        for (const manifest of before) {
-          for (const name of changedIn(manifest, file)) changed.add(escapePath(below(folder, name)));
+  private async compareAll(changed: ExternalSorter<string>, context: RewrittenContext): Promise<void> {
+    const { reader, leftOut } = context;
+    const respread = new RespreadFolders();
+    try {
+      await this.readRespread(respread, context);
+      for (const request of this.manifests) {
+        const { file, previous } = request;
+        const folder = folderOf(file.path);
+        const live = previous.filter(isLive);
+        if (respread.has(folder)) respread.isToldNow(folder, manifestIn(file));
+        if (live.length === 0 || !(this.concerned.has(folder) || leftOut.isPossible)) {
+          this.compared.append(request);
+          continue;
         }
-        const merged = await leftOut.addTo(file, before);
-        const isStored = live.length === 1 && live[0]?.md5 === merged.manifest?.md5;
-        if (!isStored) this.compared.append({ ...request, file: merged });
+        await reader.read(live, async (before) => {
+          if (before === undefined) return;
+          for (const manifest of before) {
+            for (const name of changedIn(manifest, file)) changed.add(escapePath(below(folder, name)));
+          }
+          const merged = await leftOut.addTo(file, before);
+          const isStored = live.length === 1 && live[0]?.md5 === merged.manifest?.md5;
+          if (!isStored) this.compared.append({ ...request, file: merged });
+        });
+      }
+      await reader.finish();
+      for (const path of respread.changed()) changed.add(path);
+    } finally {
+      respread.close();
+    }
+  }
+
+  private async readRespread(
+    respread: RespreadFolders,
+    { reader, vanishedManifests }: RewrittenContext,
+  ): Promise<void> {
+    for (const { version, surplus } of vanishedManifests) {
+      const folder = folderOf(version.path);
+      if (!this.folders.has(folder) || !this.concerned.has(folder)) continue;
+      respread.add(folder);
+      await reader.read([version, ...surplus].filter(isLive), async (before) => {
+        if (before === undefined) this.unread.add(folder);
+        else for (const manifest of before) respread.toldBefore(folder, manifest);
       });
     }
-    await reader.finish();
   }
 }
 
 /** Names of files whose size or time is not as before, or was not recorded. */
-function* changedIn(before: Manifest, { manifest }: SourceRef): Generator<string> {
+function* changedIn(before: Manifest, file: SourceRef): Generator<string> {
   const entries = new Map(before.entries.map((entry) => [entry.name, entry]));
-  for (const entry of parseManifest(Buffer.from(manifest?.text ?? "", "utf8")).entries) {
+  for (const entry of manifestIn(file).entries) {
     if (entry.kind === "file" && !isSame(entry, entries.get(entry.name))) yield entry.name;
   }
 }
 
-function isSame(entry: ManifestEntry, other: ManifestEntry | undefined): boolean {
-  return (
-    other?.kind === entry.kind &&
-    other.size === entry.size &&
-    other.seconds === entry.seconds &&
-    other.nanoseconds === entry.nanoseconds
-  );
+function manifestIn({ manifest }: SourceRef): Manifest {
+  return parseManifest(Buffer.from(manifest?.text ?? "", "utf8"));
 }

@@ -1,7 +1,8 @@
 /**
- * Manifests that the source does not have any more, but that tell of what a rule leaves out (left-out.ts): all that they go on
- * telling. The others have vanished like files.
+ * Manifests that the source does not have any more, but that tell of what a rule leaves out (left-out.ts): that is all they go on
+ * telling. Some stay as they are for the next run to compare with (rewritten-files.ts). The others have vanished like files.
  */
+import { folderOf } from "../../names/folders.ts";
 import { manifestPath, parseManifestPath } from "../../names/manifest-name.ts";
 import { isLive } from "../../names/stored-name.ts";
 import { retiredOf } from "../../plan/plan-path.ts";
@@ -15,22 +16,29 @@ import type { StoreRequest } from "./store-phase.ts";
 export interface VanishedManifestsContext {
   readonly reader: ManifestReader;
   readonly leftOut: LeftOut;
+  /** Whether the manifests of a folder have to stay as they are. */
+  isUnread(folder: string): boolean;
   store(request: StoreRequest): Promise<void>;
 }
 
 /** Stores what takes the place of some; returns the others, which may go. */
 export async function keepLeftOut(
   vanished: SpillList<Vanished>,
-  { reader, leftOut, store }: VanishedManifestsContext,
+  { reader, leftOut, isUnread, store }: VanishedManifestsContext,
 ): Promise<SpillList<Vanished>> {
-  if (!leftOut.isPossible) return vanished;
   const judged = new SpillList<{ readonly gone: Vanished; readonly file: SourceRef }>();
   const kept = new Set<string>();
   const others = new SpillList<Vanished>();
   try {
     for (const gone of vanished) {
       const { path } = gone.version;
+      if (isUnread(folderOf(path))) continue;
+      if (!leftOut.isPossible) {
+        others.append(gone);
+        continue;
+      }
       await reader.read([gone.version, ...gone.surplus].filter(isLive), async (before) => {
+        if (before === undefined) return;
         const { file, isEmpty } = await leftOut.insteadOf(path, before);
         judged.append({ gone, file });
         if (!isEmpty) kept.add(groupOf(path));

@@ -28,7 +28,7 @@ const versionOf = (key: string) => ({
   sealed: false,
 });
 
-/** How many manifests were taken of each path, whose versions have these outcomes, and what trouble was told. */
+/** How many manifests were taken of each path, whose versions have these outcomes (-1: unknown), and what trouble was told. */
 async function read(...paths: readonly (readonly ManifestOutcome[])[]) {
   const answers = paths.flat()[Symbol.iterator]();
   const workers = {
@@ -42,7 +42,7 @@ async function read(...paths: readonly (readonly ManifestOutcome[])[]) {
   for (const [i, outcomes] of paths.entries()) {
     const versions = outcomes.map((_, n) => versionOf(`${i}.${n}`));
     await reader.read(versions, async (manifests) => {
-      taken[i] = manifests.length;
+      taken[i] = manifests?.length ?? -1;
     });
   }
   await reader.finish();
@@ -54,17 +54,16 @@ it("takes what can be read, and what cannot for nothing", async () => {
   expect(given).toEqual({ taken: { 0: 1, 1: 1, 2: 0, 3: 0 }, told: [] });
 });
 
-it("takes nothing of a path that the storage does not give for now, and tells so", async () => {
+it("knows nothing of a path that the storage does not give for now, and tells so", async () => {
   expect(await read([AWAY], [MANIFEST, AWAY])).toEqual({
-    taken: {},
+    taken: { 0: -1, 1: -1 },
     told: ["ServiceUnavailable", "ServiceUnavailable"],
   });
 });
 
 it("takes nothing after a stop", async () => {
-  expect(await read([{ kind: "stopped" }], [AWAY, { kind: "stopped" }], [MANIFEST])).toMatchObject({
-    taken: { 2: 1 },
-  });
+  const stopped = { kind: "stopped" } as const;
+  expect(await read([stopped], [MANIFEST, stopped], [MANIFEST])).toEqual({ taken: { 2: 1 }, told: [] });
 });
 
 it("tells what taking threw", async () => {

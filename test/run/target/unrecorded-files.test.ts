@@ -37,7 +37,10 @@ function settle(made: readonly string[], fitting: readonly string[] = [], isReco
 it("a file of unknown mode is its owner's alone, where any were recorded; those that have theirs keep them", () => {
   make("a", "b", "c", "d", "bucket");
   const files = openFiles();
-  expect(settle(["d", "bucket", "b", "a"], ["c", "b", "ab", "aa"])).toEqual({ warned: ["a", "d"], failed: [] });
+  expect(settle(["d", "bucket", "b", "a"], ["c", "b", "ab", "aa"])).toEqual({
+    warned: ["a", "d"],
+    failed: [],
+  });
   const usual = 0o666 & ~process.umask();
   expect(modes()).toEqual({ a: 0o600, b: 0o644, bucket: usual, c: 0o644, d: 0o600 });
   expect(openFiles()).toBe(files);
