@@ -1,14 +1,14 @@
 /** Reads manifests that are to be replaced, or to go, many at once. */
 import type { ErrorReport } from "../../errors.ts";
 import type { Manifest } from "../../metadata/manifest.ts";
-import type { StoredVersion } from "../../names/stored-name.ts";
+import type { Version } from "../../plan/group.ts";
 import { isTrouble } from "../worker/out-of-reach.ts";
 import type { ManifestOutcome } from "../worker/tasks.ts";
 import type { Workers } from "../worker/workers.ts";
 
 /**
- * Gets the manifests of one path; undefined where the storage does not give them for now. Those that are damaged, or that nobody
- * may read, are not among them: they tell nothing.
+ * Gets the manifests of one path, the newest first; undefined where the storage does not give them for now. Those that are damaged,
+ * or that nobody may read, are not among them: they tell nothing.
  */
 export type TakeManifests = (manifests: readonly Manifest[] | undefined) => Promise<void>;
 
@@ -27,12 +27,14 @@ export class ManifestReader {
    * Has the live versions of one path read, one at least; resolves when there is room for the next. More than one are what a kill left.
    * `take` is called once for each path, one at a time; not after a stop.
    */
-  async read(versions: readonly StoredVersion[], take: TakeManifests): Promise<void> {
+  async read(versions: readonly Version[], take: TakeManifests): Promise<void> {
+    const newestFirst = [...versions].sort((a, b) => (b.storedAt ?? 0) - (a.storedAt ?? 0));
     const outcomes: ManifestOutcome[] = [];
-    for (const version of versions) {
+    let settled = 0;
+    for (const [i, version] of newestFirst.entries()) {
       await this.workers.submit({ do: "read-manifest", version }, (outcome) => {
-        outcomes.push(outcome as ManifestOutcome);
-        if (outcomes.length === versions.length) this.settle(outcomes, take);
+        outcomes[i] = outcome as ManifestOutcome;
+        if (++settled === versions.length) this.settle(outcomes, take);
       });
     }
   }

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import type { ErrorReport } from "../../../src/errors.ts";
 import { LIVE } from "../../../src/names/stamp.ts";
+import type { Version } from "../../../src/plan/group.ts";
 import { ManifestReader } from "../../../src/run/backup/manifest-reader.ts";
 import type { ManifestOutcome } from "../../../src/run/worker/tasks.ts";
 import type { Workers } from "../../../src/run/worker/workers.ts";
@@ -52,6 +53,27 @@ async function read(...paths: readonly (readonly ManifestOutcome[])[]) {
 it("takes what can be read, and what cannot for nothing", async () => {
   const given = await read([MANIFEST], [MANIFEST, DAMAGED], [ARCHIVED], [{ kind: "file" }]);
   expect(given).toEqual({ taken: { 0: 1, 1: 1, 2: 0, 3: 0 }, told: [] });
+});
+
+it("takes the newest first, whichever comes first", async () => {
+  const waiting: (() => void)[] = [];
+  const workers = {
+    submit: async ({ version }: { version: Version }, done: (outcome: ManifestOutcome) => void) => {
+      const users = { "1": version.key };
+      waiting.unshift(() => done({ kind: "manifest", manifest: { users, groups: {}, entries: [] } }));
+    },
+    drain: async () => {
+      for (const answer of waiting) answer();
+    },
+  } as unknown as Workers;
+  const reader = new ManifestReader(workers, () => {});
+  const versions = [1, 3, 2].map((storedAt) => ({ ...versionOf(`${storedAt}`), storedAt }));
+  let taken: unknown[] = [];
+  await reader.read(versions, async (manifests) => {
+    taken = (manifests ?? []).map(({ users }) => users["1"]);
+  });
+  await reader.finish();
+  expect(taken).toEqual(["3", "2", "1"]);
 });
 
 it("knows nothing of a path that the storage does not give for now, and tells so", async () => {
