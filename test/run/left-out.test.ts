@@ -167,6 +167,29 @@ describe("metadata of what a list leaves out", () => {
   });
 });
 
+it.each([null, "forever"] as const)(
+  "a manifest beside others, as runs side by side leave them, tells of what they do (history: %s)",
+  async (days) => {
+    // The one that was as the scan has it stayed alone.
+    const config = configOf({}, { versionsKeepDays: days });
+    const listed = configOf({ only: ["a/f"] }, { versionsKeepDays: days });
+    write("a/f", 0o640);
+    fs.utimesSync(path.join(world.src, "a"), 5, 5);
+    await clean(backup(listed));
+    const ofA = () => world.stored().filter((key) => /^a\/\.backup-meta\..*\.0\.enc$/.test(key));
+    const [first] = ofA() as [string];
+    const bytes = fs.readFileSync(path.join(world.dest, first));
+    link("a/l", "nowhere");
+    fs.utimesSync(path.join(world.src, "a"), 5, 5);
+    await clean(backup(config));
+    fs.writeFileSync(path.join(world.dest, first), bytes);
+    expect(ofA().length).toBe(2);
+    await clean(backup(listed));
+    expect(ofA().length).toBe(1);
+    expect(await restored(config)).toEqual({ "a/f": "640", "a/l": "nowhere" });
+  },
+);
+
 it("a rule that matches the names of manifests is not about them", async () => {
   // Folders that were deleted came back, empty or with links.
   write("gone/file", 0o644);

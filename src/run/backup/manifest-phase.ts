@@ -5,7 +5,8 @@ import type { Workers } from "../worker/workers.ts";
 import type { JoinFindings } from "./backup-state.ts";
 import { LeftOut } from "./left-out.ts";
 import { ManifestReader } from "./manifest-reader.ts";
-import type { StorePhase, StoreRequest } from "./store-phase.ts";
+import type { ManifestKeeping } from "./rewritten-files.ts";
+import type { StorePhase } from "./store-phase.ts";
 import { keepLeftOut } from "./vanished-manifests.ts";
 
 export interface ManifestPhaseContext {
@@ -30,16 +31,15 @@ export class ManifestPhase {
 
   /** What counted as unchanged and may not be, and the manifests that tell so. */
   async storeRewritten(found: JoinFindings): Promise<void> {
-    const { storePhase, settle } = this.context;
     await found.rewritten.storeAll({
+      ...this.keeping(found),
       reader: this.reader(),
       leftOut: this.leftOut,
-      store: (request) => storePhase.store(request, found),
       onSuspect: ({ file }) => {
         found.unchangedFiles--;
         found.unchangedBytes -= file.size;
       },
-      settle,
+      settle: this.context.settle,
       vanished: found.vanished,
       vanishedManifests: found.vanishedManifests,
     });
@@ -47,16 +47,23 @@ export class ManifestPhase {
 
   /** The others, once what is missing may be marked as deleted. */
   async storeLate(found: JoinFindings): Promise<void> {
-    const { storePhase, settle } = this.context;
-    const store = (request: StoreRequest) => storePhase.store(request, found);
-    await found.rewritten.storeLate(store);
+    const keeping = this.keeping(found);
+    await found.rewritten.storeLate(keeping);
     found.vanishedManifests = await keepLeftOut(found.vanishedManifests, {
       reader: this.reader(),
       leftOut: this.leftOut,
       isUnread: (folder) => found.rewritten.isUnread(folder),
-      store,
+      keeping,
     });
-    await settle();
+    await this.context.settle();
+  }
+
+  private keeping(found: JoinFindings): ManifestKeeping {
+    const { storePhase } = this.context;
+    return {
+      store: (request) => storePhase.store(request, found),
+      keep: (request, { key }) => storePhase.retirePrevious(request, { key }, found),
+    };
   }
 
   /** Of a manifest that is not given for now, what should take its place is left to the next run. */

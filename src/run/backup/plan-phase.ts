@@ -94,12 +94,24 @@ export class PlanPhase {
   private takeUnchanged(group: PathGroup, plan: PathPlan & { kind: "unchanged" }, isManifest: boolean): void {
     const { context, found } = this;
     const { version, surplus } = plan;
-    if (surplus.length > 0) this.removeSurplus(version, surplus, group);
+    const others = isManifest ? surplus.filter((other) => isLive(other) && other.md5 !== version.md5) : [];
+    if (others.length > 0) this.holdAmong(group, others, version);
+    const rest = surplus.filter((other) => !others.includes(other));
+    if (rest.length > 0) this.removeSurplus(version, rest, group);
     if (isManifest) return;
     found.unchangedFiles++;
     found.unchangedBytes += version.size;
     if (!context.recordsMetadata || !found.rewritten.mayConcern(group.path)) return;
     found.rewritten.consider(requestOf(group, group.entry as Entry, [version], [version]));
+  }
+
+  /**
+   * Of a manifest that is stored as the source has it, but live beside others, which a kill or a run at the same time left:
+   * they may tell of what is left out.
+   */
+  private holdAmong(group: PathGroup, others: readonly Version[], version: Version): void {
+    const previous = [...others, version].sort((a, b) => (a.storedAt ?? 0) - (b.storedAt ?? 0));
+    this.found.rewritten.hold(requestOf(group, group.entry as Entry, [], previous));
   }
 
   /** Where names are not reserved, a file may have such a name; what has none may be of a run that reserved them. */
@@ -148,7 +160,9 @@ export class PlanPhase {
     const { context, found } = this;
     switch (plan.kind) {
       case "revive":
-        this.renameToLive(plan.entry, plan.version, plan.surplus);
+        if (plan.surplus.some(isLive))
+          found.rewritten.hold(requestOf(group, plan.entry, [], [...plan.surplus, plan.version]));
+        else this.renameToLive(plan.entry, plan.version, plan.surplus);
         return;
       case "upload": {
         const request = requestOf(group, plan.entry, [], plan.previous);

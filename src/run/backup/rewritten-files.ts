@@ -32,10 +32,16 @@ import type { StoreRequest } from "./store-phase.ts";
  */
 const CANDIDATES_IN_MEMORY = 4 * 1024 * 1024;
 
-export interface RewrittenContext {
+/** What becomes of a manifest. */
+export interface ManifestKeeping {
+  store(request: StoreRequest): Promise<void>;
+  /** It is stored already, as one of what it takes the place of. */
+  keep(request: StoreRequest, version: Version): void;
+}
+
+export interface RewrittenContext extends ManifestKeeping {
   readonly reader: ManifestReader;
   readonly leftOut: LeftOut;
-  store(request: StoreRequest): Promise<void>;
   /** Of a file that counted as unchanged so far. */
   onSuspect(request: StoreRequest): void;
   /** Resolves when all that was stored is durable. */
@@ -119,13 +125,13 @@ export class RewrittenFiles {
       const folder = folderOf(request.file.path);
       if (this.unread.has(folder)) continue;
       if (losers.has(folder) && request.previous.some(isLive)) this.late.append(request);
-      else await store(request);
+      else await storeOrKeep(request, context);
     }
   }
 
   /** Stores the others. As long as nothing may be marked as deleted the metadata of what is missing stay, too. */
-  async storeLate(store: RewrittenContext["store"]): Promise<void> {
-    for (const request of this.late) await store(request);
+  async storeLate(keeping: ManifestKeeping): Promise<void> {
+    for (const request of this.late) await storeOrKeep(request, keeping);
   }
 
   close(): void {
@@ -155,9 +161,7 @@ export class RewrittenFiles {
           for (const manifest of before) {
             for (const name of changedIn(manifest, file)) changed.add(escapePath(below(folder, name)));
           }
-          const merged = await leftOut.addTo(file, before);
-          const isStored = live.length === 1 && live[0]?.md5 === merged.manifest?.md5;
-          if (!isStored) this.compared.append({ ...request, file: merged });
+          this.compared.append({ ...request, file: await leftOut.addTo(file, before) });
         });
       }
       await reader.finish();
@@ -181,6 +185,13 @@ export class RewrittenFiles {
       });
     }
   }
+}
+
+export async function storeOrKeep(request: StoreRequest, { store, keep }: ManifestKeeping): Promise<void> {
+  const { file, previous } = request;
+  const stored = previous.find((version) => isLive(version) && version.md5 === file.manifest?.md5);
+  if (stored === undefined) await store(request);
+  else keep(request, stored);
 }
 
 /** Names of files whose size or time is not as before, or was not recorded. */

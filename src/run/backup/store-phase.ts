@@ -170,8 +170,9 @@ export class StorePhase {
     if (file.manifest === undefined) tally.count("failed", file.size);
   }
 
-  private retirePrevious(
-    { previous, retired }: StoreRequest,
+  /** Notes what goes in favour of a version that is durable. */
+  retirePrevious(
+    { previous, retired }: Pick<StoreRequest, "previous" | "retired">,
     successor: Successor,
     found: JoinFindings,
   ): void {

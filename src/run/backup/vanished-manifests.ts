@@ -11,20 +11,20 @@ import type { SourceRef } from "../worker/tasks.ts";
 import type { Vanished } from "./backup-state.ts";
 import type { LeftOut } from "./left-out.ts";
 import type { ManifestReader } from "./manifest-reader.ts";
-import type { StoreRequest } from "./store-phase.ts";
+import { type ManifestKeeping, storeOrKeep } from "./rewritten-files.ts";
 
 export interface VanishedManifestsContext {
   readonly reader: ManifestReader;
   readonly leftOut: LeftOut;
   /** Whether the manifests of a folder have to stay as they are. */
   isUnread(folder: string): boolean;
-  store(request: StoreRequest): Promise<void>;
+  readonly keeping: ManifestKeeping;
 }
 
 /** Stores what takes the place of some; returns the others, which may go. */
 export async function keepLeftOut(
   vanished: SpillList<Vanished>,
-  { reader, leftOut, isUnread, store }: VanishedManifestsContext,
+  { reader, leftOut, isUnread, keeping }: VanishedManifestsContext,
 ): Promise<SpillList<Vanished>> {
   const judged = new SpillList<{ readonly gone: Vanished; readonly file: SourceRef }>();
   const kept = new Set<string>();
@@ -48,8 +48,10 @@ export async function keepLeftOut(
     for (const { gone, file } of judged) {
       const { version, surplus, versions } = gone;
       if (!kept.has(groupOf(version.path))) others.append(gone);
-      else if (surplus.length > 0 || version.md5 !== file.manifest?.md5)
-        await store({ file, sameSize: [], previous: [...surplus, version], retired: retiredOf(versions) });
+      else {
+        const previous = [...surplus, version];
+        await storeOrKeep({ file, sameSize: [], previous, retired: retiredOf(versions) }, keeping);
+      }
     }
   } finally {
     judged.close();
