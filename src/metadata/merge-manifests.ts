@@ -4,6 +4,13 @@ import type { Manifest, ManifestEntry } from "./manifest.ts";
 
 type Names = Readonly<Record<string, string>>;
 
+/** What a manifest tells of its folder itself; undefined where that is nothing. */
+export function ofFolder({ folder, users, groups }: Manifest): Manifest | undefined {
+  if (folder === undefined) return undefined;
+  const { uid, gid } = folder;
+  return { folder, users: namesFor([uid], users), groups: namesFor([gid], groups), entries: [] };
+}
+
 /** What a manifest has and, of another one, the entries that it has not. The folder is as the first has it. */
 export function mergeManifests(manifest: Manifest, other: Manifest): Manifest {
   const known = new Set(manifest.entries.map(({ name }) => name));

@@ -84,6 +84,11 @@ export class CombinedSource implements Source {
     return rest === "" ? undefined : part?.source.excludedBy(rest);
   }
 
+  skipsFolder(folder: string): boolean {
+    const [part, rest] = this.partOf(folder);
+    return rest !== "" && part?.source.skipsFolder(rest) === true;
+  }
+
   mayLeaveOut(): boolean {
     return this.parts.some(({ source }) => source.mayLeaveOut());
   }

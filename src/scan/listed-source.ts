@@ -70,6 +70,10 @@ export class ListedSource implements Source {
     return this.source.excludedBy(path);
   }
 
+  skipsFolder(folder: string): boolean {
+    return this.source.skipsFolder(folder);
+  }
+
   mayLeaveOut(): boolean {
     return this.source.mayLeaveOut();
   }

@@ -105,6 +105,10 @@ export class LocalSource implements Source {
     return this.exclusions.reasonFor(path)?.classic ? undefined : this.ruleFor(path);
   }
 
+  skipsFolder(folder: string): boolean {
+    return this.exclusions.skipsFolder(this.settings.escapes ? unescapePath(folder) : folder);
+  }
+
   mayLeaveOut(): boolean {
     return this.exclusions.mayLeaveOut;
   }

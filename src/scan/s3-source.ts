@@ -79,6 +79,10 @@ export class S3Source implements Source {
     return this.exclusions.reasonFor(path)?.classic ? undefined : this.ruleFor(path);
   }
 
+  skipsFolder(folder: string): boolean {
+    return this.exclusions.skipsFolder(this.escapes ? unescapePath(folder) : folder);
+  }
+
   mayLeaveOut(): boolean {
     return this.exclusions.mayLeaveOut;
   }

@@ -43,6 +43,8 @@ export interface Source {
    * its place.
    */
   excludedBy(path: string): Promise<string | undefined>;
+  /** Whether a folder (as it is stored, with a slash at its end) is not entered: nothing in it is considered. Valid likewise. */
+  skipsFolder(folder: string): boolean;
   /** Whether `excludedBy` may name one at all. Valid once the scan is over. */
   mayLeaveOut(): boolean;
   /** Whether at the source's place is what was there when the scan began, as far as that can be seen without reading. */

@@ -167,6 +167,28 @@ describe("metadata of what a list leaves out", () => {
   });
 });
 
+it("what is considered inside of a folder that is left out goes when it is deleted, with its folder or alone", async () => {
+  // The manifest stayed as it was, since a rule left out its folder: links came back.
+  const own = ["a/b/l.z", "a/b/l", "a/c/l.z", "a/c/l"];
+  for (const name of own) link(name, "nowhere");
+  write("a/b/f", 0o640);
+  fs.chmodSync(path.join(world.src, "a/b"), 0o700);
+  write("b", 0o644);
+  await clean(backup(configOf()));
+  world.remove("a/b");
+  for (const name of ["a/c/l.z", "a/c/l"]) world.remove(name);
+  const stays = { "a/b/l": "nowhere", "a/b/f": "640", "a/c/l": "nowhere", b: "644" };
+  const config = configOf({ exclude: ["/a/"], include: ["*.z"] });
+  for (let run = 0; run < 2; run++) {
+    await clean(backup(config));
+    expect(await restored(config)).toEqual(stays);
+    expect(fs.statSync(path.join(world.restored, "a/b")).mode & 0o777).toBe(0o700);
+  }
+  const before = manifests();
+  await clean(backup(config));
+  expect(manifests()).toEqual(before);
+});
+
 it.each([null, "forever"] as const)(
   "a manifest beside others, as runs side by side leave them, tells of what they do (history: %s)",
   async (days) => {

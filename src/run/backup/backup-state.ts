@@ -8,6 +8,7 @@ import { Retirements } from "../history/retirements.ts";
 import type { SourceRef } from "../worker/tasks.ts";
 import type { Content } from "./content.ts";
 import { Presence } from "./presence.ts";
+import { RenumberedFolders } from "./renumbered-folders.ts";
 import { RewrittenFiles } from "./rewritten-files.ts";
 import { UnsettledMoves } from "./unsettled-moves.ts";
 
@@ -31,6 +32,7 @@ export class JoinFindings {
   readonly unsettled = new UnsettledMoves();
   readonly vanished = new SpillList<Vanished>();
   vanishedManifests = new SpillList<Vanished>();
+  readonly renumbered = new RenumberedFolders();
   readonly retirements = new Retirements();
   readonly history = new HistoryPhase();
   readonly rewritten = new RewrittenFiles();

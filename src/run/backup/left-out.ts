@@ -9,7 +9,8 @@ import {
   type ManifestEntry,
   parseManifest,
 } from "../../metadata/manifest.ts";
-import { mergeManifests } from "../../metadata/merge-manifests.ts";
+import { mergeManifests, ofFolder } from "../../metadata/merge-manifests.ts";
+import { folderOf } from "../../names/folders.ts";
 import { escapePath, parseManifestPath } from "../../names/manifest-name.ts";
 import { manifestFile } from "../../scan/manifest-parts.ts";
 import type { Source } from "../../scan/source.ts";
@@ -34,7 +35,7 @@ export class LeftOut {
   }
 
   /**
-   * A manifest with what those before it tell of what is left out now. The same one where that is nothing, or more than one
+   * A manifest with what those before it, the newest first, tell of what is left out now. The same one where that is nothing, or more than one
    * manifest can hold.
    */
   async addTo(file: SourceRef, before: readonly Manifest[]): Promise<SourceRef> {
@@ -45,9 +46,19 @@ export class LeftOut {
     return merged.size > MANIFEST_MOST ? file : merged;
   }
 
-  /** The same in place of manifests that the source does not have any more. Nothing is told of the folder itself. */
-  async insteadOf(path: string, before: readonly Manifest[]): Promise<{ file: SourceRef; isEmpty: boolean }> {
-    const kept = await this.among(path, before);
+  /**
+   * The same in place of manifests that the source does not have any more: with the folder itself, too, where that is left out
+   * and the source has no others of it.
+   */
+  async insteadOf(
+    path: string,
+    before: readonly Manifest[],
+    hasOthers: boolean,
+  ): Promise<{ file: SourceRef; isEmpty: boolean }> {
+    const own = before.map(ofFolder).find((manifest) => manifest !== undefined);
+    const isOwnKept = own !== undefined && !hasOthers && (await this.isLeftOut(`${folderOf(path)}/`));
+    const entries = await this.among(path, before);
+    const kept = isOwnKept ? mergeManifests(own, entries ?? NOTHING) : entries;
     return { file: manifestFile(path, formatManifest(kept ?? NOTHING)), isEmpty: kept === undefined };
   }
 
@@ -59,11 +70,14 @@ export class LeftOut {
     for (const manifest of before) {
       const entries: ManifestEntry[] = [];
       for (const entry of manifest.entries) {
-        const stored = escapePath(below(folder, entry.name));
-        if ((await this.source.excludedBy(stored)) !== undefined) entries.push(entry);
+        if (await this.isLeftOut(escapePath(below(folder, entry.name)))) entries.push(entry);
       }
       kept = mergeManifests(kept, { ...manifest, entries });
     }
     return kept.entries.length > 0 ? kept : undefined;
+  }
+
+  private async isLeftOut(stored: string): Promise<boolean> {
+    return (await this.source.excludedBy(stored)) !== undefined;
   }
 }

@@ -53,6 +53,7 @@ export class ManifestPhase {
       reader: this.reader(),
       leftOut: this.leftOut,
       isUnread: (folder) => found.rewritten.isUnread(folder),
+      renumbered: found.renumbered,
       keeping,
     });
     await this.context.settle();

@@ -80,6 +80,7 @@ export class PlanPhase {
     const isManifest = this.isManifest(group);
     const plan = planPath(group, context.plan);
     if (!isManifest) this.count(group, plan);
+    else if (group.entry !== undefined) found.renumbered.meet(group.path);
     const expiring = this.purge(group, plan, isManifest);
     if (context.plan.keepsHistory && group.versions.some(({ stamp }) => stamp.form !== "live"))
       found.sawHistory = true;
@@ -175,6 +176,7 @@ export class PlanPhase {
       }
       case "vanished":
         if (this.mayBeThere(group.path) || (await this.isFolderExcluded(group.path))) return;
+        found.renumbered.miss(group.path);
         found.vanishedManifests.append({ ...plan, versions: group.versions, expiring });
         return;
       case "gone":
@@ -203,12 +205,15 @@ export class PlanPhase {
     return true;
   }
 
-  /** The same of a manifest: a rule may well match its name, but is not about it. */
+  /**
+   * The same of a manifest: a rule may well match its name, but is not about it. Where something in the folder is considered
+   * nevertheless, it has to be read.
+   */
   private async isFolderExcluded(path: string): Promise<boolean> {
     const { source, retireExcluded } = this.context;
-    const folder = folderOf(path);
-    if (retireExcluded || folder === "") return false;
-    return (await source.excludedBy(`${folder}/`)) !== undefined;
+    const folder = `${folderOf(path)}/`;
+    if (retireExcluded || folder === "/" || !source.skipsFolder(folder)) return false;
+    return (await source.excludedBy(folder)) !== undefined;
   }
 
   private renameToLive(

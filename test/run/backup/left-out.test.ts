@@ -39,7 +39,7 @@ it("takes over what is left out, with the names of its owners, in order", async 
     entries: [linkOf("a.x", 7), linkOf("b", 9), linkOf("d.x", 9)],
   });
   expect(await leftOut.addTo(merged, [before, { ...before, entries: [] }])).toEqual(merged);
-  const { file: rest, isEmpty } = await leftOut.insteadOf("f/.backup-meta.1.0", [before]);
+  const { file: rest, isEmpty } = await leftOut.insteadOf("f/.backup-meta.1.0", [before], false);
   expect([isEmpty, parseManifest(Buffer.from(rest.manifest?.text ?? ""))]).toEqual([
     false,
     {
