@@ -70,6 +70,6 @@ export class ManifestPhase {
   /** Of a manifest that is not given for now, what should take its place is left to the next run. */
   private reader(): ManifestReader {
     const { workers, tally } = this.context;
-    return new ManifestReader(workers, (report) => tally.error(report));
+    return new ManifestReader(workers, this.leftOut.isPossible, (report) => tally.error(report));
   }
 }

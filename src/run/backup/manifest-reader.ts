@@ -7,20 +7,26 @@ import type { ManifestOutcome } from "../worker/tasks.ts";
 import type { Workers } from "../worker/workers.ts";
 
 /**
- * Gets the manifests of one path, the newest first; undefined where the storage does not give them for now. Those that are damaged,
- * or that nobody may read, are not among them: they tell nothing.
+ * Gets the manifests of one path, the newest first; undefined where the storage does not give them for now. Those that are damaged
+ * or gone are not among them: they tell nothing.
  */
 export type TakeManifests = (manifests: readonly Manifest[] | undefined) => Promise<void>;
 
 export class ManifestReader {
   private readonly workers: Workers;
-  private readonly onTrouble: (report: ErrorReport) => void;
+  private readonly mustKnow: boolean;
+  private readonly onFailure: (report: ErrorReport) => void;
   private taking: Promise<void> = Promise.resolve();
 
-  /** @param onTrouble is told of a path that the storage does not give for now. */
-  constructor(workers: Workers, onTrouble: (report: ErrorReport) => void) {
+  /**
+   * @param mustKnow they may tell what is nowhere else: what may not be read, or is archived, is not given for now either, and
+   *   what is damaged is a failure.
+   * @param onFailure is told of both, and of what the storage does not give for now anyway.
+   */
+  constructor(workers: Workers, mustKnow: boolean, onFailure: (report: ErrorReport) => void) {
     this.workers = workers;
-    this.onTrouble = onTrouble;
+    this.mustKnow = mustKnow;
+    this.onFailure = onFailure;
   }
 
   /**
@@ -49,12 +55,14 @@ export class ManifestReader {
     const manifests: Manifest[] = [];
     for (const outcome of outcomes) {
       if (outcome.kind === "stopped") return;
-      if (outcome.kind === "failed" && isTrouble(outcome.report)) {
-        this.onTrouble(outcome.report);
-        this.hand(undefined, take);
-        return;
-      }
       if (outcome.kind === "manifest") manifests.push(outcome.manifest);
+      if (outcome.kind !== "failed" || isMissing(outcome.report)) continue;
+      const { report } = outcome;
+      const isAway = isTrouble(report) || (this.mustKnow && report.kind === "failed");
+      if (isAway || this.mustKnow) this.onFailure(report);
+      if (!isAway) continue;
+      this.hand(undefined, take);
+      return;
     }
     this.hand(manifests, take);
   }
@@ -63,4 +71,9 @@ export class ManifestReader {
     this.taking = this.taking.then(() => take(manifests));
     this.taking.catch(() => {}); // `finish` tells of it
   }
+}
+
+/** Another run has removed it since it was listed. */
+function isMissing({ code }: ErrorReport): boolean {
+  return code === "ENOENT";
 }

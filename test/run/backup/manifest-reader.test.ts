@@ -30,7 +30,7 @@ const versionOf = (key: string) => ({
 });
 
 /** How many manifests were taken of each path, whose versions have these outcomes (-1: unknown), and what trouble was told. */
-async function read(...paths: readonly (readonly ManifestOutcome[])[]) {
+async function read(paths: readonly (readonly ManifestOutcome[])[], mustKnow = false) {
   const answers = paths.flat()[Symbol.iterator]();
   const workers = {
     submit: async (_: unknown, done: (outcome: ManifestOutcome) => void) =>
@@ -39,7 +39,7 @@ async function read(...paths: readonly (readonly ManifestOutcome[])[]) {
   } as unknown as Workers;
   const taken: Record<number, number> = {};
   const told: string[] = [];
-  const reader = new ManifestReader(workers, ({ code = "" }) => told.push(code));
+  const reader = new ManifestReader(workers, mustKnow, ({ code, kind }) => told.push(code ?? kind));
   for (const [i, outcomes] of paths.entries()) {
     const versions = outcomes.map((_, n) => versionOf(`${i}.${n}`));
     await reader.read(versions, async (manifests) => {
@@ -51,7 +51,7 @@ async function read(...paths: readonly (readonly ManifestOutcome[])[]) {
 }
 
 it("takes what can be read, and what cannot for nothing", async () => {
-  const given = await read([MANIFEST], [MANIFEST, DAMAGED], [ARCHIVED], [{ kind: "file" }]);
+  const given = await read([[MANIFEST], [MANIFEST, DAMAGED], [ARCHIVED], [{ kind: "file" }]]);
   expect(given).toEqual({ taken: { 0: 1, 1: 1, 2: 0, 3: 0 }, told: [] });
 });
 
@@ -66,7 +66,7 @@ it("takes the newest first, whichever comes first", async () => {
       for (const answer of waiting) answer();
     },
   } as unknown as Workers;
-  const reader = new ManifestReader(workers, () => {});
+  const reader = new ManifestReader(workers, false, () => {});
   const versions = [1, 3, 2].map((storedAt) => ({ ...versionOf(`${storedAt}`), storedAt }));
   let taken: unknown[] = [];
   await reader.read(versions, async (manifests) => {
@@ -77,15 +77,27 @@ it("takes the newest first, whichever comes first", async () => {
 });
 
 it("knows nothing of a path that the storage does not give for now, and tells so", async () => {
-  expect(await read([AWAY], [MANIFEST, AWAY])).toEqual({
+  expect(await read([[AWAY], [MANIFEST, AWAY]])).toEqual({
     taken: { 0: -1, 1: -1 },
     told: ["ServiceUnavailable", "ServiceUnavailable"],
   });
 });
 
+it("tells what cannot be read where that may be nowhere else, and gives up only what is damaged or gone", async () => {
+  // Links that a rule left out were lost without a word.
+  const given = await read(
+    [[MANIFEST, DAMAGED], [ARCHIVED], [failed("AccessDenied")], [failed("ENOENT")]],
+    true,
+  );
+  expect(given).toEqual({
+    taken: { 0: 1, 1: -1, 2: -1, 3: 0 },
+    told: ["damaged", "InvalidObjectState", "AccessDenied"],
+  });
+});
+
 it("takes nothing after a stop", async () => {
   const stopped = { kind: "stopped" } as const;
-  expect(await read([stopped], [MANIFEST, stopped], [MANIFEST])).toEqual({ taken: { 2: 1 }, told: [] });
+  expect(await read([[stopped], [MANIFEST, stopped], [MANIFEST]])).toEqual({ taken: { 2: 1 }, told: [] });
 });
 
 it("tells what taking threw", async () => {
@@ -93,7 +105,7 @@ it("tells what taking threw", async () => {
     submit: async (_: unknown, done: (outcome: ManifestOutcome) => void) => done(MANIFEST),
     drain: async () => {},
   } as unknown as Workers;
-  const reader = new ManifestReader(workers, () => {});
+  const reader = new ManifestReader(workers, false, () => {});
   await reader.read([versionOf("a")], async () => {
     throw new Error("no space for it");
   });
