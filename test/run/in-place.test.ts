@@ -7,6 +7,7 @@ import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { atTerminal, hasTerminals } from "../cli/terminal.ts";
 import { FaultProxy } from "../s3-server/fault-proxy.ts";
 import { dropBucket, freshBucket, s3Server, whyNoServer } from "../s3-server/s3-server.ts";
+import { failing, withFs } from "../with-fs.ts";
 import { configure, start } from "./command.ts";
 import { backup, clean, filesIn, Recorder, restore, T0, treeOf, World } from "./world.ts";
 
@@ -228,6 +229,46 @@ describe("a restore in place", () => {
       "undefined EINCOMPLETE",
     ]);
     expect(fs.existsSync(path.join(world.src, "new"))).toBe(true);
+  });
+
+  it.each([
+    ["before", 0],
+    ["afterwards", 1],
+  ])("removes nothing when part of the source could not be listed %s", async (_, failingOne) => {
+    const config = world.config();
+    world.write("file", "x");
+    await clean(backup(config));
+    for (const surplus of ["in/new", "new"]) world.write(surplus, "x");
+    const { readdirSync } = fs;
+    let listed = 0;
+    const once = (folder: fs.PathLike, ...rest: []) => {
+      const fails = path.resolve(String(folder)) === path.join(world.src, "in") && listed++ === failingOne;
+      return fails ? failing("EIO")() : readdirSync(folder, ...rest);
+    };
+    const options = { delete: true, allowMassDelete: true };
+    const { outcomes, told } = await withFs({ readdirSync: once }, () => inPlace(config, options));
+    expect(listed).toBeGreaterThan(1);
+    expect(outcomes).toEqual({ identical: 1 });
+    expect(told.errors.at(-1)).toMatchObject({ kind: "refused", code: "EINCOMPLETE" });
+    expect(filesIn(world.src)).toEqual(["file", "in/new", "new"]);
+  });
+
+  it("tells of a file that it could not remove, and not of one that went meanwhile", async () => {
+    const config = world.config();
+    world.write("file", "x");
+    await clean(backup(config));
+    for (const surplus of ["a", "b", "c"]) world.write(surplus, "x");
+    const { unlinkSync } = fs;
+    const unlink = (file: fs.PathLike) => {
+      if (path.basename(String(file)) === "b") failing("EPERM")();
+      unlinkSync(file);
+      if (path.basename(String(file)) === "a") unlinkSync(path.join(world.src, "c"));
+    };
+    const options = { delete: true, allowMassDelete: true };
+    const { outcomes, told } = await withFs({ unlinkSync: unlink }, () => inPlace(config, options));
+    expect(told.errors).toEqual([expect.objectContaining({ path: "b", code: "EPERM" })]);
+    expect(outcomes).toEqual({ identical: 1, removed: 2 });
+    expect(fs.readdirSync(world.src)).toEqual(["b", "file"]);
   });
 
   it("never writes or removes through a link that stands where a folder was", async () => {
