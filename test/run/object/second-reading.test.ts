@@ -3,10 +3,47 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../../src/config/config.ts";
+import { DamagedError, StorageError } from "../../../src/errors.ts";
+import { type ReadingContext, withSecondReading } from "../../../src/run/object/second-reading.ts";
 import { S3Storage } from "../../../src/storage/s3/s3-storage.ts";
 import { whyNoServer } from "../../s3-server/s3-server.ts";
 import { useProxiedBucket } from "../proxied-bucket.ts";
 import { backup, clean, configOf, restore, treeOf, verify } from "../world.ts";
+
+describe("what is read once more", () => {
+  const DAMAGED = new DamagedError("is damaged", { path: "file" });
+  /** Reads twice if need be, each time what is told: bytes that went before, and how it ended. */
+  const readings = async (kind: "local" | "s3", ends: readonly (Error | string)[], stopped = false) => {
+    let told = 0;
+    let count = 0;
+    const dest = { kind } as Config["dest"];
+    const progress = (bytes: number) => {
+      told += bytes;
+    };
+    const context = { config: { dest }, stopped: () => stopped, progress } as unknown as ReadingContext;
+    const read = async (reading: ReadingContext) => {
+      reading.progress(10);
+      const end = ends[count++] as Error | string;
+      if (typeof end !== "string") throw end;
+      return end;
+    };
+    const outcome = await withSecondReading(context, read).catch((error) => error);
+    return { outcome, count, told };
+  };
+
+  it("is of a bucket, and damaged; progress counts it once", async () => {
+    expect(await readings("s3", ["whole"])).toEqual({ outcome: "whole", count: 1, told: 10 });
+    expect(await readings("s3", [DAMAGED, "whole"])).toEqual({ outcome: "whole", count: 2, told: 10 });
+    expect(await readings("s3", [DAMAGED, DAMAGED])).toEqual({ outcome: DAMAGED, count: 2, told: 10 });
+  });
+
+  it("is nothing of a folder, nothing that could not be read, and nothing once the run is to stop", async () => {
+    const failed = new StorageError("destination", "failed", { path: "file" });
+    expect(await readings("local", [DAMAGED, "whole"])).toMatchObject({ outcome: DAMAGED, count: 1 });
+    expect(await readings("s3", [failed, "whole"])).toMatchObject({ outcome: failed, count: 1 });
+    expect(await readings("s3", [DAMAGED, "whole"], true)).toMatchObject({ outcome: DAMAGED, count: 1 });
+  });
+});
 
 const skip = whyNoServer();
 
