@@ -100,6 +100,21 @@ describe("hostile manifests", () => {
     expect(new Set(times)).toEqual(new Set([BigInt(T0) * 1_000_000_000n + 123_456_789n]));
   });
 
+  it("give each of many folders theirs, also where no file can get its mode", async () => {
+    const names = Array.from({ length: 501 }, (_, i) => `${i}`);
+    fs.mkdirSync(world.restored);
+    fs.writeFileSync(path.join(world.restored, "unrecorded"), "");
+    const folders = names.map((folder) => ({ folder, own: { ...shared, mode: 0o701 } }));
+    const { errors } = await withFs({ openSync: failing("EROFS") }, () =>
+      applyAfter(["unrecorded"], ...folders),
+    );
+    expect(errors).toEqual([expect.objectContaining({ path: world.restored, code: "EROFS" })]);
+    const stats = names.map((name) => fs.statSync(path.join(world.restored, name)));
+    expect(new Set(stats.map(({ mode, mtimeMs }) => `${mode & 0o777} ${mtimeMs}`))).toEqual(
+      new Set([`${0o701} ${T0 * 1000}`]),
+    );
+  });
+
   it.runIf(process.getuid?.() === 0)(
     "give owners by their names, and by number what has none here",
     async () => {

@@ -61,6 +61,13 @@ describe("what is to be applied", () => {
     expect([...metadata.sparse]).toEqual(["a/one", "a/two", "b/one"]);
   });
 
+  it("is not a folder whose glob meets nothing in it, which would come back as if it had been empty", () => {
+    const metadata = collect(["*"]);
+    add(metadata, "full", { folder: own, entries: [entry("one")] });
+    add(metadata, "empty", { folder: own });
+    expect([...metadata.folders].map(({ folder }) => folder)).toEqual(["empty"]);
+  });
+
   it("is what lies in the folder that becomes the target", () => {
     const metadata = collect([], "a/b");
     for (const folder of ["a", "a/b", "a/b/c", "a/bc"])
