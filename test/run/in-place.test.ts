@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Config } from "../../src/config/config.ts";
+import { StorageError } from "../../src/errors.ts";
 import { type InPlaceOptions, restoreInPlace } from "../../src/run/restore/restore-in-place.ts";
 import { type OpenStorage, openStorage } from "../../src/storage/open.ts";
 import { atTerminal, hasTerminals } from "../cli/terminal.ts";
@@ -251,6 +252,23 @@ describe("a restore in place", () => {
     expect(outcomes).toEqual({ identical: 1 });
     expect(told.errors.at(-1)).toMatchObject({ kind: "refused", code: "EINCOMPLETE" });
     expect(filesIn(world.src)).toEqual(["file", "in/new", "new"]);
+  });
+
+  it("tells where it could not look for what is too much, and removes nothing", async () => {
+    const config = world.config();
+    world.write("file", "x");
+    await clean(backup(config));
+    world.write("new", "x");
+    let opened = 0;
+    const failingLater: OpenStorage = async (storage, side, ...rest) => {
+      if (side === "destination" && ++opened === 2)
+        throw new StorageError("destination", "failed", { code: "EIO" });
+      return openStorage(storage, side, ...rest);
+    };
+    const { outcomes, told } = await inPlace(config, { delete: true, openStorage: failingLater });
+    expect(outcomes).toEqual({ identical: 1 });
+    expect(told.errors).toEqual([expect.objectContaining({ side: "destination", code: "EIO" })]);
+    expect(filesIn(world.src)).toEqual(["file", "new"]);
   });
 
   it("tells of a file that it could not remove, and not of one that went meanwhile", async () => {
