@@ -87,11 +87,17 @@ describe("verifying paths", () => {
     expect(told.errors).toMatchObject([{ code: "ENOMATCH", path: "none" }]);
     damage(objectOf("stays", 5, "live"));
     await clean(verify(config, { only: ["a"] }));
+    const manifests = world.stored().filter((key) => key.startsWith("a/.backup-meta."));
+    for (const key of manifests) damage(path.join(world.dest, key));
+    expect((await verify(config, { only: ["a"] })).errors).toEqual({ damaged: manifests.length });
+    expect((await verify(config, { only: ["a/gone"], at: moment(0.5) })).errors).toEqual({ damaged: 1 });
+    expect((await verify(config, { only: ["stays"] })).errors).toEqual({ damaged: 1 });
   });
 
   it("says so where nothing was live there then", async () => {
     const config = await twoDays();
-    await clean(verify(config, { only: ["a/gone"], at: moment(0.5) }));
+    const then = await verify(config, { only: ["a/gone"], at: moment(0.5) });
+    expect([then.told.files, then.errors]).toEqual([["OK a/gone"], {}]);
     const { told } = await verify(config, { only: ["a/gone"], at: moment(1.5) });
     expect(told.errors).toMatchObject([{ code: "ENOMATCH", path: "a/gone" }]);
   });
