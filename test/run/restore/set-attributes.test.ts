@@ -92,17 +92,18 @@ describe.runIf(isRoot && hasTools)("owners", () => {
 
 describe("setuid and setgid bits", () => {
   it.each([
-    [0o4755, 0o755, 0o755, 1],
-    [0o2755, 0o755, 0o755, 1],
-    [0o6755, 0o4755, 0o4755, 1],
-    [0o4755, 0o4755, 0o4755, 0],
-    [0o755, 0o4755, 0o755, 0],
+    ["4755", "755", "755", 1],
+    ["2755", "755", "755", 1],
+    ["6755", "4755", "4755", 1],
+    ["4755", "4755", "4755", 0],
+    ["755", "4755", "755", 0],
   ])(
-    "of %o, where there is %o, are %o without --setid, with so many notes: %i",
+    "of %s, where there is %s, are %s without --setid, with so many notes: %i",
     (wanted, before, after, count) => {
       const setter = setterWith({});
-      setter.setModes([made(setter, "a", before, { mode: wanted })]);
-      expect(modeOf("a")).toBe(after);
+      const mode = Number.parseInt(wanted, 8);
+      setter.setModes([made(setter, "a", Number.parseInt(before, 8), { mode })]);
+      expect(modeOf("a").toString(8)).toBe(after);
       expect(notes()).toHaveLength(count);
     },
   );
