@@ -35,8 +35,8 @@ export class LeftOut {
   }
 
   /**
-   * A manifest with what those before it, the newest first, tell of what is left out now. The same one where that is nothing, or more than one
-   * manifest can hold.
+   * A manifest with what those before it, the newest first, tell of what is left out now. The same one where that is nothing, or
+   * more than one manifest can hold.
    */
   async addTo(file: SourceRef, before: readonly Manifest[]): Promise<SourceRef> {
     const kept = await this.among(file.path, before);

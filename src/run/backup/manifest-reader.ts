@@ -30,7 +30,8 @@ export class ManifestReader {
   }
 
   /**
-   * Has the live versions of one path read, one at least; resolves when there is room for the next. More than one are what a kill left.
+   * Has the live versions of one path read, one at least; resolves when there is room for the next. More than one are what a
+   * kill left.
    * `take` is called once for each path, one at a time; not after a stop.
    */
   async read(versions: readonly Version[], take: TakeManifests): Promise<void> {
