@@ -23,7 +23,7 @@ import { below } from "../target/restored-tree.ts";
 import type { SourceRef } from "../worker/tasks.ts";
 import type { LeftOut } from "./left-out.ts";
 import type { ManifestReader } from "./manifest-reader.ts";
-import { isSame, RespreadFolders } from "./respread-folders.ts";
+import { isSame, RenumberedEntries } from "./renumbered-entries.ts";
 import type { StoreRequest } from "./store-phase.ts";
 
 /**
@@ -144,14 +144,14 @@ export class RewrittenFiles {
   /** @param changed gets the stored paths of files whose entries are others than before. */
   private async compareAll(changed: ExternalSorter<string>, context: RewrittenContext): Promise<void> {
     const { reader, leftOut } = context;
-    const respread = new RespreadFolders();
+    const renumbered = new RenumberedEntries();
     try {
-      await this.readRespread(respread, context);
+      await this.readRenumbered(renumbered, context);
       for (const request of this.manifests) {
         const { file, previous } = request;
         const folder = folderOf(file.path);
         const live = previous.filter(isLive);
-        if (respread.has(folder)) respread.isToldNow(folder, manifestIn(file));
+        if (renumbered.has(folder)) renumbered.isToldNow(folder, manifestIn(file));
         if (live.length === 0 || !(this.concerned.has(folder) || leftOut.isPossible)) {
           this.compared.append(request);
           continue;
@@ -159,29 +159,30 @@ export class RewrittenFiles {
         await reader.read(live, async (before) => {
           if (before === undefined) return;
           for (const manifest of before) {
-            for (const name of changedIn(manifest, file)) changed.add(escapePath(below(folder, name)));
+            if (renumbered.has(folder)) renumbered.toldBefore(folder, manifest);
+            else for (const name of changedIn(manifest, file)) changed.add(escapePath(below(folder, name)));
           }
           this.compared.append({ ...request, file: await leftOut.addTo(file, before) });
         });
       }
       await reader.finish();
-      for (const path of respread.changed()) changed.add(path);
+      for (const path of renumbered.changed()) changed.add(path);
     } finally {
-      respread.close();
+      renumbered.close();
     }
   }
 
-  private async readRespread(
-    respread: RespreadFolders,
+  private async readRenumbered(
+    renumbered: RenumberedEntries,
     { reader, vanishedManifests }: RewrittenContext,
   ): Promise<void> {
     for (const { version, surplus } of vanishedManifests) {
       const folder = folderOf(version.path);
       if (!this.folders.has(folder) || !this.concerned.has(folder)) continue;
-      respread.add(folder);
+      renumbered.add(folder);
       await reader.read([version, ...surplus].filter(isLive), async (before) => {
         if (before === undefined) this.unread.add(folder);
-        else for (const manifest of before) respread.toldBefore(folder, manifest);
+        else for (const manifest of before) renumbered.toldBefore(folder, manifest);
       });
     }
   }
