@@ -37,17 +37,18 @@ export class RenumberedEntries {
     for (const told of filesIn(folder, manifest)) this.now.add(told);
   }
 
-  /** Stored paths of files that were written since, or of which nothing was told. Once. */
+  /** Stored paths of files that may have been written since, or of which nothing was told. Once. */
   *changed(): Generator<string> {
     const before = this.before.sorted();
     let old = before.next();
     for (const told of this.now.sorted()) {
       while (!old.done && comparePaths(old.value.path, told.path) < 0) old = before.next();
-      // Two tell of it where one of them holds what a rule left out for a while (left-out.ts).
-      let isKnown = false;
-      for (; !old.done && old.value.path === told.path; old = before.next())
-        isKnown ||= isSame(told, old.value);
-      if (!isKnown) yield told.path;
+      let isChanged = old.done || old.value.path !== told.path;
+      // Two tell of what a rule left out for a while (left-out.ts): either may be right.
+      for (; !old.done && old.value.path === told.path; old = before.next()) {
+        if (!isSame(told, old.value)) isChanged = true;
+      }
+      if (isChanged) yield told.path;
     }
   }
 

@@ -84,10 +84,19 @@ it("suspects the same where there were more manifests", async () => {
   expect((await suspects(before, [LEFT, RIGHT])).suspected).toEqual(["d/b", "d/c"]);
 });
 
-it("suspects nothing that one of both numbers of manifests tells the same of", async () => {
+it("suspects nothing of which manifests of either number tell the same", async () => {
   // What is left out stays in manifests of the earlier number: with these alone all others seemed new.
-  const before = { [OLD]: manifestOf({ a: 1, b: 9, c: 3 }), [LEFT]: manifestOf({ a: 7, b: 8 }) };
+  const before = { [OLD]: manifestOf({ a: 1, b: 9, c: 3 }), [LEFT]: manifestOf({ b: 2, z: 1 }) };
   expect(await suspects(before, [LEFT])).toEqual({ suspected: ["d/b"], stored: ["d/b", OLD] });
+});
+
+it("suspects what they tell differently", async () => {
+  const before = {
+    [OLD]: manifestOf({ a: 1, b: 2, c: 3 }),
+    [LEFT]: manifestOf({ b: 9 }),
+    [RIGHT]: manifestOf({ c: 3 }),
+  };
+  expect((await suspects(before, [LEFT, RIGHT])).suspected).toEqual(["d/b"]);
 });
 
 it("stores no manifest while one of those before it is not given", async () => {
